@@ -1,0 +1,124 @@
+// Package config reads worker-tier.yaml: strict, every error at once and with its position, relations
+// between values checked, defaults and the chosen environment's overrides applied.
+package config
+
+import "time"
+
+// Tier is the whole configuration for one environment, resolved: no value is left to be defaulted.
+type Tier struct {
+	Name         string // prefix of all stacks, for example "worker-tier"
+	Dir          string // folder of the config file; relative paths in it are relative to this
+	Environment  Environment
+	Chef         Chef
+	Worker       Worker
+	ContentTypes []ContentType // sorted by name
+}
+
+// Environment is the account, Region and shape of one deployment.
+type Environment struct {
+	Name              string
+	Account           string   // twelve digits
+	Region            string   // for example "us-east-1"
+	AvailabilityZones []string // at least two; empty: taken from the account at synth time (a lookup)
+	Disposable        bool     // true: queues, table and stacks may be destroyed
+	Network           Network
+	BaseImage         BaseImage
+}
+
+// NetworkMode says where instances stand and how they reach AWS.
+type NetworkMode string
+
+// The network modes; what each costs stands in the README's configuration table.
+const (
+	Public           NetworkMode = "public"            // public subnets, no inbound, no NAT
+	PrivateNAT       NetworkMode = "private-nat"       // private subnets behind NAT gateways
+	PrivateEndpoints NetworkMode = "private-endpoints" // isolated subnets with interface endpoints
+	Existing         NetworkMode = "existing"          // a VPC that is already there
+)
+
+// Network is where the tier's instances stand.
+type Network struct {
+	Mode      NetworkMode
+	VPC       string            // vpc-…; mode existing only
+	SubnetIDs map[string]string // availability zone → subnet-…; mode existing only
+}
+
+// BaseImage is the image all instances start from; exactly one field is set.
+type BaseImage struct {
+	SSMParameter string
+	AMI          string // ami-…
+}
+
+// Chef says which Chef client configures the instances.
+type Chef struct {
+	Distribution  string // "cinc" or "chef"
+	Version       string // for example "18"
+	AcceptLicense bool   // the user's own acceptance of Chef's licence; required for "chef"
+	Package       *ChefPackage
+}
+
+// ChefPackage is installed where the base image holds no client.
+type ChefPackage struct {
+	URL    string // https
+	SHA256 string // hexadecimal
+}
+
+// Worker is where the worker binary comes from; Package or File is set.
+type Worker struct {
+	Package string // Go package to build, for example "./worker"
+	File    string // a released binary
+	SHA256  string // of File
+}
+
+// ContentType is one worker pool.
+type ContentType struct {
+	Name      string
+	Processor string            // "backup", "exec" …
+	Command   []string          // processor exec only
+	Files     string            // folder of the content type's own program, or ""
+	Variables map[string]string // extra environment variables for the worker ("environment" in the file)
+	Secrets   []string          // names of Secrets Manager secrets the worker may read
+	Reads     []string          // content types whose artifacts the worker may read
+	Policy    []PolicyStatement // extra permissions of the instance role
+	Producers []string          // ARNs of principals that may send to the queue
+	Tags      map[string]string
+	Role      string // Chef role; default "worker-<name>"
+
+	InstanceTypes        []string // all of one architecture
+	ProcessesPerInstance int
+	RootVolumeGiB        int
+	MinCapacity          int
+	MaxCapacity          int
+	ScaleOut             ScaleOut
+	ScaleIn              ScaleIn
+	SpotPercent          int // 0: on-demand only
+	Job                  Job
+}
+
+// PolicyStatement is an IAM statement that allows Actions on Resources.
+type PolicyStatement struct {
+	Actions   []string
+	Resources []string
+}
+
+// ScaleOut holds the two numbers a group grows by.
+type ScaleOut struct {
+	TargetLatency time.Duration // how long a job may wait
+	MeanJobTime   time.Duration // when unsure, overstate: too long costs a little, too short makes jobs late
+}
+
+// ScaleIn holds what a group shrinks by.
+type ScaleIn struct {
+	CPUBelow      int           // per cent, average of the group
+	For           time.Duration // whole minutes
+	RemovePercent int           // of the group, rounded to at least one instance
+}
+
+// Job holds the timing of a content type's jobs.
+type Job struct {
+	Lease       time.Duration // at least 2 × Heartbeat
+	Heartbeat   time.Duration
+	Sweep       time.Duration
+	Checkpoint  time.Duration
+	DrainBudget time.Duration
+}

@@ -1,0 +1,88 @@
+// Package contract holds the names that the provisioning side (stacks, constructs) and the worker
+// share: environment variables, SSM parameter paths, table attributes, metric names and the
+// first-boot document. A name that drifts between the two sides fails to compile.
+package contract
+
+// Schema is the version of the job item and of the message envelope that this release writes. A
+// release reads its own schema and the one before and leaves jobs of a newer one to other workers.
+const Schema = 1
+
+// DueIndex is the sparse KEYS_ONLY index of the job table that lists jobs that need attention.
+const DueIndex = "due"
+
+// DueShards is the number of partitions of [DueIndex] per content type: a partition takes 1,000
+// writes a second, and a throttled index throttles its table.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+const DueShards = 4
+
+// Attributes of a job item. Times are milliseconds since 1970 in UTC, but for AttrTTL, which DynamoDB
+// wants in seconds.
+const (
+	AttrKey             = "pk"           // "<contentType>#<jobId>"; partition key of the table
+	AttrDuePartition    = "duePartition" // "<contentType>#<shard>"; partition key of the index
+	AttrDueSort         = "dueSort"      // "r#<ringAt>", "x#" or "d#<time>"; sort key of the index
+	AttrState           = "state"
+	AttrOwner           = "owner"
+	AttrEpoch           = "epoch"
+	AttrBeat            = "beat"
+	AttrSeq             = "seq"
+	AttrCursor          = "cursor"
+	AttrCursorRef       = "cursorRef"
+	AttrCursorVersion   = "cursorVersion" // "<processor>@<version>" of the cursor
+	AttrCrashPosition   = "crashCursor"
+	AttrDone            = "done"
+	AttrTotal           = "total"
+	AttrUnit            = "unit"
+	AttrNotBefore       = "notBefore"
+	AttrPaused          = "paused"
+	AttrCancelRequested = "cancelRequested"
+	AttrDrains          = "drains"
+	AttrCrashes         = "crashes"
+	AttrFailures        = "failures"
+	AttrRings           = "rings"
+	AttrRingAt          = "ringAt"
+	AttrLastError       = "lastError"
+	AttrPayload         = "payload"
+	AttrPayloadRef      = "payloadRef"
+	AttrTenant          = "tenant"
+	AttrCreatedAt       = "createdAt"
+	AttrUpdatedAt       = "updatedAt"
+	AttrTTL             = "ttl"
+	AttrSchema          = "schema"
+	AttrNextSweep       = "nextSweep" // control item only
+	AttrSweeper         = "sweeper"   // control item only
+)
+
+// Metrics that workers publish and scaling reads. The instance is never a dimension: each
+// combination of dimensions is billed as a metric of its own.
+const (
+	MetricNamespace      = "WorkerTier"
+	MetricBusy           = "Busy"        // per cent of busy slots, average
+	MetricUnfinished     = "Unfinished"  // READY and RUNNING jobs
+	DimensionEnvironment = "Environment" // value: see MetricEnvironment
+	DimensionContentType = "ContentType"
+)
+
+// MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
+func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }
+
+// SSM parameters by which a stack of one content type finds what the shared stack made, and by which
+// producers and the command line find table and queues.
+func TableParameter(tier, environment string) string { return shared(tier, environment, "table") }
+
+// ArtifactsBucketParameter holds the name of the artifacts bucket.
+func ArtifactsBucketParameter(tier, environment string) string {
+	return shared(tier, environment, "artifacts-bucket")
+}
+
+// QueueURLParameter holds the URL of a content type's queue.
+func QueueURLParameter(tier, environment, contentType string) string {
+	return "/" + tier + "/" + environment + "/content-types/" + contentType + "/queue-url"
+}
+
+func shared(tier, environment, name string) string {
+	return "/" + tier + "/" + environment + "/shared/" + name
+}
+
+// RoleName is the Chef role that configures the instances of a content type.
+func RoleName(contentType string) string { return "worker-" + contentType }

@@ -1,0 +1,167 @@
+package contract
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// Environment variables that carry [Settings] to a worker process.
+const (
+	EnvTier               = "WORKER_TIER"
+	EnvEnvironment        = "WORKER_ENVIRONMENT"
+	EnvContentType        = "WORKER_CONTENT_TYPE"
+	EnvProcessor          = "WORKER_PROCESSOR"
+	EnvCommand            = "WORKER_COMMAND"
+	EnvProcesses          = "WORKER_PROCESSES"
+	EnvQueueURL           = "WORKER_QUEUE_URL"
+	EnvDeadLetterQueueURL = "WORKER_DEAD_LETTER_QUEUE_URL"
+	EnvTable              = "WORKER_TABLE"
+	EnvArtifactsBucket    = "WORKER_ARTIFACTS_BUCKET"
+	EnvLease              = "WORKER_LEASE"
+	EnvHeartbeat          = "WORKER_HEARTBEAT"
+	EnvSweep              = "WORKER_SWEEP"
+	EnvCheckpoint         = "WORKER_CHECKPOINT"
+	EnvDrainBudget        = "WORKER_DRAIN_BUDGET"
+	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
+)
+
+// Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
+// [Settings.Environ] into the first-boot document, the worker reads it back with [SettingsFrom], so
+// that a name that drifts between the two does not compile.
+type Settings struct {
+	Tier        string   // name of the tier, for example "worker-tier"
+	Environment string   // name of the environment, for example "prod"
+	ContentType string   // for example "mail"
+	Processor   string   // name of a processor in the worker binary, for example "backup" or "exec"
+	Command     []string // program and arguments; for the processor "exec" only
+	Processes   int      // slots per instance, at least 1
+
+	QueueURL           string // the content type's SQS queue
+	DeadLetterQueueURL string // where messages that cannot be read are put, with the reason
+	Table              string // name of the DynamoDB job table
+	ArtifactsBucket    string // S3 bucket; a content type owns the keys under "<contentType>/"
+
+	Lease       time.Duration // a holder that has not beaten for this long has lost its job
+	Heartbeat   time.Duration // time between beats, at most Lease/2
+	Sweep       time.Duration // time between two sweeps of a content type
+	Checkpoint  time.Duration // at most one checkpoint is written per job in this time
+	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
+
+	TerminationHook string // name of the group's termination lifecycle hook; empty: none to complete
+}
+
+// Environ renders s as environment variables. Durations are written as Go writes them ("1m0s").
+func (s Settings) Environ() map[string]string {
+	env := map[string]string{
+		EnvTier:               s.Tier,
+		EnvEnvironment:        s.Environment,
+		EnvContentType:        s.ContentType,
+		EnvProcessor:          s.Processor,
+		EnvProcesses:          strconv.Itoa(s.Processes),
+		EnvQueueURL:           s.QueueURL,
+		EnvDeadLetterQueueURL: s.DeadLetterQueueURL,
+		EnvTable:              s.Table,
+		EnvArtifactsBucket:    s.ArtifactsBucket,
+		EnvLease:              s.Lease.String(),
+		EnvHeartbeat:          s.Heartbeat.String(),
+		EnvSweep:              s.Sweep.String(),
+		EnvCheckpoint:         s.Checkpoint.String(),
+		EnvDrainBudget:        s.DrainBudget.String(),
+	}
+	if s.TerminationHook != "" {
+		env[EnvTerminationHook] = s.TerminationHook
+	}
+	if len(s.Command) > 0 {
+		command, _ := json.Marshal(s.Command) // a []string always marshals
+		env[EnvCommand] = string(command)
+	}
+	return env
+}
+
+// SettingsFrom reads the settings from environment variables; lookup is os.LookupEnv or a map's. It
+// reports every missing or malformed variable at once, sorted by name.
+func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
+	r := reader{lookup: lookup}
+	s := Settings{
+		Tier:               r.text(EnvTier),
+		Environment:        r.text(EnvEnvironment),
+		ContentType:        r.text(EnvContentType),
+		Processor:          r.text(EnvProcessor),
+		Command:            r.command(EnvCommand),
+		Processes:          r.count(EnvProcesses),
+		QueueURL:           r.text(EnvQueueURL),
+		DeadLetterQueueURL: r.text(EnvDeadLetterQueueURL),
+		Table:              r.text(EnvTable),
+		ArtifactsBucket:    r.text(EnvArtifactsBucket),
+		Lease:              r.duration(EnvLease),
+		Heartbeat:          r.duration(EnvHeartbeat),
+		Sweep:              r.duration(EnvSweep),
+		Checkpoint:         r.duration(EnvCheckpoint),
+		DrainBudget:        r.duration(EnvDrainBudget),
+	}
+	s.TerminationHook, _ = lookup(EnvTerminationHook)
+	if s.Lease > 0 && s.Heartbeat > 0 && s.Lease < 2*s.Heartbeat {
+		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)
+	}
+	return s, r.err()
+}
+
+type reader struct {
+	lookup   func(string) (string, bool)
+	problems []string
+}
+
+func (r *reader) fail(name, format string, args ...any) {
+	r.problems = append(r.problems, name+": "+fmt.Sprintf(format, args...))
+}
+
+func (r *reader) err() error {
+	sort.Strings(r.problems)
+	errs := make([]error, len(r.problems))
+	for i, p := range r.problems {
+		errs[i] = errors.New(p)
+	}
+	return errors.Join(errs...)
+}
+
+func (r *reader) text(name string) string {
+	v, _ := r.lookup(name)
+	if v == "" {
+		r.fail(name, "is not set")
+	}
+	return v
+}
+
+func (r *reader) count(name string) int {
+	v := r.text(name)
+	n, err := strconv.Atoi(v)
+	if v != "" && (err != nil || n < 1 || n > 1000) {
+		r.fail(name, "%q is not a whole number from 1 to 1000", v)
+	}
+	return n
+}
+
+func (r *reader) duration(name string) time.Duration {
+	v := r.text(name)
+	d, err := time.ParseDuration(v)
+	if v != "" && (err != nil || d <= 0) {
+		r.fail(name, "%q is not a positive duration such as 20s", v)
+	}
+	return d
+}
+
+func (r *reader) command(name string) []string {
+	v, ok := r.lookup(name)
+	if !ok {
+		return nil
+	}
+	var command []string
+	if err := json.Unmarshal([]byte(v), &command); err != nil || len(command) == 0 {
+		r.fail(name, "%q is not a JSON list of program and arguments", v)
+	}
+	return command
+}
