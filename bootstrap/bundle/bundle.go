@@ -1,0 +1,112 @@
+// Package bundle makes the folder that the CDK uploads as the tier's bundle: the worker binary for
+// one architecture and the cookbooks. It holds no configuration, so that adding a content type does
+// not change it, and the same sources give the same bytes in any folder on any machine.
+package bundle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/worker-tier/worker-tier/bootstrap/cookbooks"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// Architecture is a processor architecture, in Go's spelling.
+type Architecture string
+
+// The architectures that EC2 offers for Linux.
+const (
+	ARM64 Architecture = "arm64"
+	AMD64 Architecture = "amd64"
+)
+
+// Props say which bundle to make.
+type Props struct {
+	Dir          string        // the project: Worker's paths are relative to it, the bundle is put under its .build/
+	Worker       config.Worker // a Go package to build, or a released binary with its SHA-256
+	Architecture Architecture
+}
+
+// Build makes the bundle and returns its absolute path: <Dir>/.build/bundle/<architecture>-<digest>,
+// with bin/worker and cookbooks/. The digest is of the content, so a folder never changes once it
+// stands there, and several builds may run at once. Nothing is left behind on an error.
+func Build(ctx context.Context, p Props) (string, error) {
+	parent, err := filepath.Abs(filepath.Join(p.Dir, ".build", "bundle"))
+	if err != nil {
+		return "", fmt.Errorf("find the folder of the bundle: %w", err)
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", fmt.Errorf("make the folder of the bundle: %w", err)
+	}
+	draft, err := os.MkdirTemp(parent, ".draft-")
+	if err != nil {
+		return "", fmt.Errorf("make the folder of the bundle: %w", err)
+	}
+	defer os.RemoveAll(draft) // once renamed, there is nothing to remove
+	if err := fill(ctx, draft, p); err != nil {
+		return "", err
+	}
+	digest, err := digestOf(draft)
+	if err != nil {
+		return "", fmt.Errorf("read the bundle back: %w", err)
+	}
+	dir := filepath.Join(parent, string(p.Architecture)+"-"+digest)
+	if err := os.Rename(draft, dir); err != nil && !isDir(dir) {
+		return "", fmt.Errorf("put the bundle in its place: %w", err)
+	}
+	return dir, nil
+}
+
+// fill writes the bundle's content to dir.
+func fill(ctx context.Context, dir string, p Props) error {
+	// MkdirTemp makes a folder that only its owner may enter.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return fmt.Errorf("open the bundle's folder to others: %w", err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "cookbooks"), cookbooks.Files); err != nil {
+		return fmt.Errorf("copy the cookbooks: %w", err)
+	}
+	target := filepath.Join(dir, "bin", "worker")
+	if p.Worker.File != "" {
+		return copyReleased(target, p)
+	}
+	return compile(ctx, target, p)
+}
+
+// digestOf is a digest of the names, modes and contents of all files under dir.
+func digestOf(dir string) (string, error) {
+	sum := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%q %o %d\n", filepath.ToSlash(name), info.Mode().Perm()&0o111, info.Size())
+		_, err = io.Copy(sum, file)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil))[:16], err
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

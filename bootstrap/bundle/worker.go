@@ -1,0 +1,77 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// compile builds the worker's package for Linux. Everything that could make two machines with the
+// same Go differ is switched off or pinned.
+func compile(ctx context.Context, target string, p Props) error {
+	// Go overwrites or creates the file but not its folder.
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the worker binary: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target, p.Worker.Package)
+	cmd.Dir = p.Dir
+	cmd.Env = append(os.Environ(),
+		"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(p.Architecture), "GOAMD64=v1", "GOARM64=v8.0",
+		// Go takes an empty variable for one that is not set and then looks into its own environment
+		// file; a value that says nothing new keeps that out.
+		"GOFLAGS=-trimpath", "GOFIPS140=off", "GOEXPERIMENT=", "GOWORK=off")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return os.Chmod(target, 0o755) // whatever the umask is
+	case ctx.Err() != nil:
+		return fmt.Errorf("build the worker %s: %w", p.Worker.Package, context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("build the worker %s: no Go toolchain on the PATH: install Go (https://go.dev/dl), or name a released binary with worker.file and worker.sha256", p.Worker.Package)
+	default:
+		return fmt.Errorf("build the worker %s for linux/%s: %w:\n%s", p.Worker.Package, p.Architecture, err, strings.TrimSpace(out.String()))
+	}
+}
+
+// machines are the ELF names of the architectures.
+var machines = map[Architecture]elf.Machine{ARM64: elf.EM_AARCH64, AMD64: elf.EM_X86_64}
+
+// copyReleased copies a released binary whose digest is the one that the config names.
+func copyReleased(target string, p Props) error {
+	source := p.Worker.File
+	if !filepath.IsAbs(source) {
+		source = filepath.Join(p.Dir, source)
+	}
+	content, err := os.ReadFile(source)
+	if err != nil {
+		return fmt.Errorf("worker.file: %w", err)
+	}
+	sum := sha256.Sum256(content)
+	if got := hex.EncodeToString(sum[:]); !strings.EqualFold(got, p.Worker.SHA256) {
+		return fmt.Errorf("worker.file: %s has the SHA-256 %s, but worker.sha256 says %s: fetch the release again, or correct worker.sha256", p.Worker.File, got, p.Worker.SHA256)
+	}
+	file, err := elf.NewFile(bytes.NewReader(content))
+	if err != nil {
+		return fmt.Errorf("worker.file: %s is not a Linux program: %w", p.Worker.File, err)
+	}
+	if file.Machine != machines[p.Architecture] {
+		return fmt.Errorf("worker.file: %s is built for %s, but the instance types are %s: name the release for linux/%s, or other instance types", p.Worker.File, file.Machine, p.Architecture, p.Architecture)
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the worker binary: %w", err)
+	}
+	if err := os.WriteFile(target, content, 0o755); err != nil {
+		return fmt.Errorf("copy the worker binary: %w", err)
+	}
+	return os.Chmod(target, 0o755) // whatever the umask is
+}

@@ -1,0 +1,8 @@
+name             'worker'
+maintainer       'The worker tier'
+license          'Apache-2.0'
+description      'Configures an instance as a worker: user, environment file and systemd unit'
+version          '0.1.0'
+chef_version     '>= 18.0'
+supports         'amazon'
+supports         'debian'

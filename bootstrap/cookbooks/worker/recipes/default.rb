@@ -1,0 +1,4 @@
+#
+# Cookbook:: worker
+# Recipe:: default
+#
