@@ -49,6 +49,7 @@ const (
 	AttrUpdatedAt       = "updatedAt"
 	AttrTTL             = "ttl"
 	AttrSchema          = "schema"
+	AttrLease           = "lease"     // milliseconds; the holder's own lease, so that a sweeper with other settings waits long enough
 	AttrNextSweep       = "nextSweep" // control item only
 	AttrSweeper         = "sweeper"   // control item only
 )

@@ -1,0 +1,117 @@
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// MaxPayload is the largest payload that is kept in the job's item, in bytes.
+const MaxPayload = 256 << 10
+
+// Submission asks for a job: {"id"?, "tenant"?, "payload"}. Any producer may send one.
+type Submission struct {
+	ID      string          `json:"id,omitempty"` // default: the SQS message id
+	Tenant  string          `json:"tenant,omitempty"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// Bell says that a job can be claimed: {"bell": id, "epoch": n}. It never creates one.
+type Bell struct {
+	ID    string `json:"bell"`
+	Epoch int64  `json:"epoch"` // of the READY job; saves the claimer a read
+}
+
+// JSON is the bell as a message body.
+func (b Bell) JSON() string {
+	text, _ := json.Marshal(b) // a string and a number always marshal
+	return string(text)
+}
+
+// Message is a parsed message body; exactly one field is set.
+type Message struct {
+	Submission *Submission
+	Bell       *Bell
+}
+
+// ParseMessage reads a message body. An error says what breaks the envelope, in words for the
+// dead-letter queue. Keys it does not know are ignored: a later release may send them.
+func ParseMessage(body string) (Message, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(body), &fields); err != nil || fields == nil {
+		if json.Valid([]byte(body)) {
+			return Message{}, errors.New(`not a JSON object: want {"id"?, "tenant"?, "payload"}`)
+		}
+		return Message{}, fmt.Errorf("not JSON: %w", err)
+	}
+	if _, ok := fields["bell"]; ok {
+		return parseBell(fields)
+	}
+	return parseSubmission(fields)
+}
+
+func parseBell(fields map[string]json.RawMessage) (Message, error) {
+	b := &Bell{}
+	if err := decode(fields, "bell", &b.ID); err != nil {
+		return Message{}, err
+	}
+	if err := decode(fields, "epoch", &b.Epoch); err != nil {
+		return Message{}, err
+	}
+	if err := CheckID(b.ID); err != nil {
+		return Message{}, err
+	}
+	return Message{Bell: b}, nil
+}
+
+func parseSubmission(fields map[string]json.RawMessage) (Message, error) {
+	s := &Submission{Payload: fields["payload"]}
+	if err := decode(fields, "id", &s.ID); err != nil {
+		return Message{}, err
+	}
+	if err := decode(fields, "tenant", &s.Tenant); err != nil {
+		return Message{}, err
+	}
+	return Message{Submission: s}, s.Check()
+}
+
+func decode(fields map[string]json.RawMessage, name string, into any) error {
+	raw, ok := fields[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s: %.60s is not a %T", name, raw, deref(into))
+	}
+	return nil
+}
+
+func deref(p any) any {
+	switch p := p.(type) {
+	case *string:
+		return *p
+	case *int64:
+		return *p
+	}
+	return p
+}
+
+// Check says what is wrong with a submission.
+func (s Submission) Check() error {
+	if s.ID != "" {
+		if err := CheckID(s.ID); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(s.Tenant) > 128:
+		return fmt.Errorf("tenant: %d bytes, want at most 128", len(s.Tenant))
+	case len(s.Payload) == 0:
+		return errors.New("payload: is missing")
+	case len(s.Payload) > MaxPayload:
+		return fmt.Errorf("payload: %d bytes, want at most %d", len(s.Payload), MaxPayload)
+	case !json.Valid(s.Payload):
+		return errors.New("payload: is not JSON")
+	}
+	return nil
+}

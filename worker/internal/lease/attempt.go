@@ -1,0 +1,265 @@
+package lease
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// Never is a moment on the monotonic clock that does not come.
+const Never = time.Duration(math.MaxInt64)
+
+// Slot is the process that runs the job.
+type Slot interface {
+	Send(slot.Order) error
+	Kill() // the process with everything it started
+}
+
+// Deps is what every attempt of a worker shares.
+type Deps struct {
+	Store    Store
+	Bells    Bells
+	Clock    Clock
+	Rand     *rand.Rand
+	Timing   Timing
+	Log      *slog.Logger
+	Failures int64 // limit of failures after which a job is DEAD
+}
+
+// Attempt is one holder's work on one job, from the claim to the handback or the end. Its methods are
+// called one at a time: Report and Ended as the slot speaks, Tick no later than Next, Drain once.
+type Attempt struct {
+	Deps
+	log   *slog.Logger
+	slot  Slot
+	claim job.Claim
+	job   job.Job // as last acknowledged by the table
+
+	deadline time.Duration // of the lease
+	beatAt   time.Duration // stamp of the last acknowledged beat
+	savedAt  time.Duration // stamp of the last acknowledged checkpoint
+	retryAt  time.Duration // no call before this: the last one failed
+	seq      int64         // of the last checkpoint tried
+	pending  *slot.Checkpoint
+	progress *slot.Progress // newer than any checkpoint
+	stop     *stop
+	over     bool
+	usable   bool
+}
+
+// stop is a request to end the attempt at the next step boundary.
+type stop struct {
+	why    why
+	killAt time.Duration
+	killed bool
+}
+
+type why string
+
+const (
+	drained   why = "drained"
+	paused    why = "paused"
+	cancelled why = "cancelled"
+)
+
+// Begin hands a claimed job to a slot.
+func Begin(deps Deps, c Claimed, s Slot) *Attempt {
+	now := deps.Clock.Monotonic()
+	a := &Attempt{
+		Deps: deps, slot: s, claim: c.Job.Claim(), job: c.Job, deadline: c.Deadline,
+		beatAt: c.Deadline - deps.Timing.Lease, savedAt: now, seq: c.Job.Seq,
+		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
+	}
+	a.log.Info("job claimed", "seq", c.Job.Seq, "done", c.Job.Done, "total", c.Job.Total, "unit", c.Job.Unit,
+		"drains", c.Job.Drains, "crashes", c.Job.Crashes, "failures", c.Job.Failures)
+	var cursor json.RawMessage
+	if c.Job.Cursor != "" {
+		cursor = json.RawMessage(c.Job.Cursor)
+	}
+	a.send(slot.Order{Run: &slot.Assignment{
+		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: c.Job.Payload,
+		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
+		Progress: slot.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
+	}})
+	return a
+}
+
+// Over reports whether the attempt has ended; SlotUsable whether its slot can take another job.
+func (a *Attempt) Over() bool { return a.over }
+
+// SlotUsable reports whether the slot answered with an outcome and was not killed.
+func (a *Attempt) SlotUsable() bool { return a.usable }
+
+// Key of the job.
+func (a *Attempt) Key() job.Key { return a.claim.Key }
+
+// Progress of the job, as newly as the slot told it.
+func (a *Attempt) Progress() slot.Progress {
+	if a.progress != nil {
+		return *a.progress
+	}
+	return slot.Progress{Done: a.job.Done, Total: a.job.Total, Unit: a.job.Unit}
+}
+
+// Next is when Tick wants to be called at the latest, on the monotonic clock.
+func (a *Attempt) Next() time.Duration {
+	if a.over {
+		return Never
+	}
+	next := a.beatAt + a.Timing.Heartbeat
+	if a.pending != nil {
+		next = min(next, a.savedAt+a.Timing.Checkpoint)
+	}
+	next = min(max(next, a.retryAt), a.deadline)
+	if a.stop != nil && !a.stop.killed {
+		next = min(next, a.stop.killAt)
+	}
+	return next
+}
+
+// Tick does what is due: renews the lease, saves the cursor, kills a slot that outlived its drain budget
+// or its lease. It does nothing when called early.
+func (a *Attempt) Tick(ctx context.Context) {
+	now := a.Clock.Monotonic()
+	switch {
+	case a.over:
+	case now >= a.deadline:
+		a.lose("the lease ran out before it could be renewed", "late_ms", (now - a.deadline).Milliseconds())
+	case now >= a.Next():
+		if a.stop != nil && !a.stop.killed && now >= a.stop.killAt {
+			a.log.Warn("step outlived the drain budget: slot killed")
+			a.stop.killed = true
+			a.slot.Kill()
+			return
+		}
+		a.renew(ctx, now)
+	}
+}
+
+// renew beats, and saves the newest cursor with the same write.
+func (a *Attempt) renew(ctx context.Context, stamp time.Duration) {
+	cp := a.checkpoint()
+	sent := a.pending
+	w := job.Beat(a.claim, a.Clock.Now())
+	if cp != nil {
+		w = job.SaveCheckpoint(a.claim, *cp, a.Clock.Now())
+	} else if a.progress != nil {
+		w = job.BeatProgress(a.claim, job.Position(*a.progress), a.Clock.Now())
+	}
+	item, err := a.write(ctx, w)
+	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+		if cp == nil || !a.saved(refused.Current, cp.Seq) {
+			a.lose("the job was taken over", "refused", refused.Error())
+			return
+		}
+		item, err = refused.Current, nil // applied before, its answer was lost
+	}
+	if err != nil {
+		a.log.Warn("lease not renewed, trying again", "error", err.Error(), "left_ms", (a.deadline - a.Clock.Monotonic()).Milliseconds())
+		a.retryAt = a.Clock.Monotonic() + backoff(a.Rand, 0, a.Timing.Heartbeat/2)
+		return
+	}
+	a.acknowledged(item, stamp)
+	if cp != nil {
+		a.savedAt = stamp
+		if a.pending == sent {
+			a.pending = nil
+		}
+		a.log.Debug("checkpoint saved", "seq", cp.Seq, "done", cp.Done, "total", cp.Total, "unit", cp.Unit)
+	}
+}
+
+// acknowledged takes what the table answered to a beat: the lease runs from before the first try.
+func (a *Attempt) acknowledged(item job.Item, stamp time.Duration) {
+	a.beatAt, a.deadline, a.retryAt = stamp, stamp+a.Timing.Lease, 0
+	a.send(slot.Order{Deadline: &slot.Deadline{At: a.deadline}})
+	current, err := job.FromItem(item)
+	if err != nil {
+		a.log.Error("job item cannot be read", "error", err.Error())
+		return
+	}
+	a.job = current
+	switch {
+	case current.CancelRequested:
+		a.ask(cancelled, a.Timing.DrainBudget)
+	case current.Paused:
+		a.ask(paused, a.Timing.DrainBudget)
+	}
+}
+
+// Drain asks the slot to stop at its next step boundary within budget, because of cause.
+func (a *Attempt) Drain(cause string, budget time.Duration) {
+	if !a.over {
+		a.log.Info("draining job", "cause", cause, "budget_ms", budget.Milliseconds())
+		a.ask(drained, budget)
+	}
+}
+
+func (a *Attempt) ask(reason why, budget time.Duration) {
+	killAt := a.Clock.Monotonic() + budget
+	if a.stop != nil {
+		if a.stop.why != reason {
+			a.stop.killAt = min(a.stop.killAt, killAt) // a drain hurries a cancel; the first reason stays
+		}
+		return
+	}
+	a.stop = &stop{why: reason, killAt: killAt}
+	a.send(slot.Order{Drain: &slot.Drain{Cause: string(reason), At: killAt}})
+}
+
+// Report takes one line from the slot.
+func (a *Attempt) Report(ctx context.Context, r slot.Report) {
+	switch {
+	case a.over:
+	case r.Checkpoint != nil:
+		a.pending = r.Checkpoint
+		a.progress = &r.Checkpoint.Progress
+		a.Tick(ctx)
+	case r.Progress != nil:
+		a.progress = r.Progress
+	case r.Outcome != nil:
+		a.usable = true
+		if r.Outcome.Checkpoint != nil {
+			a.pending = r.Outcome.Checkpoint
+		}
+		a.conclude(ctx, *r.Outcome)
+	}
+}
+
+// Ended takes the end of the slot's process before it had an outcome.
+func (a *Attempt) Ended(ctx context.Context, err error) {
+	if a.over {
+		return
+	}
+	if a.Clock.Monotonic() >= a.deadline {
+		a.lose("the lease ran out and the slot ended itself")
+		return
+	}
+	text := "slot ended without a word"
+	if err != nil {
+		text = err.Error()
+	}
+	a.conclude(ctx, slot.Outcome{Kind: slot.Retry, Error: text})
+}
+
+// send hands an order to the slot. One that cannot take it is dead or deaf; its end is reported.
+func (a *Attempt) send(o slot.Order) {
+	if err := a.slot.Send(o); err != nil {
+		a.log.Warn("slot takes no orders: killed", "error", err.Error())
+		a.slot.Kill()
+	}
+}
+
+// lose ends the attempt without a word to the table: somebody else may hold the job by now.
+func (a *Attempt) lose(reason string, args ...any) {
+	a.over, a.usable = true, false
+	a.slot.Kill()
+	a.log.Warn("lease lost, slot killed, nothing more is written for this job", append([]any{"reason", reason}, args...)...)
+}

@@ -1,0 +1,136 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+)
+
+// Claimer turns messages into claims.
+type Claimer struct {
+	Store       Store
+	Clock       Clock
+	Rand        *rand.Rand // source of the nonces
+	ContentType string
+	Worker      string // instance id; the visible part of an owner
+	Timing      Timing
+}
+
+// Claimed is a job that this worker holds from now on.
+type Claimed struct {
+	Job      job.Job
+	Deadline time.Duration // of the lease, on the monotonic clock
+}
+
+// RejectedError says that a message can never become a job: it belongs into the dead-letter queue.
+type RejectedError struct{ Reason string }
+
+func (e *RejectedError) Error() string { return "message rejected: " + e.Reason }
+
+// Take claims the job that a message announces. With a nil error the message has done its work and is
+// to be deleted, whether a job came of it or not (nil: the job is taken, over, paused or not due yet). A
+// *RejectedError is final; any other error means that the table could not be asked: keep the message.
+func (c *Claimer) Take(ctx context.Context, m queue.Message) (*Claimed, error) {
+	parsed, err := job.ParseMessage(m.Body)
+	if err != nil {
+		return nil, &RejectedError{err.Error()}
+	}
+	owner := c.owner()
+	now := c.Clock.Now()
+	if parsed.Bell != nil {
+		key := job.Key{ContentType: c.ContentType, ID: parsed.Bell.ID}
+		return c.claim(ctx, key, owner, job.ClaimReady(key, parsed.Bell.Epoch, owner, c.Timing.Lease, now))
+	}
+	id := parsed.Submission.ID
+	if id == "" {
+		id = m.ID
+	}
+	key := job.Key{ContentType: c.ContentType, ID: id}
+	return c.claim(ctx, key, owner, job.ClaimSubmission(key, *parsed.Submission, owner, c.Timing.Lease, now))
+}
+
+// owner is a fresh nonce for each claim attempt, never the worker's name alone: an answer that was lost
+// is recognised by it.
+func (c *Claimer) owner() string { return fmt.Sprintf("%s/%016x", c.Worker, c.Rand.Uint64()) }
+
+// claim tries first, and where that is refused goes on with the item that came back.
+func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, first job.Write) (*Claimed, error) {
+	stamp := c.Clock.Monotonic()
+	w := first
+	for range 4 { // each turn follows an epoch that moved on meanwhile
+		item, err := c.settle(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		if item == nil {
+			return nil, nil // a bell for a job that does not exist: bells never create
+		}
+		current, err := job.FromItem(item)
+		if err != nil {
+			return nil, &RejectedError{err.Error()}
+		}
+		if current.State == job.Running && current.Owner == owner {
+			return &Claimed{Job: current, Deadline: stamp + c.Timing.Lease}, nil
+		}
+		stamp = c.Clock.Monotonic()
+		now := c.Clock.Now()
+		if current.State != job.Ready || current.Paused || current.CancelRequested || current.NotBefore.After(now) || w.Op == "claim" && lastEpoch(w) == current.Epoch {
+			return nil, nil
+		}
+		w = job.ClaimReady(key, current.Epoch, owner, c.Timing.Lease, now)
+	}
+	return nil, nil // others are handing this job around; its next bell finds somebody
+}
+
+// settle does a write until its outcome is known and returns the item after it: ours, or, where it was
+// refused, as it is. A claim of unknown outcome is never dropped: it may have been applied, or be
+// applied much later, and then nobody would know who holds the job.
+func (c *Claimer) settle(ctx context.Context, w job.Write) (job.Item, error) {
+	limit := c.Clock.Monotonic() + c.Timing.Lease/2
+	for {
+		call, cancel := c.Clock.WithTimeout(ctx, c.Timing.call())
+		item, err := c.Store.Write(call, w)
+		refused, isRefused := errors.AsType[*job.RefusedError](err)
+		if isRefused {
+			item, err = refused.Current, nil
+			if item == nil { // some endpoints leave the item out
+				item, err = c.Store.Get(call, w.Key)
+			}
+		}
+		cancel()
+		if err == nil {
+			return item, nil
+		}
+		if c.Clock.Monotonic() >= limit || ctx.Err() != nil {
+			return nil, err
+		}
+		if c.Clock.Sleep(ctx, backoff(c.Rand, 0, c.Timing.Lease/20)) != nil {
+			return nil, err
+		}
+	}
+}
+
+func lastEpoch(w job.Write) int64 {
+	for _, cond := range w.If {
+		if epoch, ok := cond.Value.(int64); ok && cond.Attr == contract.AttrEpoch {
+			return epoch
+		}
+	}
+	return -1
+}
+
+// backoff is a wait with full jitter: from 0 to base·2ⁿ, at most fifteen minutes.
+// https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+func backoff(r *rand.Rand, n int64, base time.Duration) time.Duration {
+	most := 15 * time.Minute
+	if n < 20 && base<<n < most {
+		most = base << n
+	}
+	return time.Duration(r.Int64N(int64(most) + 1))
+}

@@ -1,0 +1,164 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+const (
+	// retryBase is the longest wait before the first retry of a failed job; it doubles with each failure.
+	retryBase = 10 * time.Second
+	// unfitDelay keeps a job that this release cannot read from coming straight back.
+	unfitDelay = 30 * time.Second
+)
+
+// conclude writes how the attempt ended. What ends a slot that was asked to stop is never a failure.
+func (a *Attempt) conclude(ctx context.Context, o slot.Outcome) {
+	if a.stop != nil && (o.Kind == slot.Retry || o.Kind == slot.Later || o.Kind == slot.Stopped) {
+		a.stopped(ctx, o)
+		return
+	}
+	switch o.Kind {
+	case slot.Done:
+		a.finish(ctx, job.Done, "")
+	case slot.Permanent:
+		a.finish(ctx, job.Dead, o.Error)
+	case slot.Later:
+		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error})
+	case slot.Unfit:
+		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unfitDelay), Error: o.Error})
+	case slot.Retry:
+		if a.job.Failures+1 >= a.Failures {
+			a.finish(ctx, job.Dead, o.Error)
+			return
+		}
+		wait := backoff(a.Rand, a.job.Failures, retryBase)
+		a.handBack(ctx, job.Return{Failed: true, Error: o.Error, NotBefore: a.Clock.Now().Add(wait)})
+	default: // stopped without being asked
+		a.handBack(ctx, job.Return{Error: o.Error})
+	}
+}
+
+func (a *Attempt) stopped(ctx context.Context, o slot.Outcome) {
+	switch a.stop.why {
+	case cancelled:
+		a.finish(ctx, job.Cancelled, "")
+	case paused:
+		a.handBack(ctx, job.Return{})
+	default:
+		r := job.Return{Drained: true}
+		if o.Kind == slot.Later {
+			r.NotBefore = o.At
+		}
+		a.handBack(ctx, r)
+	}
+}
+
+// checkpoint is the newest unsaved cursor, nil for none; its number is one that was never tried.
+func (a *Attempt) checkpoint() *job.Checkpoint {
+	if a.pending == nil {
+		return nil
+	}
+	a.seq++
+	return &job.Checkpoint{
+		Seq: a.seq, Cursor: string(a.pending.Cursor), Version: a.pending.Version, Position: job.Position(a.pending.Progress),
+	}
+}
+
+func (a *Attempt) handBack(ctx context.Context, r job.Return) {
+	r.Checkpoint = a.checkpoint()
+	var bellDelay time.Duration
+	refusal, err := a.settle(ctx, func(now time.Time) job.Write {
+		bellDelay = max(0, r.NotBefore.Sub(now))
+		r.BellAt = now.Add(bellDelay)
+		if bellDelay > queue.MaxDelay { // the sweeper rings at the very time
+			r.BellAt = r.NotBefore.Add(-job.RingDelay(0))
+		}
+		return job.HandBack(a.claim, r, now)
+	})
+	if err != nil {
+		return
+	}
+	if refusal != nil && a.mine(refusal.Current) {
+		a.finish(ctx, job.Cancelled, "") // cancelled meanwhile
+		return
+	}
+	a.end("job handed back", "drained", r.Drained, "failed", r.Failed, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
+	if a.job.Paused || bellDelay > queue.MaxDelay {
+		return
+	}
+	// Also after a refusal: our own first try may have been applied and its answer lost.
+	bell := job.Bell{ID: a.claim.ID, Epoch: a.claim.Epoch + 1}
+	if err := a.Bells.Send(ctx, bell.JSON(), bellDelay); err != nil {
+		a.log.Warn("bell not sent; the sweeper rings it later", "error", err.Error())
+	}
+}
+
+func (a *Attempt) finish(ctx context.Context, state job.State, reason string) {
+	cp := a.checkpoint()
+	refusal, err := a.settle(ctx, func(now time.Time) job.Write {
+		return job.Finish(a.claim, state, reason, cp, now)
+	})
+	if err == nil {
+		a.end("job ended", "state", state, "reason", reason, "applied", refusal == nil)
+	}
+}
+
+func (a *Attempt) end(message string, args ...any) {
+	a.over = true
+	a.log.Info(message, args...)
+}
+
+// settle does a last write until it is known to be applied or refused, or the lease has run out; then
+// it is left to the sweeper, and the error says so.
+func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Write) (*job.RefusedError, error) {
+	for n := int64(0); ; n++ {
+		now := a.Clock.Monotonic()
+		if now >= a.deadline {
+			a.lose("the lease ran out before the end could be written")
+			return nil, context.DeadlineExceeded
+		}
+		_, err := a.write(ctx, build(a.Clock.Now()))
+		if refused, ok := errors.AsType[*job.RefusedError](err); ok || err == nil {
+			return refused, nil
+		}
+		a.log.Warn("end not written, trying again", "error", err.Error())
+		wait := min(backoff(a.Rand, n, a.Timing.Lease/50), a.Timing.Heartbeat, a.deadline-a.Clock.Monotonic())
+		if err := a.Clock.Sleep(ctx, max(0, wait)); err != nil {
+			a.lose("told to exit before the end could be written")
+			return nil, err
+		}
+	}
+}
+
+// write does one call to the table; a refusal always carries the item as it is.
+func (a *Attempt) write(ctx context.Context, w job.Write) (job.Item, error) {
+	call, cancel := a.Clock.WithTimeout(ctx, min(a.Timing.call(), a.deadline-a.Clock.Monotonic()))
+	defer cancel()
+	item, err := a.Store.Write(call, w)
+	refused, ok := errors.AsType[*job.RefusedError](err)
+	if ok && refused.Current == nil { // some endpoints leave the item out
+		current, readErr := a.Store.Get(call, w.Key)
+		if readErr != nil {
+			return nil, readErr
+		}
+		refused.Current = current
+	}
+	return item, err
+}
+
+func (a *Attempt) mine(item job.Item) bool {
+	return item[contract.AttrState] == string(job.Running) && item[contract.AttrEpoch] == a.claim.Epoch && item[contract.AttrOwner] == a.claim.Owner
+}
+
+// saved reports whether the checkpoint numbered seq is in the item and the job still ours.
+func (a *Attempt) saved(item job.Item, seq int64) bool {
+	at, _ := item[contract.AttrSeq].(int64)
+	return a.mine(item) && at >= seq
+}

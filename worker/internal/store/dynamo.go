@@ -1,0 +1,178 @@
+// Package store keeps the job table: in DynamoDB, and in memory for tests and the simulator.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+)
+
+// Dynamo is the job table in DynamoDB.
+type Dynamo struct {
+	client *dynamodb.Client
+	table  string
+}
+
+// NewDynamo returns the table of that name.
+func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
+	return &Dynamo{client: client, table: table}
+}
+
+// Write applies w to its item and returns the item after it, or a *job.RefusedError.
+func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	e := newExpression()
+	in := &dynamodb.UpdateItemInput{
+		TableName:           &d.table,
+		Key:                 key(w.Key),
+		ConditionExpression: e.condition(w.If),
+		UpdateExpression:    e.update(w),
+		ReturnValues:        types.ReturnValueAllNew,
+		// Saves the read after a refusal.
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.valuesOrNil()
+	out, err := d.client.UpdateItem(ctx, in)
+	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return nil, &job.RefusedError{Write: w, Current: fromAttributes(refused.Item)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s in table %s: %w", w.Op, w.Key, d.table, err)
+	}
+	return fromAttributes(out.Attributes), nil
+}
+
+// Get reads one item consistently, nil where there is none.
+func (d *Dynamo) Get(ctx context.Context, k string) (job.Item, error) {
+	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &d.table, Key: key(k), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("read %s in table %s: %w", k, d.table, err)
+	}
+	return fromAttributes(out.Item), nil
+}
+
+// BatchGet reads many items, eventually consistent, in any order; missing ones are left out.
+func (d *Dynamo) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
+	const most = 100 // of one request: API_BatchGetItem
+	var items []job.Item
+	for len(keys) > 0 {
+		n := min(len(keys), most)
+		got, left, err := d.batch(ctx, keys[:n])
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, got...)
+		keys = append(left, keys[n:]...)
+	}
+	return items, nil
+}
+
+func (d *Dynamo) batch(ctx context.Context, keys []string) (items []job.Item, left []string, err error) {
+	request := types.KeysAndAttributes{}
+	for _, k := range keys {
+		request.Keys = append(request.Keys, key(k))
+	}
+	out, err := d.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{d.table: request}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %d jobs in table %s: %w", len(keys), d.table, err)
+	}
+	for _, attributes := range out.Responses[d.table] {
+		items = append(items, fromAttributes(attributes))
+	}
+	for _, k := range out.UnprocessedKeys[d.table].Keys {
+		name, _ := fromAttributes(k)[contract.AttrKey].(string)
+		left = append(left, name)
+	}
+	if len(left) == len(keys) {
+		return nil, nil, fmt.Errorf("read %d jobs in table %s: throttled", len(keys), d.table)
+	}
+	return items, left, nil
+}
+
+// Due lists the keys of the due index's partition from one sort key to another, both included, in order.
+func (d *Dynamo) Due(ctx context.Context, partition, from, to string) ([]string, error) {
+	var keys []string
+	pages := dynamodb.NewQueryPaginator(d.client, d.due(partition, from, to))
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("query %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
+		}
+		for _, attributes := range page.Items {
+			name, _ := fromAttributes(attributes)[contract.AttrKey].(string)
+			keys = append(keys, name)
+		}
+	}
+	return keys, nil
+}
+
+// CountDue counts what [Dynamo.Due] would list.
+func (d *Dynamo) CountDue(ctx context.Context, partition, from, to string) (int, error) {
+	in := d.due(partition, from, to)
+	in.Select = types.SelectCount
+	n := 0
+	pages := dynamodb.NewQueryPaginator(d.client, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("count %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
+		}
+		n += int(page.Count)
+	}
+	return n, nil
+}
+
+func (d *Dynamo) due(partition, from, to string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName:                &d.table,
+		IndexName:                aws.String(contract.DueIndex),
+		KeyConditionExpression:   aws.String("#p = :p AND #s BETWEEN :from AND :to"),
+		ExpressionAttributeNames: map[string]string{"#p": contract.AttrDuePartition, "#s": contract.AttrDueSort},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":p": toAttribute(partition), ":from": toAttribute(from), ":to": toAttribute(to),
+		},
+	}
+}
+
+func key(k string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{contract.AttrKey: toAttribute(k)}
+}
+
+func toAttribute(v any) types.AttributeValue {
+	switch v := v.(type) {
+	case string:
+		return &types.AttributeValueMemberS{Value: v}
+	case int64:
+		return &types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)}
+	case bool:
+		return &types.AttributeValueMemberBOOL{Value: v}
+	}
+	panic(fmt.Sprintf("store: an item holds strings, int64 and bool, not %T", v))
+}
+
+func fromAttributes(attributes map[string]types.AttributeValue) job.Item {
+	if len(attributes) == 0 {
+		return nil
+	}
+	item := job.Item{}
+	for name, v := range attributes {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			item[name] = v.Value
+		case *types.AttributeValueMemberBOOL:
+			item[name] = v.Value
+		case *types.AttributeValueMemberN:
+			if n, err := strconv.ParseInt(v.Value, 10, 64); err == nil {
+				item[name] = n
+			}
+		}
+	}
+	return item
+}

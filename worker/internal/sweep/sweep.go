@@ -1,0 +1,280 @@
+// Package sweep finds what nobody works on: jobs whose worker died without a word, and READY jobs whose
+// bell was lost. Like package lease it is sequential code that is handed its store, queue, clock and
+// randomness.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+)
+
+// passedAfter is how much older than a message now being received a job's own bell must be to count as
+// lost: the queue has passed it.
+const passedAfter = 10 * time.Minute
+
+// Store is the job table as a sweeper needs it.
+type Store interface {
+	Write(ctx context.Context, w job.Write) (job.Item, error)
+	Get(ctx context.Context, key string) (job.Item, error)
+	BatchGet(ctx context.Context, keys []string) ([]job.Item, error)
+	Due(ctx context.Context, partition, from, to string) ([]string, error)
+	CountDue(ctx context.Context, partition, from, to string) (int, error)
+}
+
+// Queue is the content type's queue as a sweeper needs it.
+type Queue interface {
+	Send(ctx context.Context, body string, delay time.Duration) error
+	Visible(ctx context.Context) (int, error)
+}
+
+// Clock is the time as a sweeper needs it; see lease.Clock.
+type Clock interface {
+	Now() time.Time
+	Monotonic() time.Duration
+}
+
+// Sweeper sweeps one content type. One of a type's workers leads; the others only look whether it is late.
+type Sweeper struct {
+	Store       Store
+	Queue       Queue
+	Clock       Clock
+	Log         *slog.Logger
+	ContentType string
+	Worker      string // unique among the type's workers
+	Interval    time.Duration
+	Slots       int   // messages that must be waiting visibly for nothing to be rung
+	Crashes     int64 // limit of crashes at one position after which a job is DEAD
+
+	control int64 // what this sweeper wrote as nextSweep; 0: not leading
+	seen    map[string]sighting
+	passed  time.Time // sending time of the newest message received
+}
+
+// sighting is when a RUNNING job's beat was first seen at its present count.
+type sighting struct {
+	epoch, beat int64
+	at          time.Duration
+}
+
+// Result is what a sweep found and did.
+type Result struct {
+	Led     bool // false: another worker sweeps
+	Ready   int
+	Running int
+	Reaped  int
+	Rung    int
+}
+
+// Received tells the sweeper of a message that a worker received: the queue has passed older ones.
+func (s *Sweeper) Received(sentAt time.Time) {
+	if sentAt.After(s.passed) {
+		s.passed = sentAt
+	}
+}
+
+// Once does one sweep, or nothing where another worker leads. What was done before an error stays done
+// and the rest is found again next time.
+func (s *Sweeper) Once(ctx context.Context) (Result, error) {
+	var r Result
+	led, err := s.lead(ctx)
+	if err != nil {
+		return r, err
+	}
+	if !led {
+		s.seen = nil
+		return r, nil
+	}
+	r.Led = true
+	if err := s.reapAll(ctx, &r); err != nil {
+		return r, err
+	}
+	return r, s.ringAll(ctx, &r)
+}
+
+// lead takes or keeps the control item: the last sweeper goes on unless it is late by an interval. Two
+// leaders at once are harmless, all they write is conditional.
+func (s *Sweeper) lead(ctx context.Context) (bool, error) {
+	key := ControlKey(s.ContentType)
+	now := s.Clock.Now()
+	if s.control == 0 {
+		item, err := s.Store.Get(ctx, key)
+		if err != nil {
+			return false, fmt.Errorf("sweep: %w", err)
+		}
+		next, _ := item[contract.AttrNextSweep].(int64)
+		late := now.After(time.UnixMilli(next).Add(s.Interval))
+		if item != nil && item[contract.AttrSweeper] != s.Worker && !late {
+			return false, nil
+		}
+		s.control = next
+	}
+	cond := job.Cond{Attr: contract.AttrNextSweep, Op: job.Equal, Value: s.control}
+	if s.control == 0 {
+		cond = job.Cond{Attr: contract.AttrNextSweep, Op: job.Absent}
+	}
+	next := now.Add(s.Interval).UnixMilli()
+	_, err := s.Store.Write(ctx, job.Write{
+		Op: "lead sweep", Key: key, If: []job.Cond{cond},
+		Set: job.Item{contract.AttrNextSweep: next, contract.AttrSweeper: s.Worker},
+	})
+	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+		s.control = 0
+		if refused.Current[contract.AttrSweeper] == s.Worker { // our own write, its answer was lost
+			s.control, _ = refused.Current[contract.AttrNextSweep].(int64)
+		}
+		return s.control != 0, nil
+	}
+	if err != nil {
+		s.control = 0
+		return false, fmt.Errorf("sweep: %w", err)
+	}
+	s.control = next
+	return true, nil
+}
+
+// ControlKey is the key of a content type's control item.
+func ControlKey(contentType string) string { return "control#" + contentType }
+
+// reapAll restarts the RUNNING jobs whose beat stood still for 1.25 leases on this machine's own clock
+// (clock rates may differ).
+func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
+	jobs, err := s.due(ctx, job.DueRunning, job.DueRunning)
+	if err != nil {
+		return err
+	}
+	now := s.Clock.Monotonic()
+	seen := make(map[string]sighting, len(jobs))
+	for _, j := range jobs {
+		if j.State != job.Running {
+			continue // the index lags
+		}
+		r.Running++
+		key := j.Key.String()
+		sight, known := s.seen[key]
+		if !known || sight.epoch != j.Epoch || sight.beat != j.Beat {
+			sight = sighting{j.Epoch, j.Beat, now}
+		}
+		seen[key] = sight
+		if now-sight.at < j.Lease+j.Lease/4 {
+			continue
+		}
+		if err := s.reap(ctx, j, r); err != nil {
+			return err
+		}
+		delete(seen, key)
+	}
+	s.seen = seen
+	return nil
+}
+
+func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
+	item, err := s.Store.Write(ctx, job.Reap(j, s.Crashes, s.Clock.Now()))
+	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+		s.Log.Info("job not reaped: it moved", "job", j.Key.String(), "refused", refused.Error())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reap: %w", err)
+	}
+	after, err := job.FromItem(item)
+	if err != nil {
+		return err
+	}
+	r.Reaped++
+	s.Log.Warn("job of a dead worker reaped", "job", j.Key.String(), "owner", j.Owner, "epoch", j.Epoch, "state", after.State, "crashes", after.Crashes)
+	if after.State == job.Ready {
+		return s.bell(ctx, after)
+	}
+	return nil
+}
+
+// ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:
+// while the queue visibly holds a message per slot, only a job whose own bell the queue has passed is rung.
+func (s *Sweeper) ringAll(ctx context.Context, r *Result) error {
+	for shard := range contract.DueShards {
+		n, err := s.Store.CountDue(ctx, job.DuePartition(s.ContentType, shard), job.DueReadyFirst, job.DueReadyLatest)
+		if err != nil {
+			return err
+		}
+		r.Ready += n
+	}
+	if r.Ready == 0 {
+		return nil
+	}
+	jobs, err := s.due(ctx, job.DueReadyFirst, job.DueReady(s.Clock.Now()))
+	if err != nil || len(jobs) == 0 {
+		return err
+	}
+	visible, err := s.Queue.Visible(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.RingAt.After(s.Clock.Now()) { // the index lags
+			continue
+		}
+		if j.State != job.Ready || visible >= s.Slots && !s.passed.After(j.LastBell().Add(passedAfter)) {
+			continue
+		}
+		if err := s.ring(ctx, j, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sweeper) ring(ctx context.Context, j job.Job, r *Result) error {
+	w := job.Ring(j, s.Clock.Now())
+	if j.Paused {
+		w = job.Park(j)
+	}
+	_, err := s.Store.Write(ctx, w)
+	if _, refused := errors.AsType[*job.RefusedError](err); refused {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
+	if j.Paused {
+		return nil
+	}
+	r.Rung++
+	s.Log.Info("bell rung again", "job", j.Key.String(), "epoch", j.Epoch, "rings", j.Rings+1)
+	return s.bell(ctx, j)
+}
+
+func (s *Sweeper) bell(ctx context.Context, j job.Job) error {
+	return s.Queue.Send(ctx, job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0)
+}
+
+// due reads the jobs between two sort keys of the due index.
+func (s *Sweeper) due(ctx context.Context, from, to string) ([]job.Job, error) {
+	var keys []string
+	for shard := range contract.DueShards {
+		page, err := s.Store.Due(ctx, job.DuePartition(s.ContentType, shard), from, to)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, page...)
+	}
+	items, err := s.Store.BatchGet(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]job.Job, 0, len(items))
+	for _, item := range items {
+		j, err := job.FromItem(item)
+		if err != nil {
+			s.Log.Error("job item cannot be read", "error", err.Error())
+			continue
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
