@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// Protocol is the version of the messages that this release speaks, see [Ready].
+const Protocol = 1
+
 // Assignment is the job that a supervisor hands to a slot.
 type Assignment struct {
 	ID            string          `json:"id"`

@@ -1,0 +1,140 @@
+package slot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisorDied is the signal by which the kernel tells a slot that its supervisor is gone.
+const supervisorDied = syscall.SIGHUP
+
+// Endpoint is a slot process's own side of the protocol. It ends the process and its whole group when
+// the supervisor is gone or the job's deadline has passed, whatever the processor is doing.
+type Endpoint struct {
+	tasks chan *Task
+	fuse  *fuse
+
+	mu      sync.Mutex
+	reports io.Writer
+	task    *Task // the job at hand, or nil
+}
+
+// Task is a job at hand in a slot.
+type Task struct {
+	Assignment
+
+	drain    chan struct{}
+	drained  sync.Once
+	deadline Drain
+}
+
+// Draining is closed when the job must stop at its next step boundary.
+func (t *Task) Draining() <-chan struct{} { return t.drain }
+
+// Drain says why and until when; valid once [Task.Draining] is closed.
+func (t *Task) Drain() Drain { return t.deadline }
+
+// Attach takes up the descriptors that the supervisor left to this process and reports it ready;
+// processor is "<name>@<version>". From then on SIGTERM and SIGINT are the supervisor's business
+// alone: a service manager may send them to every process of the service.
+func Attach(processor string) (*Endpoint, error) {
+	for _, fd := range []uintptr{ordersFD, reportsFD} {
+		if _, err := unix.FcntlInt(fd, unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return nil, errors.New("a slot is started by \"worker run\", which gives it its orders; it cannot be run by hand")
+		}
+	}
+	e := &Endpoint{
+		tasks:   make(chan *Task, 1),
+		fuse:    newFuse(),
+		reports: os.NewFile(reportsFD, "reports"),
+	}
+	// Caught, not ignored, which programs would inherit. SIGPIPE: what a slot prints when its supervisor is
+	// gone must not end it before it has ended its group.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGPIPE)
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, supervisorDied)
+	go func() {
+		<-gone
+		endGroup("the supervisor has died")
+	}()
+	go e.fuse.watch()
+	go e.take(os.NewFile(ordersFD, "orders"))
+	return e, e.send(Report{Ready: &Ready{Protocol: Protocol, Processor: processor}})
+}
+
+// Tasks delivers one job after the other; the next one comes after [Endpoint.Finish].
+func (e *Endpoint) Tasks() <-chan *Task { return e.tasks }
+
+// take reads orders until the supervisor is gone.
+func (e *Endpoint) take(from io.Reader) {
+	lines := lineScanner(from, maxOrder)
+	for lines.Scan() {
+		var o Order
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			endGroup("cannot read an order: " + err.Error())
+		}
+		e.obey(o)
+	}
+	if err := lines.Err(); err != nil {
+		endGroup("cannot read orders: " + err.Error())
+	}
+	endGroup("the supervisor is gone")
+}
+
+func (e *Endpoint) obey(o Order) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case o.Run != nil && e.task != nil:
+		endGroup("was given a second job")
+	case o.Run != nil:
+		e.task = &Task{Assignment: *o.Run, drain: make(chan struct{})}
+		e.fuse.set(o.Run.Deadline)
+		e.tasks <- e.task
+	case e.task == nil: // about a job that ended meanwhile
+	case o.Deadline != nil:
+		e.fuse.set(o.Deadline.At)
+	case o.Drain != nil:
+		e.task.drained.Do(func() {
+			e.task.deadline = *o.Drain
+			close(e.task.drain)
+		})
+	}
+}
+
+// Progress reports how far the job at hand is.
+func (e *Endpoint) Progress(p Progress) error { return e.send(Report{Progress: &p}) }
+
+// Checkpoint reports a cursor whose outputs are durable.
+func (e *Endpoint) Checkpoint(c Checkpoint) error { return e.send(Report{Checkpoint: &c}) }
+
+// Finish reports the outcome of the job at hand; the slot is idle then.
+func (e *Endpoint) Finish(o Outcome) error {
+	e.mu.Lock()
+	e.task = nil
+	e.fuse.set(0)
+	e.mu.Unlock()
+	return e.send(Report{Outcome: &o})
+}
+
+func (e *Endpoint) send(r Report) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("report to the supervisor: %w", err)
+	}
+	if len(line) > MaxReport {
+		return fmt.Errorf("report to the supervisor: %d bytes are more than %d", len(line), MaxReport)
+	}
+	if _, err := e.reports.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("report to the supervisor: %w", err)
+	}
+	return nil
+}

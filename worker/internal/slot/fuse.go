@@ -1,0 +1,57 @@
+package slot
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+)
+
+// fusePoll is how often a set deadline is looked at: timers stand still while a machine is suspended,
+// the clock of deadlines does not.
+const fusePoll = 250 * time.Millisecond
+
+// fuse ends the process group when the deadline has passed, from a goroutine of its own.
+type fuse struct{ deadlines chan time.Duration }
+
+func newFuse() *fuse { return &fuse{deadlines: make(chan time.Duration)} }
+
+// set moves the deadline, an absolute time of internal/monotonic; 0: none.
+func (f *fuse) set(deadline time.Duration) { f.deadlines <- deadline }
+
+func (f *fuse) watch() {
+	var deadline time.Duration
+	for {
+		var look <-chan time.Time
+		if deadline != 0 {
+			left := deadline - monotonic.Now()
+			if left <= 0 {
+				endGroup("the job's deadline has passed: the supervisor did not renew the lease")
+			}
+			look = time.After(min(left, fusePoll))
+		}
+		select {
+		case deadline = <-f.deadlines:
+		case <-look:
+		}
+	}
+}
+
+// endGroup kills this process and all programs of its group. The last words may get lost: a frozen
+// supervisor does not read them.
+func endGroup(why string) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_, _ = os.Stderr.WriteString("slot ends itself: " + why + "\n")
+	}()
+	select {
+	case <-said:
+	case <-time.After(100 * time.Millisecond):
+	}
+	if syscall.Getpgrp() == os.Getpid() {
+		_ = syscall.Kill(0, syscall.SIGKILL)
+	}
+	os.Exit(1)
+}

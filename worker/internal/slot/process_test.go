@@ -1,0 +1,318 @@
+package slot
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+)
+
+// patience bounds every wait of these tests; reaching it is a failure.
+const patience = 20 * time.Second
+
+func start(t *testing.T, role string, env ...string) *Process {
+	t.Helper()
+	o := options(role)
+	o.Env = append(o.Env, env...)
+	p, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		for range p.Reports() {
+		}
+	})
+	return p
+}
+
+func next(t *testing.T, p *Process) Report {
+	t.Helper()
+	select {
+	case r, open := <-p.Reports():
+		if !open {
+			t.Fatalf("the slot ended: %v", p.Err())
+		}
+		return r
+	case <-time.After(patience):
+		t.Fatal("no report")
+	}
+	panic("unreachable")
+}
+
+// startJob starts a slot and gives it a job.
+func startJob(t *testing.T, role string, env ...string) *Process {
+	t.Helper()
+	p := start(t, role, env...)
+	if r := next(t, p); r.Ready == nil {
+		t.Fatalf("first report is %+v", r)
+	}
+	send(t, p, job(time.Minute))
+	return p
+}
+
+func job(deadline time.Duration) Order {
+	return Order{Run: &Assignment{
+		ID: "1", ContentType: "mail", Epoch: 7, Payload: json.RawMessage(`{"a":1}`), Deadline: monotonic.Now() + deadline,
+	}}
+}
+
+func send(t *testing.T, p *Process, o Order) {
+	t.Helper()
+	if err := p.Send(o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end reads the rest of the reports and returns the reason of the slot's end.
+func end(t *testing.T, p *Process) error {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case _, open := <-p.Reports():
+			if !open {
+				return p.Err()
+			}
+		case <-timeout:
+			t.Fatal("the slot does not end")
+		}
+	}
+}
+
+func TestJobs(t *testing.T) {
+	p := start(t, "steps")
+	want := Report{Ready: &Ready{Protocol: Protocol, Processor: "p@1"}}
+	if diff := cmp.Diff(want, next(t, p)); diff != "" {
+		t.Fatal(diff)
+	}
+	for range 3 {
+		send(t, p, job(time.Minute))
+		checkpoint := Report{Checkpoint: &Checkpoint{Cursor: json.RawMessage(`{"a":1}`), Version: "p@1", Progress: Progress{Done: 1}}}
+		if diff := cmp.Diff(checkpoint, next(t, p)); diff != "" {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff(Report{Outcome: &Outcome{Kind: Done}}, next(t, p)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	p.Kill()
+	p.Kill()
+	if err := end(t, p); !errors.Is(err, ErrKilled) {
+		t.Errorf("Err() = %v, want %v", err, ErrKilled)
+	}
+	p.Kill() // after the end
+	if err := p.Send(job(time.Minute)); err == nil {
+		t.Error("an ended slot takes orders")
+	}
+}
+
+func TestDrain(t *testing.T) {
+	p := startJob(t, "drain")
+	send(t, p, Order{Drain: &Drain{Cause: "terminated"}})
+	send(t, p, Order{Drain: &Drain{Cause: "again"}})
+	want := Report{Outcome: &Outcome{Kind: Stopped, Error: "terminated"}}
+	if diff := cmp.Diff(want, next(t, p)); diff != "" {
+		t.Error(diff)
+	}
+	send(t, p, Order{Drain: &Drain{Cause: "too late"}}) // about no job: without effect on the next one
+	send(t, p, job(time.Minute))
+	send(t, p, Order{Drain: &Drain{Cause: "the next"}})
+	if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "the next" {
+		t.Errorf("second job ended with %+v", r)
+	}
+}
+
+func TestSecondJobIsRefused(t *testing.T) {
+	p := startJob(t, "drain")
+	if err := p.Send(job(time.Minute)); !errors.Is(err, errOccupied) {
+		t.Errorf("a busy slot's Send says %v", err)
+	}
+}
+
+func TestReasonOfTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		role string
+		want string
+	}{
+		{"panic", "exit status 2: panic: the processor is broken"},
+		{"fail", "exit status 3: cannot go on"},
+		{"garbage", `broke the protocol and was killed: not a report: "% done"`},
+		{"unready", "before it was ready"},
+		{"unasked", "without a job"},
+		{"old", "slot speaks protocol 99, this supervisor 1"},
+		{"long", "a report is longer than 1048576 bytes"},
+	} {
+		t.Run(test.role, func(t *testing.T) {
+			p := start(t, test.role)
+			if test.role == "panic" {
+				next(t, p)
+				send(t, p, job(time.Minute))
+			}
+			if err := end(t, p); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Err() = %v\nwant it to hold %q", err, test.want)
+			}
+		})
+	}
+	if err := end(t, start(t, "truncated")); err != nil {
+		t.Errorf("a slot that ended in mid line with status 0: %v", err)
+	}
+	if _, err := Start(Options{Executable: "/no/such/program", Log: options("").Log}); err == nil {
+		t.Error("a program that does not exist was started")
+	}
+}
+
+// TestSlowReader lets a slot report far more than the pipe holds before anybody reads.
+func TestSlowReader(t *testing.T) {
+	p := startJob(t, "flood")
+	for reports := 1; ; reports++ {
+		r := next(t, p)
+		if reports == 1 {
+			for p.orders.busy() { // until the slot has reported its outcome
+				time.Sleep(time.Millisecond)
+			}
+		}
+		if r.Outcome != nil {
+			if reports > 4 {
+				t.Errorf("%d reports reached a slow reader, want the newest ones and the outcome", reports)
+			}
+			return
+		}
+	}
+}
+
+func TestDeafSlotDoesNotHoldUpTheSupervisor(t *testing.T) {
+	p := start(t, "deaf")
+	next(t, p)
+	began := time.Now()
+	var err error
+	for n := 0; err == nil; n++ {
+		if n > 10_000 {
+			t.Fatal("orders wait without bound")
+		}
+		err = p.Send(Order{Drain: &Drain{Cause: strings.Repeat("x", 10_000)}})
+	}
+	if !errors.Is(err, errNotRead) || time.Since(began) > 5*time.Second {
+		t.Errorf("Send failed after %s with %v", time.Since(began), err)
+	}
+}
+
+func TestDeadlineEndsTheGroup(t *testing.T) {
+	left, fifo := watchFifo(t)
+	p := start(t, "busy", fifo)
+	next(t, p)
+	began := time.Now()
+	send(t, p, job(time.Second))
+	send(t, p, Order{Deadline: &Deadline{At: monotonic.Now() + 3*time.Second}}) // a beat
+	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
+		t.Errorf("Err() = %v", err)
+	}
+	if lived := time.Since(began); lived < 3*time.Second || lived > 10*time.Second {
+		t.Errorf("the slot lived %s, its deadline was 3s away", lived)
+	}
+	nobodyLeft(t, left)
+}
+
+func TestKillEndsTheGroup(t *testing.T) {
+	left, fifo := watchFifo(t)
+	p := startJob(t, "busy", fifo)
+	awaitOpen(t, left)
+	p.Kill()
+	if err := end(t, p); !errors.Is(err, ErrKilled) {
+		t.Errorf("Err() = %v", err)
+	}
+	nobodyLeft(t, left)
+}
+
+// TestSlotKilledAlone is the kernel's out-of-memory killer at work: its program must not live on.
+func TestSlotKilledAlone(t *testing.T) {
+	left, fifo := watchFifo(t)
+	p := startJob(t, "busy", fifo)
+	awaitOpen(t, left)
+	if err := syscall.Kill(p.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("Err() = %v", err)
+	}
+	nobodyLeft(t, left)
+}
+
+func TestSupervisorGone(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "frozen past the deadline": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			left, fifo := watchFifo(t)
+			supervisor := exec.Command(options("").Executable)
+			supervisor.Env = append(os.Environ(), roleVariable+"=supervisor", fifo)
+			out, err := supervisor.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := supervisor.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = supervisor.Process.Kill()
+				_ = supervisor.Wait()
+			}()
+			if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			awaitOpen(t, left)
+			if err := supervisor.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			nobodyLeft(t, left)
+		})
+	}
+}
+
+// watchFifo makes a FIFO that ends for its reader when the last process that holds it is dead.
+func watchFifo(t *testing.T) (*os.File, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f, fifoVariable + "=" + path
+}
+
+// awaitOpen waits until the slot and its program hold the FIFO.
+func awaitOpen(t *testing.T, fifo *os.File) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		line := make([]byte, len("held\n")) // a FIFO without a writer yet is at its end
+		if _, err := io.ReadFull(fifo, line); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the slot did not start its program")
+		}
+	}
+}
+
+// nobodyLeft fails unless all who held the FIFO end.
+func nobodyLeft(t *testing.T, fifo *os.File) {
+	t.Helper()
+	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, fifo); err != nil {
+		t.Errorf("somebody is left: %v", err)
+	}
+}

@@ -1,0 +1,153 @@
+package slot
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// MaxReport is the longest line a slot may send, in bytes: room for a cursor of [MaxCursor].
+const MaxReport = 1 << 20
+
+// MaxCursor is the longest cursor, in bytes of JSON. Cursors are written at every checkpoint, so good
+// ones have some hundred bytes.
+const MaxCursor = 512 << 10
+
+// maxOrder is the longest line to a slot: a payload from S3 may be longer than an SQS message.
+const maxOrder = 64 << 20
+
+// readReports reads reports until the slot closes its end, and passes them on. An error means that
+// the slot broke the protocol.
+func readReports(from io.Reader, orders *orders, to chan<- Report) error {
+	lines := lineScanner(from, MaxReport)
+	ready := false
+	for lines.Scan() {
+		report, err := parseReport(lines.Bytes())
+		switch {
+		case err != nil:
+			return err
+		case !ready && report.Ready == nil:
+			return fmt.Errorf("%s before it was ready", excerpt(lines.Bytes()))
+		case ready && report.Ready != nil:
+			return errors.New("ready a second time")
+		case !ready && report.Ready.Protocol != Protocol:
+			return fmt.Errorf("slot speaks protocol %d, this supervisor %d", report.Ready.Protocol, Protocol)
+		case ready && !orders.busy():
+			return fmt.Errorf("%s without a job", excerpt(lines.Bytes()))
+		}
+		ready = true
+		if report.Outcome != nil {
+			orders.finish()
+		}
+		to <- report
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("a report is longer than %d bytes", MaxReport)
+	} else if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("read reports: %w", err)
+	}
+	return nil
+}
+
+func parseReport(line []byte) (Report, error) {
+	var r Report
+	if err := decodeStrictly(line, &r); err != nil {
+		return r, fmt.Errorf("not a report: %s: %w", excerpt(line), err)
+	}
+	fields := 0
+	for _, set := range []bool{r.Ready != nil, r.Progress != nil, r.Checkpoint != nil, r.Outcome != nil} {
+		if set {
+			fields++
+		}
+	}
+	if fields != 1 {
+		return r, fmt.Errorf("not a report: %s: %d kinds in one line", excerpt(line), fields)
+	}
+	if r.Outcome != nil && !r.Outcome.Kind.known() {
+		return r, fmt.Errorf("unknown outcome %q", r.Outcome.Kind)
+	}
+	return r, nil
+}
+
+func (k Kind) known() bool {
+	switch k {
+	case Done, Stopped, Retry, Permanent, Later, Unfit:
+		return true
+	}
+	return false
+}
+
+func decodeStrictly(line []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one JSON value in a line")
+	}
+	return nil
+}
+
+// lineScanner reads lines of at most limit bytes. A last line without its end is dropped: its writer
+// died over it.
+func lineScanner(from io.Reader, limit int) *bufio.Scanner {
+	s := bufio.NewScanner(from)
+	s.Buffer(nil, limit)
+	s.Split(func(data []byte, _ bool) (int, []byte, error) {
+		if end := bytes.IndexByte(data, '\n'); end >= 0 {
+			return end + 1, data[:end], nil
+		}
+		return 0, nil, nil
+	})
+	return s
+}
+
+// excerpt quotes the beginning of a line for an error message.
+func excerpt(line []byte) string {
+	if len(line) > 80 {
+		return fmt.Sprintf("%q…", line[:80])
+	}
+	return fmt.Sprintf("%q", line)
+}
+
+// deliver passes reports on to a reader that may be slow, and drops those that a newer one replaces.
+func deliver(from <-chan Report, to chan<- Report) {
+	var waiting []Report
+	for from != nil || len(waiting) > 0 {
+		var out chan<- Report
+		var next Report
+		if len(waiting) > 0 {
+			out, next = to, waiting[0]
+		}
+		select {
+		case r, open := <-from:
+			if !open {
+				from = nil
+				continue
+			}
+			waiting = append(superseded(waiting, r), r)
+		case out <- next:
+			waiting = waiting[1:]
+		}
+	}
+}
+
+// superseded drops from the end of waiting what r replaces: a progress report those before it, a
+// checkpoint, which carries its progress, both kinds.
+func superseded(waiting []Report, r Report) []Report {
+	for len(waiting) > 0 {
+		last := waiting[len(waiting)-1]
+		replaced := last.Progress != nil && (r.Progress != nil || r.Checkpoint != nil) ||
+			last.Checkpoint != nil && r.Checkpoint != nil
+		if !replaced {
+			break
+		}
+		waiting = waiting[:len(waiting)-1]
+	}
+	return waiting
+}
