@@ -1,0 +1,125 @@
+package localaws
+
+import (
+	_ "embed"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/google/go-cmp/cmp"
+)
+
+//go:embed testdata/group.json
+var groupTemplate string
+
+// deploy creates a stack and returns its outputs.
+func deploy(t *testing.T, cfg aws.Config, name, template string) map[string]string {
+	t.Helper()
+	client := cloudformation.NewFromConfig(cfg)
+	in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}
+	if _, err := client.CreateStack(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	find := &cloudformation.DescribeStacksInput{StackName: &name}
+	if err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay = 50 * time.Millisecond
+	}).Wait(t.Context(), find, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	found, err := client.DescribeStacks(t.Context(), find)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := map[string]string{}
+	for _, o := range found.Stacks[0].Outputs {
+		outputs[*o.OutputKey] = *o.OutputValue
+	}
+	return outputs
+}
+
+func TestGroupKeepsWhatItsTemplateSays(t *testing.T) {
+	cfg, err := StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := deploy(t, cfg, "group", groupTemplate)
+	groups := autoscaling.NewFromConfig(cfg)
+	described, err := groups.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{outputs["Group"]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := described.AutoScalingGroups[0]
+	if diff := cmp.Diff([]string{"us-east-1a", "us-east-1b"}, group.AvailabilityZones); diff != "" {
+		t.Errorf("zones (-want +got):\n%s", diff)
+	}
+	if group.MixedInstancesPolicy == nil {
+		t.Fatal("no mixed instances policy")
+	}
+	template := group.MixedInstancesPolicy.LaunchTemplate
+	if got := *template.LaunchTemplateSpecification.Version; got != "1" || len(template.Overrides) != 2 {
+		t.Errorf("launch template version %s and %d instance types, want 1 and 2", got, len(template.Overrides))
+	}
+	hooks, err := groups.DescribeLifecycleHooks(t.Context(), &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(hooks.LifecycleHooks) != 1 || *hooks.LifecycleHooks[0].HeartbeatTimeout != 300 {
+		t.Fatalf("hooks %v, want the one of the template", hooks.LifecycleHooks)
+	}
+	complete := func(hook string) error {
+		_, err := groups.CompleteLifecycleAction(t.Context(), &autoscaling.CompleteLifecycleActionInput{
+			AutoScalingGroupName: group.AutoScalingGroupName, LifecycleHookName: &hook,
+			InstanceId: aws.String("i-0123456789abcdef0"), LifecycleActionResult: aws.String("CONTINUE"),
+		})
+		return err
+	}
+	if err := complete("terminate"); err != nil {
+		t.Error(err)
+	}
+	if err := complete("launch"); err == nil || !strings.Contains(err.Error(), "No lifecycle hook launch") {
+		t.Errorf("completing a hook that is not there: %v", err)
+	}
+}
+
+func TestAlarmOnMetricMathIsStored(t *testing.T) {
+	cfg, err := StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := deploy(t, cfg, "alarm", groupTemplate)
+	described, err := cloudwatch.NewFromConfig(cfg).DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{outputs["Alarm"]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alarm := described.MetricAlarms[0]
+	if len(alarm.Metrics) != 2 || *alarm.Metrics[0].Expression != "CEIL(visible / 2)" || *alarm.Metrics[1].MetricStat.Period != 60 || *alarm.Metrics[1].ReturnData {
+		t.Errorf("metrics %+v are not those of the template", alarm.Metrics)
+	}
+	if alarm.MetricName != nil || alarm.Period != nil {
+		t.Errorf("metric %v and period %v beside the metric math", alarm.MetricName, alarm.Period)
+	}
+}
+
+func TestAlarmOnBadMetricMathIsRefused(t *testing.T) {
+	cfg, err := StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := cloudformation.NewFromConfig(cfg)
+	for name, old := range map[string]string{"two-results": `"ReturnData": false, `, "bad-id": `"Id": "missing"`} {
+		template := strings.Replace(groupTemplate, old, map[string]string{"two-results": "", "bad-id": `"Id": "Missing"`}[name], 1)
+		if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
+			t.Fatal(err)
+		}
+		err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+			o.MinDelay = 50 * time.Millisecond
+		}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute)
+		if err == nil {
+			t.Errorf("%s: the stack was created", name)
+		}
+	}
+}

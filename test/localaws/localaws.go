@@ -1,0 +1,203 @@
+// Package localaws runs a local AWS endpoint (ministack, see server.py) for tests and the demo, from the
+// project's own Python environment, on the loopback interface only.
+package localaws
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+//go:embed server.py
+var program []byte
+
+// Region and Account are where everything in the local AWS lives.
+const (
+	Region  = "us-east-1"
+	Account = "000000000000"
+)
+
+// startTime bounds the start of a server; it takes one to two seconds.
+const startTime = 60 * time.Second
+
+// Options say how to start a server.
+type Options struct {
+	Port int    // on 127.0.0.1; 0: a free one
+	Dir  string // the server's own folder, for its log and its temporary files; made if missing
+	Keep bool   // true: the server outlives this process; false: it ends with it, however that ends
+}
+
+// Server is a running local AWS.
+type Server struct {
+	Port int
+	PID  int
+	dir  string
+	done chan struct{} // closed once the process has ended
+	feed io.Closer     // the server's standard input; nil with Options.Keep
+}
+
+// Start starts a server and returns once it answers. The errors are for people: a port in use, a
+// missing Python environment and a server that does not come up each say what to do.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	python, err := findPython()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("local AWS: %w", err)
+	}
+	socket, port, err := listen(o.Port)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = socket.Close() }()
+	s := &Server{Port: port, dir: dir, done: make(chan struct{})}
+	if err := s.launch(python, socket, o.Keep); err != nil {
+		return nil, err
+	}
+	if err := s.waitHealthy(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// findPython looks for the project's Python environment, from the working directory upwards.
+func findPython() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for root := dir; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			python := filepath.Join(root, ".venv", "bin", "python")
+			if _, err := os.Stat(python); err != nil {
+				return "", fmt.Errorf("the local AWS needs the project's Python environment, and %s is not there: run make tools", python)
+			}
+			return python, nil
+		}
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("no go.mod in %s or above it: run this inside the project", dir)
+		}
+	}
+}
+
+// listen opens the server's socket here, so that a port in use shows at once and a free one stays ours.
+func listen(port int) (*os.File, int, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, 0, fmt.Errorf("port %d of 127.0.0.1 is in use: stop what listens there (make demo-stop, if it is an earlier demo) or choose another with PORT=", port)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("local AWS: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	tcp := l.(*net.TCPListener)
+	file, err := tcp.File()
+	return file, tcp.Addr().(*net.TCPAddr).Port, err
+}
+
+func (s *Server) launch(python string, socket *os.File, keep bool) error {
+	script := filepath.Join(s.dir, "server.py")
+	if err := os.WriteFile(script, program, 0o644); err != nil {
+		return fmt.Errorf("local AWS: %w", err)
+	}
+	log, err := os.Create(s.LogFile())
+	if err != nil {
+		return fmt.Errorf("local AWS: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(python, script, "3")
+	cmd.Env = s.processEnviron()
+	cmd.ExtraFiles = []*os.File{socket}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if !keep {
+		cmd.Args = append(cmd.Args, "--with-parent")
+		if s.feed, err = cmd.StdinPipe(); err != nil {
+			return fmt.Errorf("local AWS: %w", err)
+		}
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("local AWS: %w", err)
+	}
+	s.PID = cmd.Process.Pid
+	go func() {
+		defer close(s.done)
+		_ = cmd.Wait() // how it ended stands in its log
+	}()
+	return nil
+}
+
+// processEnviron is the server's whole environment: nothing of the user's but the path.
+func (s *Server) processEnviron() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + s.dir,
+		"TMPDIR=" + s.dir,
+		"PYTHONUNBUFFERED=1",
+		"GATEWAY_PORT=" + strconv.Itoa(s.Port),
+		"MINISTACK_REGION=" + Region,
+		"LOG_LEVEL=WARNING",
+		"SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0", // further listeners, on fixed ports
+		"DOCKER_HOST=unix://" + filepath.Join(s.dir, "no-docker.sock"), // it removes containers labelled as its own
+	}
+}
+
+func (s *Server) waitHealthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint()+"/_ministack/health", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req) // the socket listens already: the answer comes when the server is up
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-s.done:
+			return fmt.Errorf("the local AWS ended while it started: see %s", s.LogFile())
+		case <-ctx.Done():
+			return fmt.Errorf("the local AWS did not come up: %w; see %s", context.Cause(ctx), s.LogFile())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// LogFile is where the server writes what goes wrong.
+func (s *Server) LogFile() string { return filepath.Join(s.dir, "localaws.log") }
+
+// Done is closed once the server has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Stop ends the server and its process group and returns once it is gone.
+func (s *Server) Stop() {
+	if s.feed != nil {
+		_ = s.feed.Close()
+	}
+	_ = syscall.Kill(-s.PID, syscall.SIGKILL) // it keeps nothing that must be saved
+	<-s.done
+	if err := os.Remove(filepath.Join(s.dir, "server.py")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		panic(err) // a folder of our own
+	}
+}

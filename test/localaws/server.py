@@ -1,0 +1,184 @@
+"""The local AWS: ministack on an inherited socket, plus what it lacks for the worker tier.
+
+Templates are never bent to what an emulator knows; what it drops is added here:
+
+- alarms on metric math (AWS::CloudWatch::Alarm with Metrics) are stored with their queries;
+- lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
+  completing or heartbeating an action of a hook that does not exist is refused;
+- a group in subnets stands in the zones of its subnets;
+- a group with a MixedInstancesPolicy keeps and describes it.
+
+Usage: server.py FD [--with-parent]
+FD is a listening socket; with --with-parent the server ends when its standard input does.
+"""
+
+import asyncio
+import os
+import re
+import sys
+import threading
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app as ministack
+from ministack.services import autoscaling, ec2
+from ministack.services.cloudformation import provisioners
+
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+
+
+def add_metric_math():
+    """Let CloudFormation store alarms on metric math; CloudWatch's evaluation leaves them alone."""
+    plain = provisioners._cw_metric_alarm_record
+
+    def record(name, props):
+        queries = props.get("Metrics")
+        if not queries:
+            return plain(name, props)
+        check_queries(queries)
+        rest = {k: v for k, v in props.items() if k != "Metrics"}
+        alarm = plain(name, {**rest, "MetricName": "math", "Namespace": "math"})
+        for key in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit"):
+            alarm.pop(key)
+        alarm["Metrics"] = [typed(q) for q in queries]
+        return alarm
+
+    provisioners._cw_metric_alarm_record = record
+
+
+def check_queries(queries):
+    """Refuse what PutMetricAlarm refuses of its Metrics.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html
+    """
+    ids = [q.get("Id", "") for q in queries]
+    bad = [i for i in ids if not re.fullmatch(r"[a-z][A-Za-z0-9_]*", i)]
+    if bad or len(set(ids)) != len(ids):
+        raise ValueError(f"Metrics: each Id must be unique and begin with a lower-case letter, not {ids}")
+    if any(("Expression" in q) == ("MetricStat" in q) for q in queries):
+        raise ValueError("Metrics: each query needs either Expression or MetricStat")
+    if sum(truth(q.get("ReturnData", True)) for q in queries) != 1:
+        raise ValueError("Metrics: exactly one query must return data")
+
+
+def typed(query):
+    """A query with the types of the API: a template may give numbers and booleans as text."""
+    out = {**query, "ReturnData": truth(query.get("ReturnData", True))}
+    if "Period" in out:
+        out["Period"] = int(out["Period"])
+    if "MetricStat" in out:
+        out["MetricStat"] = {**out["MetricStat"], "Period": int(out["MetricStat"]["Period"])}
+    return out
+
+
+def truth(value):
+    return str(value).lower() == "true"
+
+
+def add_group_properties():
+    """Keep the hooks, zones and instance types that a template gives its group."""
+    create, update, fields = provisioners._asg_create, provisioners._asg_update, provisioners._asg_fields
+
+    def group_fields(props):
+        out = fields(props)
+        if not props.get("AvailabilityZones"):
+            out["AvailabilityZones"] = zones(out["VPCZoneIdentifier"]) or out["AvailabilityZones"]
+        policy = props.get("MixedInstancesPolicy")
+        if policy:
+            spec = (policy.get("LaunchTemplate") or {}).get("LaunchTemplateSpecification")
+            template = {**(policy.get("LaunchTemplate") or {}),
+                        "LaunchTemplateSpecification": provisioners._asg_launch_template(spec)}
+            policy = {**policy, "LaunchTemplate": template}
+        out["MixedInstancesPolicy"] = policy
+        return out
+
+    def group_create(logical_id, props, stack_name):
+        name, attributes = create(logical_id, props, stack_name)
+        put_hooks(name, props)
+        return name, attributes
+
+    def group_update(physical_id, old_props, new_props, stack_name, logical_id=None):
+        name, attributes = update(physical_id, old_props, new_props, stack_name, logical_id)
+        if name == physical_id:  # a replaced group went through create
+            dropped = hook_names(old_props) - hook_names(new_props)
+            for hook in dropped:
+                autoscaling._hooks.pop(f"{name}/{hook}", None)
+            put_hooks(name, new_props)
+        return name, attributes
+
+    provisioners._asg_fields = group_fields
+    provisioners._asg_create = group_create
+    provisioners._asg_update = group_update
+    provisioners._RESOURCE_HANDLERS[GROUP].update(create=group_create, update=group_update)
+
+
+def zones(subnet_ids):
+    """The zones of a comma-separated list of subnets, in its order."""
+    known = (ec2._subnets.get(s.strip()) for s in subnet_ids.split(",") if s.strip())
+    return list(dict.fromkeys(s["AvailabilityZone"] for s in known if s))
+
+
+def hook_names(props):
+    return {h["LifecycleHookName"] for h in props.get("LifecycleHookSpecificationList") or []}
+
+
+def put_hooks(group, props):
+    for hook in props.get("LifecycleHookSpecificationList") or []:
+        name = hook["LifecycleHookName"]
+        autoscaling._hooks[f"{group}/{name}"] = autoscaling._hook_record(group, name, hook)
+
+
+def add_group_actions():
+    """Describe mixed instances policies; check the hook of a lifecycle action."""
+    actions = autoscaling._ACTION_MAP
+    describe = actions["DescribeAutoScalingGroups"]
+
+    def describe_groups(params):
+        status, headers, body = describe(params)
+        for name, group in autoscaling._asgs.items():
+            policy = group.get("MixedInstancesPolicy")
+            if policy:
+                tag = f"<AutoScalingGroupName>{name}</AutoScalingGroupName>".encode()
+                xml = f"<MixedInstancesPolicy>{autoscaling._member_xml(policy)}</MixedInstancesPolicy>"
+                body = body.replace(tag, tag + xml.encode())
+        return status, headers, body
+
+    actions["DescribeAutoScalingGroups"] = describe_groups
+    for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
+        actions[action] = with_hook(actions[action])
+
+
+def with_hook(handler):
+    def handle(params):
+        group, hook = params.get("AutoScalingGroupName", ""), params.get("LifecycleHookName", "")
+        if f"{group}/{hook}" not in autoscaling._hooks:
+            return autoscaling._error("ValidationError", f"No lifecycle hook {hook} in group {group}")
+        return handler(params)
+
+    return handle
+
+
+def end_with_parent():
+    """End this process when standard input ends: the parent is gone, however it went."""
+    def wait():
+        while os.read(0, 4096):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main():
+    if "--with-parent" in sys.argv:
+        end_with_parent()
+    add_metric_math()
+    add_group_properties()
+    add_group_actions()
+    config = Config()
+    config.bind = [f"fd://{sys.argv[1]}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    asyncio.run(serve(ministack.app, config))
+
+
+main()
