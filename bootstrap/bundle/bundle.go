@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,43 +64,60 @@ func Build(ctx context.Context, p Props) (string, error) {
 
 // fill writes the bundle's content to dir.
 func fill(ctx context.Context, dir string, p Props) error {
-	// MkdirTemp makes a folder that only its owner may enter.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("open the bundle's folder to others: %w", err)
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the worker binary: %w", err)
+	}
+	put := compile
+	if p.Worker.File != "" {
+		put = copyReleased
+	}
+	if err := put(ctx, filepath.Join(dir, binary), p); err != nil {
+		return err
 	}
 	if err := os.CopyFS(filepath.Join(dir, "cookbooks"), cookbooks.Files); err != nil {
 		return fmt.Errorf("copy the cookbooks: %w", err)
 	}
-	target := filepath.Join(dir, "bin", "worker")
-	if p.Worker.File != "" {
-		return copyReleased(target, p)
-	}
-	return compile(ctx, target, p)
+	return setModes(dir)
 }
 
-// digestOf is a digest of the names, modes and contents of all files under dir.
+// binary is the only program in the bundle.
+var binary = filepath.Join("bin", "worker")
+
+// setModes gives all files the same modes whatever the umask is: the archive on S3 keeps them.
+func setModes(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if entry.IsDir() || path == filepath.Join(dir, binary) {
+			mode = 0o755
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			return fmt.Errorf("set the modes of the bundle: %w", err)
+		}
+		return nil
+	})
+}
+
+// digestOf is a digest of the names and contents of all files under dir.
 func digestOf(dir string) (string, error) {
 	sum := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			return err
-		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(sum, "%q %o %d\n", filepath.ToSlash(name), info.Mode().Perm()&0o111, info.Size())
-		_, err = io.Copy(sum, file)
-		return err
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%q %d\n", filepath.ToSlash(name), len(content))
+		sum.Write(content)
+		return nil
 	})
 	return hex.EncodeToString(sum.Sum(nil))[:16], err
 }

@@ -17,10 +17,6 @@ import (
 // compile builds the worker's package for Linux. Everything that could make two machines with the
 // same Go differ is switched off or pinned.
 func compile(ctx context.Context, target string, p Props) error {
-	// Go overwrites or creates the file but not its folder.
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return fmt.Errorf("make the folder of the worker binary: %w", err)
-	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target, p.Worker.Package)
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(),
@@ -33,7 +29,7 @@ func compile(ctx context.Context, target string, p Props) error {
 	err := cmd.Run()
 	switch {
 	case err == nil:
-		return os.Chmod(target, 0o755) // whatever the umask is
+		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("build the worker %s: %w", p.Worker.Package, context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
@@ -47,7 +43,7 @@ func compile(ctx context.Context, target string, p Props) error {
 var machines = map[Architecture]elf.Machine{ARM64: elf.EM_AARCH64, AMD64: elf.EM_X86_64}
 
 // copyReleased copies a released binary whose digest is the one that the config names.
-func copyReleased(target string, p Props) error {
+func copyReleased(_ context.Context, target string, p Props) error {
 	source := p.Worker.File
 	if !filepath.IsAbs(source) {
 		source = filepath.Join(p.Dir, source)
@@ -67,11 +63,8 @@ func copyReleased(target string, p Props) error {
 	if file.Machine != machines[p.Architecture] {
 		return fmt.Errorf("worker.file: %s is built for %s, but the instance types are %s: name the release for linux/%s, or other instance types", p.Worker.File, file.Machine, p.Architecture, p.Architecture)
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return fmt.Errorf("make the folder of the worker binary: %w", err)
-	}
 	if err := os.WriteFile(target, content, 0o755); err != nil {
 		return fmt.Errorf("copy the worker binary: %w", err)
 	}
-	return os.Chmod(target, 0o755) // whatever the umask is
+	return nil
 }
