@@ -1,0 +1,75 @@
+package processor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// Job is a job as a processor sees it.
+type Job struct {
+	ID          string
+	ContentType string
+	Tenant      string // may be empty
+	// Epoch is the job's fencing token: it grows with every claim. Outputs that are not
+	// content-addressed carry it in their name, so that a worker that lost the job without knowing
+	// cannot overwrite what the next one has written.
+	Epoch         int64
+	Payload       json.RawMessage
+	Cursor        json.RawMessage // nil: from the start
+	CursorVersion int             // the [Processor] version that wrote Cursor; at most this one's
+	Progress      Progress        // as of Cursor
+	Settings      contract.Settings
+	// Draining is closed when the worker must let go of the job. It does so between steps by itself:
+	// only steps that can wait long need to look.
+	Draining <-chan struct{}
+
+	report func(Progress)
+}
+
+// DecodePayload reads the payload into a struct. Unknown fields, wrong types and missing JSON are
+// permanent errors: the job can never succeed.
+func (j *Job) DecodePayload(into any) error {
+	if err := decode(j.Payload, into); err != nil {
+		return Permanent(fmt.Errorf("payload: %w", err))
+	}
+	return nil
+}
+
+// DecodeCursor reads the cursor into a struct; false: the job is at its start. A cursor that cannot be
+// read is a permanent error.
+func (j *Job) DecodeCursor(into any) (bool, error) {
+	if len(j.Cursor) == 0 {
+		return false, nil
+	}
+	if err := decode(j.Cursor, into); err != nil {
+		return false, Permanent(fmt.Errorf("cursor of version %d: %w", j.CursorVersion, err))
+	}
+	return true, nil
+}
+
+// Report tells how far the job is within a step; nothing is saved by it.
+func (j *Job) Report(p Progress) {
+	if j.report != nil {
+		j.report(p)
+	}
+}
+
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	switch err := d.Decode(into); {
+	case errors.Is(err, io.EOF):
+		return errors.New("is empty, want a JSON object")
+	case err != nil:
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("has text after its JSON object")
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package processor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// runSlot is a slot process: it does the supervisor's jobs one after the other. It returns only if it
+// cannot begin; the endpoint ends the process. ctx gives values alone: what stops a job is its
+// supervisor.
+func runSlot(ctx context.Context, processors []Processor, name string) error {
+	ctx = context.WithoutCancel(ctx)
+	p, err := find(processors, name)
+	if err != nil {
+		return err
+	}
+	settings, err := contract.SettingsFrom(os.LookupEnv)
+	if err != nil {
+		return fmt.Errorf("worker settings in the environment: %w", err)
+	}
+	endpoint, err := slot.Attach(p.versioned())
+	if err != nil {
+		return err
+	}
+	for task := range endpoint.Tasks() {
+		r := runner{processor: p, settings: settings, task: task, to: endpoint}
+		if err := endpoint.Finish(r.run(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func find(processors []Processor, name string) (Processor, error) {
+	var names []string
+	for _, p := range processors {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Processor{}, fmt.Errorf("%s: this binary has no processor %q, it has %s", contract.EnvProcessor, name, strings.Join(names, ", "))
+}
+
+// versioned is the processor's name with the version of its cursors, "mail@2".
+func (p Processor) versioned() string { return p.Name + "@" + strconv.Itoa(p.Version) }
+
+// reporter is the part of [slot.Endpoint] that a running job needs.
+type reporter interface {
+	Progress(slot.Progress) error
+	Checkpoint(slot.Checkpoint) error
+}
+
+// runner does one job.
+type runner struct {
+	processor Processor
+	settings  contract.Settings
+	task      *slot.Task
+	to        reporter
+}
+
+func (r runner) run(ctx context.Context) slot.Outcome {
+	version, err := r.readable()
+	if err != nil {
+		return slot.Outcome{Kind: slot.Unfit, Error: err.Error()}
+	}
+	if r.draining() {
+		return slot.Outcome{Kind: slot.Stopped}
+	}
+	steps, err := r.processor.Open(ctx, r.job(version))
+	if err != nil {
+		return outcomeOf(err, r.draining())
+	}
+	outcome := r.step(ctx, steps)
+	if err := steps.Close(); err != nil {
+		slog.WarnContext(ctx, "close job", "job", r.task.ID, "error", err)
+	}
+	return outcome
+}
+
+// step goes from step to step until the job is done, fails or is asked to stop.
+func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
+	for {
+		reached, err := steps.Step(ctx)
+		if err != nil {
+			return outcomeOf(err, r.draining())
+		}
+		checkpoint, err := r.checkpoint(reached)
+		switch {
+		case err != nil:
+			return outcomeOf(Permanent(err), false)
+		case reached.Done:
+			return slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint}
+		case r.draining():
+			return slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint}
+		}
+		if err := r.to.Checkpoint(*checkpoint); err != nil {
+			return outcomeOf(err, r.draining())
+		}
+	}
+}
+
+// checkpoint refuses what no worker could go on from: that is a mistake in the processor.
+func (r runner) checkpoint(reached Step) (*slot.Checkpoint, error) {
+	if reached.Cursor == nil && !reached.Done {
+		return nil, fmt.Errorf("processor %s returned a step without a cursor", r.processor.Name)
+	}
+	cursor, err := json.Marshal(reached.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("processor %s: cursor: %w", r.processor.Name, err)
+	}
+	if len(cursor) > slot.MaxCursor {
+		return nil, fmt.Errorf("processor %s: a cursor of %d bytes, more than %d", r.processor.Name, len(cursor), slot.MaxCursor)
+	}
+	return &slot.Checkpoint{
+		Cursor: cursor, Version: r.processor.versioned(), Progress: slot.Progress(reached.Progress),
+	}, nil
+}
+
+// readable says which version of the processor wrote the cursor, or why this release cannot read it.
+func (r runner) readable() (int, error) {
+	if len(r.task.Cursor) == 0 {
+		return 0, nil
+	}
+	name, number, _ := strings.Cut(r.task.CursorVersion, "@")
+	version, err := strconv.Atoi(number)
+	if err != nil || name != r.processor.Name || version > r.processor.Version {
+		return 0, fmt.Errorf("the cursor was written by %s, this worker runs %s", r.task.CursorVersion, r.processor.versioned())
+	}
+	return version, nil
+}
+
+func (r runner) draining() bool {
+	select {
+	case <-r.task.Draining():
+		return true
+	default:
+		return false
+	}
+}
+
+func (r runner) job(cursorVersion int) *Job {
+	return &Job{
+		ID:            r.task.ID,
+		ContentType:   r.task.ContentType,
+		Tenant:        r.task.Tenant,
+		Epoch:         r.task.Epoch,
+		Payload:       r.task.Payload,
+		Cursor:        r.task.Cursor,
+		CursorVersion: cursorVersion,
+		Progress:      Progress(r.task.Progress),
+		Settings:      r.settings,
+		Draining:      r.task.Draining(),
+		report: func(p Progress) {
+			_ = r.to.Progress(slot.Progress(p)) // a supervisor that is gone ends the slot by itself
+		},
+	}
+}

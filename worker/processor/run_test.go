@@ -1,0 +1,216 @@
+package processor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// roleVariable makes the test's binary a slot with the processor "count".
+const roleVariable = "PROCESSOR_TEST_SLOT"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(roleVariable); name != "" {
+		fmt.Println("this is not the protocol")
+		fmt.Fprintln(os.Stderr, runSlot(context.Background(), []Processor{count()}, name))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+var someday = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// count counts to the payload's To and does at the number At what Then says.
+func count() Processor {
+	return Processor{Name: "count", Version: 3, Open: func(_ context.Context, job *Job) (Steps, error) {
+		var to struct {
+			To, At int
+			Then   string
+		}
+		if err := job.DecodePayload(&to); err != nil {
+			return nil, err
+		}
+		var n int
+		if _, err := job.DecodeCursor(&n); err != nil {
+			return nil, err
+		}
+		return StepFunc(func(context.Context) (Step, error) {
+			if n++; n == to.At {
+				switch to.Then {
+				case "panic":
+					panic("cannot count further")
+				case "permanent":
+					return Step{}, fmt.Errorf("at %d: %w", n, Permanent(errors.New("no such number")))
+				case "later":
+					return Step{}, RetryAt(someday, errors.New("closed on Sundays"))
+				case "retry":
+					return Step{}, errors.New(strings.Repeat("lost ", 1000))
+				case "wait":
+					<-job.Draining
+				case "give up":
+					<-job.Draining
+					return Step{}, ErrStopped
+				case "fail in the drain":
+					<-job.Draining
+					return Step{}, errors.New("network is unreachable")
+				case "no cursor":
+					return Step{}, nil
+				case "large":
+					return Step{Cursor: strings.Repeat("x", slot.MaxCursor)}, nil
+				}
+			}
+			job.Report(Progress{Done: int64(n)})
+			return Step{Cursor: n, Progress: Progress{Done: int64(n), Total: int64(to.To)}, Done: n == to.To}, nil
+		}), nil
+	}}
+}
+
+func startSlot(t *testing.T, name string) *slot.Process {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), roleVariable+"="+name)
+	for k, v := range settings().Environ() {
+		env = append(env, k+"="+v)
+	}
+	p, err := slot.Start(slot.Options{Executable: exe, Env: env, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		for range p.Reports() {
+		}
+	})
+	return p
+}
+
+func settings() contract.Settings {
+	return contract.Settings{
+		Tier: "t", Environment: "test", ContentType: "mail", Processor: "count", Processes: 1,
+		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
+		Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: time.Second, DrainBudget: time.Second,
+	}
+}
+
+func checkpoint(n int, to int64) *slot.Checkpoint {
+	return &slot.Checkpoint{
+		Cursor: fmt.Append(nil, n), Version: "count@3", Progress: slot.Progress{Done: int64(n), Total: to},
+	}
+}
+
+// TestOutcomes gives one slot process one job after the other.
+func TestOutcomes(t *testing.T) {
+	p := startSlot(t, "count")
+	if r := <-p.Reports(); r.Ready == nil || r.Ready.Processor != "count@3" {
+		t.Fatalf("first report: %+v", r)
+	}
+	for _, test := range []struct {
+		name            string
+		payload         string
+		cursor, version string
+		drain           bool
+		want            slot.Outcome
+	}{
+		{name: "done", payload: `{"To":3}`, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(3, 3)}},
+		{name: "resumed", payload: `{"To":9}`, cursor: "8", version: "count@2", want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(9, 9)}},
+		{name: "newer cursor", payload: `{"To":3}`, cursor: "1", version: "count@4", want: slot.Outcome{Kind: slot.Unfit, Error: "the cursor was written by count@4, this worker runs count@3"}},
+		{name: "another's cursor", payload: `{"To":3}`, cursor: "1", version: "mail@1", want: slot.Outcome{Kind: slot.Unfit, Error: "the cursor was written by mail@1, this worker runs count@3"}},
+		{name: "broken cursor", payload: `{"To":3}`, cursor: `"x"`, version: "count@3", want: slot.Outcome{Kind: slot.Permanent, Error: "cursor of version 3: json: cannot unmarshal string into Go value of type int"}},
+		{name: "unknown field", payload: `{"Too":3}`, want: slot.Outcome{Kind: slot.Permanent, Error: `payload: json: unknown field "Too"`}},
+		{name: "permanent", payload: `{"To":3,"At":2,"Then":"permanent"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "at 2: no such number"}},
+		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: slot.Outcome{Kind: slot.Later, Error: "closed on Sundays", At: someday}},
+		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "processor count returned a step without a cursor"}},
+		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "processor count: a cursor of 524290 bytes, more than 524288"}},
+		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint(2, 9)}},
+		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(2, 2)}},
+		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped}},
+		{name: "failed in the drain", payload: `{"To":9,"At":2,"Then":"fail in the drain"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Error: "network is unreachable"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			order := slot.Order{Run: &slot.Assignment{
+				ID: test.name, Payload: json.RawMessage(test.payload), CursorVersion: test.version, Deadline: monotonic.Now() + time.Minute,
+			}}
+			if test.cursor != "" {
+				order.Run.Cursor = json.RawMessage(test.cursor)
+			}
+			if err := p.Send(order); err != nil {
+				t.Fatal(err)
+			}
+			if test.drain {
+				for r := range p.Reports() { // the first step is over
+					if r.Progress != nil || r.Checkpoint != nil {
+						break
+					}
+				}
+				if err := p.Send(slot.Order{Drain: &slot.Drain{Cause: "test"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(test.want, outcome(t, p)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func outcome(t *testing.T, p *slot.Process) slot.Outcome {
+	t.Helper()
+	for r := range p.Reports() {
+		if r.Outcome != nil {
+			return *r.Outcome
+		}
+	}
+	t.Fatalf("the slot ended: %v", p.Err())
+	panic("unreachable")
+}
+
+func TestLongErrorsAreCut(t *testing.T) {
+	p := startSlot(t, "count")
+	<-p.Reports()
+	if err := p.Send(slot.Order{Run: &slot.Assignment{Payload: json.RawMessage(`{"To":3,"At":1,"Then":"retry"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
+		t.Fatal(err)
+	}
+	got := outcome(t, p)
+	if got.Kind != slot.Retry || len(got.Error) > maxError+10 || !strings.HasPrefix(got.Error, "lost lost") {
+		t.Errorf("outcome %s with %d bytes of error", got.Kind, len(got.Error))
+	}
+}
+
+func TestPanicEndsTheProcess(t *testing.T) {
+	p := startSlot(t, "count")
+	<-p.Reports()
+	if err := p.Send(slot.Order{Run: &slot.Assignment{Payload: json.RawMessage(`{"To":3,"At":2,"Then":"panic"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
+		t.Fatal(err)
+	}
+	for r := range p.Reports() {
+		if r.Outcome != nil {
+			t.Errorf("outcome of a panic: %+v", r.Outcome)
+		}
+	}
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 2: panic: cannot count further") {
+		t.Errorf("Err() = %v", err)
+	}
+}
+
+func TestUnknownProcessor(t *testing.T) {
+	p := startSlot(t, "mial")
+	for range p.Reports() {
+	}
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), `this binary has no processor "mial", it has count`) {
+		t.Errorf("Err() = %v", err)
+	}
+}
