@@ -1,0 +1,87 @@
+package scaling
+
+import "time"
+
+// Period is the resolution of all metrics that scaling reads, in seconds. SQS publishes no finer ones.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+const Period = 60
+
+// Source says whose metric it is, hence which dimensions it has.
+type Source int
+
+// The sources of metrics.
+const (
+	Queue       Source = iota // the content type's SQS queue
+	Group                     // its Auto Scaling group, or the group's instances together
+	ContentType               // its workers, see contract.MetricNamespace
+)
+
+// Metric is one input of an alarm's formula.
+type Metric struct {
+	ID        string // name in the formulas
+	Label     string
+	Source    Source
+	Namespace string
+	Name      string
+	Stat      string // "Maximum", "Average" …
+}
+
+// Formula is a named expression; later formulas of an alarm may use the names of earlier ones.
+type Formula struct {
+	ID    string
+	Label string
+	Expr  Expr
+}
+
+// Alarm is one half of the pair: when it acts and what it does then. The last formula is the one that
+// is compared. Missing data never acts (TreatMissingData notBreaching).
+type Alarm struct {
+	Description string
+	Metrics     []Metric
+	Formulas    []Formula
+	Comparison  string // ComparisonOperator
+	Threshold   float64
+	Periods     int // all of this many periods must breach
+	Policy      Policy
+}
+
+// Eval computes what the alarm compares with its threshold, from metric id → value; NaN: no data point.
+func (a Alarm) Eval(data map[string]float64) float64 {
+	known := make(map[string]float64, len(data)+len(a.Formulas))
+	for k, v := range data {
+		known[k] = v
+	}
+	var last float64
+	for _, f := range a.Formulas {
+		last = f.Expr.Eval(known)
+		known[f.ID] = last
+	}
+	return last
+}
+
+// Policy is a step scaling policy.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
+type Policy struct {
+	AdjustmentType         string
+	MinAdjustmentMagnitude int // 0: not set
+	Aggregation            string
+	Steps                  []Step
+}
+
+// Step adds Adjustment where the breach, counted from the alarm's threshold, lies between the bounds;
+// nil is unbounded. The lower bound belongs to the step above the threshold, the upper one below it.
+type Step struct {
+	Lower, Upper *float64
+	Adjustment   int
+}
+
+// Params are what the two alarms of one content type depend on.
+type Params struct {
+	Processes     int           // per instance
+	TargetLatency time.Duration // how long a job may wait
+	MeanJobTime   time.Duration // when unsure, overstate: four times too long costs a tenth more hours, too short makes jobs late
+	CPUBelow      int           // per cent
+	CPUFor        time.Duration // whole minutes
+	RemovePercent int           // of the group, at least one instance
+	MinCapacity   int
+}

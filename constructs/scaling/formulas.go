@@ -1,0 +1,112 @@
+package scaling
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// boot is how long an instance takes from launch to its first job, for the formulas.
+const boot = 2 * time.Minute
+
+// The metrics of the formulas, by the names they have in them.
+const (
+	visible    id = "visible"
+	age        id = "age"
+	desired    id = "n"
+	inService  id = "n"
+	busy       id = "busy"
+	unfinished id = "unfinished"
+	cpu        id = "cpu"
+	removed    id = "removed"
+)
+
+var (
+	queueVisible    = Metric{string(visible), "waiting messages", Queue, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"}
+	queueAge        = Metric{string(age), "age of the oldest message, seconds", Queue, "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"}
+	groupDesired    = Metric{string(desired), "desired instances", Group, "AWS/AutoScaling", "GroupDesiredCapacity", "Average"}
+	groupInService  = Metric{string(inService), "instances in service", Group, "AWS/AutoScaling", "GroupInServiceInstances", "Average"}
+	groupCPU        = Metric{string(cpu), "average CPU, per cent", Group, "AWS/EC2", "CPUUtilization", "Average"}
+	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, contract.MetricNamespace, contract.MetricBusy, "Average"}
+	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, contract.MetricNamespace, contract.MetricUnfinished, "Maximum"}
+)
+
+// ScaleOut is the alarm that adds instances: the number of boxes that the queue needs beyond those the
+// group has, counting what the present ones will take up within the target. Once the oldest message
+// nears the target, that belief is dropped and the whole queue counts. It works from zero boxes.
+func ScaleOut(p Params) Alarm {
+	s := float64(p.Processes)
+	present := number(round(s * rounds(p.TargetLatency, p.MeanJobTime)))
+	fresh := number(round(s + s*rounds(p.TargetLatency-boot, p.MeanJobTime)))
+	return Alarm{
+		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", p.TargetLatency),
+		Metrics:     []Metric{queueVisible, queueAge, groupDesired},
+		Formulas: []Formula{{"missing", "boxes missing", when(
+			gt(fill(age), number(0.8*p.TargetLatency.Seconds())),
+			ceil(div(visible, fresh)),
+			ceil(div(sub(visible, mul(present, desired)), fresh)),
+		)}},
+		Comparison: "GreaterThanOrEqualToThreshold",
+		Threshold:  1,
+		Periods:    1,
+		Policy:     Policy{AdjustmentType: "ChangeInCapacity", Aggregation: "Maximum", Steps: growth()},
+	}
+}
+
+// ScaleIn is the alarm that removes instances: the group's average CPU, read as 100 % (so that it
+// never acts) where what runs and what waits would not fit on the boxes that are left, with a fifth to
+// spare because the metrics are two minutes old. CPU alone would kill workers that wait for I/O
+// (https://github.com/aws/aws-cdk/issues/20706). There is no FILL around the whole: on metrics that
+// are always a minute late it would hold the alarm in OK for ever.
+func ScaleIn(p Params) Alarm {
+	s, percent := number(p.Processes), number(p.RemovePercent)
+	share := func() Expr { return div(mul(inService, percent), number(100)) }
+	needed := add(fill(visible), mul(div(fill(busy), number(100)), inService, s))
+	guard := gt(needed, ceil(mul(sub(inService, removed), s, number(0.8))))
+	metrics := []Metric{queueVisible, workersBusy, groupInService, groupCPU}
+	if p.MinCapacity == 0 {
+		guard = or(guard, and(le(inService, number(1)), gt(fill(unfinished), number(0))))
+		metrics = append(metrics, typesUnfinished)
+	}
+	return Alarm{
+		Description: fmt.Sprintf("The group's CPU is at most %d %% for %s and the rest of it can hold all work.", p.CPUBelow, p.CPUFor),
+		Metrics:     metrics,
+		Formulas: []Formula{
+			{string(removed), "boxes that one step removes", when(gt(share(), number(1)), floor(share()), number(1))},
+			{"guarded", "CPU, 100 while the boxes are needed", when(guard, number(100), cpu)},
+		},
+		Comparison: "LessThanOrEqualToThreshold",
+		Threshold:  float64(p.CPUBelow),
+		Periods:    int(p.CPUFor / (Period * time.Second)),
+		Policy: Policy{
+			AdjustmentType:         "PercentChangeInCapacity",
+			MinAdjustmentMagnitude: 1,
+			Aggregation:            "Average",
+			Steps:                  []Step{{Upper: new(0.0), Adjustment: -p.RemovePercent}},
+		},
+	}
+}
+
+// rounds is how many more jobs a process starts within window after its first one. Long jobs give 0:
+// they do not free their process in time.
+func rounds(window, job time.Duration) float64 { return max(0, float64(window)/float64(job)-1) }
+
+// round keeps three decimals, so that a person can read the alarm.
+func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// growth adds as many boxes as are missing, rounded down to one of few values: from each bound on,
+// that many. The table is the same whatever a group's maximum, which clamps it: a new maximum is one
+// line of a diff.
+func growth() []Step {
+	adjustments := []int{1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377}
+	steps := make([]Step, len(adjustments))
+	for i, a := range adjustments {
+		steps[i] = Step{Lower: new(float64(a - 1)), Adjustment: a} // the breach is counted from the threshold, 1
+		if i > 0 {
+			steps[i-1].Upper = steps[i].Lower
+		}
+	}
+	return steps
+}
