@@ -59,3 +59,9 @@ require (
 	golang.org/x/tools/cmd/godoc v0.1.0-deprecated
 	golang.org/x/tools/godoc v0.1.0-deprecated
 )
+
+require (
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/schollz/progressbar/v3 v3.18.0 // indirect
+)

@@ -50,6 +50,7 @@ type Attempt struct {
 	pending  *slot.Checkpoint
 	progress *slot.Progress // newer than any checkpoint
 	stop     *stop
+	started  bool // the slot has taken the job
 	over     bool
 	usable   bool
 }
@@ -83,7 +84,7 @@ func Begin(deps Deps, c Claimed, s Slot) *Attempt {
 	if c.Job.Cursor != "" {
 		cursor = json.RawMessage(c.Job.Cursor)
 	}
-	a.send(slot.Order{Run: &slot.Assignment{
+	a.started = a.send(slot.Order{Run: &slot.Assignment{
 		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: c.Job.Payload,
 		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
 		Progress: slot.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
@@ -242,6 +243,10 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		a.lose("the lease ran out and the slot ended itself")
 		return
 	}
+	if !a.started { // no fault of the job
+		a.conclude(ctx, slot.Outcome{Kind: slot.Stopped, Error: "the slot had ended before it took the job"})
+		return
+	}
 	text := "slot ended without a word"
 	if err != nil {
 		text = err.Error()
@@ -250,11 +255,13 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 }
 
 // send hands an order to the slot. One that cannot take it is dead or deaf; its end is reported.
-func (a *Attempt) send(o slot.Order) {
-	if err := a.slot.Send(o); err != nil {
+func (a *Attempt) send(o slot.Order) bool {
+	err := a.slot.Send(o)
+	if err != nil {
 		a.log.Warn("slot takes no orders: killed", "error", err.Error())
 		a.slot.Kill()
 	}
+	return err == nil
 }
 
 // lose ends the attempt without a word to the table: somebody else may hold the job by now.

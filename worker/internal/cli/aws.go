@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+)
+
+// credentialsTimeout bounds the search for credentials; off EC2 nobody answers the last place looked at.
+const credentialsTimeout = 10 * time.Second
+
+// awsConfig is the SDK's default configuration, with what is missing said in one sentence.
+func awsConfig(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return cfg, fmt.Errorf("AWS configuration cannot be read: %w", err)
+	}
+	if cfg.Region == "" {
+		return cfg, errors.New("no AWS Region: set AWS_REGION, or a region in the AWS profile")
+	}
+	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
+	defer cancel()
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role")
+	}
+	return cfg, nil
+}
+
+// explain turns an error into one sentence that says what to do, where that is known.
+func explain(err error) string {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		where := "AWS"
+		if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+			where = endpoint + " (AWS_ENDPOINT_URL)"
+		}
+		return fmt.Sprintf("%s cannot be reached: is it running, and the network up? (%v)", where, root(err))
+	}
+	if missing, ok := errors.AsType[*ddbtypes.ResourceNotFoundException](err); ok {
+		return fmt.Sprintf("the job table does not exist: is the tier deployed in this account and Region? (%s)", missing.ErrorMessage())
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "AccessDeniedException" {
+		return fmt.Sprintf("AWS refuses: %s", api.ErrorMessage())
+	}
+	return err.Error()
+}
+
+func root(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// target names the content type that an operator's command is about.
+type target struct {
+	Tier        string `env:"WORKER_TIER" default:"worker-tier" help:"Name of the tier (env WORKER_TIER)."`
+	Environment string `short:"e" env:"WORKER_ENVIRONMENT" required:"" help:"Environment of the tier, for example prod (env WORKER_ENVIRONMENT)."`
+	Type        string `short:"t" env:"WORKER_CONTENT_TYPE" required:"" help:"Content type, for example mail (env WORKER_CONTENT_TYPE)."`
+}
+
+// pool is a content type's table and queue.
+type pool struct {
+	contentType string
+	store       *store.Dynamo
+	queue       *queue.SQS
+}
+
+// open finds table and queue at the SSM parameters that the stacks write.
+func (t target) open(ctx context.Context) (*pool, error) {
+	cfg, err := awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{
+		contract.TableParameter(t.Tier, t.Environment),
+		contract.QueueURLParameter(t.Tier, t.Environment, t.Type),
+	}
+	out, err := ssm.NewFromConfig(cfg).GetParameters(ctx, &ssm.GetParametersInput{Names: names})
+	if err != nil {
+		return nil, fmt.Errorf("read SSM parameters %v: %w", names, err)
+	}
+	values := map[string]string{}
+	for _, p := range out.Parameters {
+		values[aws.ToString(p.Name)] = aws.ToString(p.Value)
+	}
+	switch {
+	case values[names[0]] == "":
+		return nil, fmt.Errorf("tier %s has no environment %s in this account and Region (%s): no SSM parameter %s; deploy it first", t.Tier, t.Environment, cfg.Region, names[0])
+	case values[names[1]] == "":
+		return nil, fmt.Errorf("environment %s has no content type %s: no SSM parameter %s; deploy its stack first", t.Environment, t.Type, names[1])
+	}
+	return &pool{
+		contentType: t.Type,
+		store:       store.NewDynamo(dynamodb.NewFromConfig(cfg), values[names[0]]),
+		queue:       queue.NewSQS(sqs.NewFromConfig(cfg), values[names[1]], ""),
+	}, nil
+}

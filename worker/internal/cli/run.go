@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2imds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/imds"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+const (
+	// startTimeout is how long a starting worker waits for the table; later outages it sits out.
+	startTimeout = 15 * time.Second
+	// failureLimit and crashLimit are the failures, and the crashes at one position, that make a job DEAD.
+	failureLimit, crashLimit = 5, 5
+	exitInterrupted          = 130
+)
+
+type runCommand struct {
+	Debug bool `env:"WORKER_DEBUG" help:"Log every checkpoint and sweep too."`
+}
+
+// Help is shown by 'worker run --help'.
+func (c *runCommand) Help() string {
+	return "The worker reads its settings from the environment variables WORKER_*, as its instance's Chef role writes them."
+}
+
+func (c *runCommand) Run(ctx context.Context, e *env) error {
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(e.err, &slog.HandlerOptions{Level: level}))
+	settings, err := contract.SettingsFrom(os.LookupEnv)
+	if err != nil {
+		return fmt.Errorf("the worker's settings are incomplete:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	if _, ok := e.Processors[settings.Processor]; !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(e.Processors)), ", ")
+		return fmt.Errorf("%s: this worker has no processor %q (it has %s)", contract.EnvProcessor, settings.Processor, known)
+	}
+	cfg, err := awsConfig(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	drainOnSignal(log, stop)
+
+	metadata := imds.New(ec2imds.NewFromConfig(cfg))
+	instance, err := metadata.Discover(ctx)
+	if err != nil {
+		log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
+		instance.ID = hostname()
+	}
+	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
+	if err != nil {
+		return err
+	}
+	if err := awaitTable(ctx, s); err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
+		"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
+	var watch sync.WaitGroup
+	if instance.Group != "" {
+		watch.Go(func() { metadata.Watch(ctx, log, func(cause *drain.Cause) { stop(cause) }) })
+	}
+	hook := imds.Hook{API: autoscaling.NewFromConfig(cfg), Name: settings.TerminationHook, Instance: instance}
+	work(ctx, log, s, metadata, hook)
+	stop(nil)
+	watch.Wait()
+	return nil
+}
+
+// work runs the supervisor to the end of its drain and then lets the group have the instance.
+func work(ctx context.Context, log *slog.Logger, s *supervisor.Supervisor, metadata *imds.Client, hook imds.Hook) {
+	after := context.WithoutCancel(ctx)
+	holding, release := context.WithCancel(after)
+	defer release()
+	hooked := hook.Name != "" && hook.Instance.Group != ""
+	if hooked {
+		context.AfterFunc(ctx, func() {
+			if drain.Of(ctx).Source == drain.Lifecycle {
+				hook.Hold(holding, log)
+			}
+		})
+	}
+	s.Run(ctx)
+	log.InfoContext(after, "drained", "cause", drain.Of(ctx).Error())
+	if !hooked {
+		return
+	}
+	after, cancel := context.WithTimeout(after, startTimeout)
+	defer cancel()
+	state, err := metadata.TargetState(after)
+	if err == nil && state == "Terminated" {
+		err = hook.Complete(after)
+	}
+	if err != nil {
+		log.ErrorContext(after, "termination hook not completed: the instance stays until it times out", "error", err.Error())
+	}
+}
+
+// drainOnSignal drains on the first SIGTERM or SIGINT and exits at once on the second: the slots end
+// with their supervisor.
+func drainOnSignal(log *slog.Logger, stop context.CancelCauseFunc) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() { // lives as long as the process
+		stop(&drain.Cause{Source: drain.Signal, Detail: (<-signals).String()})
+		log.Error("second signal: exiting now", "signal", (<-signals).String())
+		os.Exit(exitInterrupted)
+	}()
+}
+
+func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the worker's own binary: %w", err)
+	}
+	clock := supervisor.SystemClock{}
+	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
+	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
+	random := rand.New(sharedSource{})
+	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget}
+	claimer := &lease.Claimer{Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
+	return &supervisor.Supervisor{
+		Processes: settings.Processes,
+		Slot:      slot.Options{Executable: executable, Args: []string{"slot", "--processor", settings.Processor}, Log: log},
+		Receiver:  messages,
+		Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
+		Attempts:  lease.Deps{Store: table, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
+		Sweeper: &sweep.Sweeper{
+			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
+			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+		},
+		Probe: func(ctx context.Context) error {
+			_, err := table.Get(ctx, sweep.ControlKey(settings.ContentType))
+			return err
+		},
+		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		Log:     log,
+	}, nil
+}
+
+// awaitTable asks the table until it answers or startTimeout has passed.
+func awaitTable(ctx context.Context, s *supervisor.Supervisor) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var last error
+	for {
+		err := s.Probe(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		if s.Attempts.Clock.Sleep(ctx, time.Second) != nil {
+			return last
+		}
+	}
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown-host"
+	}
+	return name
+}
+
+// sharedSource is randomness that may be used by many goroutines at once.
+type sharedSource struct{}
+
+func (sharedSource) Uint64() uint64 { return rand.Uint64() }

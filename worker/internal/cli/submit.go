@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+)
+
+type submitCommand struct {
+	target      `embed:""`
+	ID          string `help:"Id of the job; a second submission with the same id changes nothing. Default: a new one."`
+	Tenant      string `help:"Whose job it is; kept with the job."`
+	Payload     string `xor:"payload" required:"" help:"Payload as JSON."`
+	PayloadFile string `xor:"payload" required:"" type:"existingfile" help:"File with the payload as JSON."`
+	Follow      bool   `short:"f" help:"Watch the job to its end; exit status 1 unless it is DONE."`
+	JSON        bool   `help:"Print the result as JSON."`
+}
+
+func (c *submitCommand) Run(ctx context.Context, e *env) error {
+	submission, err := c.submission()
+	if err != nil {
+		return err
+	}
+	p, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	j, created, err := p.submit(ctx, submission)
+	if err != nil {
+		return err
+	}
+	if !created {
+		fmt.Fprintf(e.err, "job %s exists already (%s, submitted %s): nothing was changed\n", j.ID, j.State, j.CreatedAt.Local().Format(time.DateTime))
+	}
+	if c.JSON && !c.Follow {
+		return printJSON(e.out, viewOf(j))
+	}
+	if !c.JSON {
+		fmt.Fprintln(e.out, j.ID)
+	}
+	if !c.Follow {
+		return nil
+	}
+	return p.followTo(ctx, e, j.Key, c.JSON)
+}
+
+func (c *submitCommand) submission() (job.Submission, error) {
+	s := job.Submission{ID: c.ID, Tenant: c.Tenant, Payload: json.RawMessage(c.Payload)}
+	if c.PayloadFile != "" {
+		text, err := os.ReadFile(c.PayloadFile)
+		if err != nil {
+			return s, fmt.Errorf("payload: %w", err)
+		}
+		s.Payload = text
+	}
+	if s.ID == "" {
+		s.ID = newID()
+	}
+	return s, s.Check()
+}
+
+// newID is a job id that sorts by the time it was made.
+func newID() string {
+	return time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:8])
+}
+
+// submit writes the item first, then rings; an item that exists is success and, if READY, is rung too.
+func (p *pool) submit(ctx context.Context, s job.Submission) (j job.Job, created bool, err error) {
+	key := job.Key{ContentType: p.contentType, ID: s.ID}
+	item, err := p.store.Write(ctx, job.Submit(key, s, time.Now()))
+	refused, exists := errors.AsType[*job.RefusedError](err)
+	switch {
+	case exists && refused.Current == nil:
+		item, err = p.store.Get(ctx, key.String())
+	case exists:
+		item, err = refused.Current, nil
+	}
+	if err != nil {
+		return job.Job{}, false, err
+	}
+	if j, err = job.FromItem(item); err != nil {
+		return job.Job{}, false, err
+	}
+	if j.State == job.Ready && !j.Paused {
+		err = p.ring(ctx, j)
+	}
+	return j, !exists, err
+}
+
+func (p *pool) ring(ctx context.Context, j job.Job) error {
+	if err := p.queue.Send(ctx, job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0); err != nil {
+		return fmt.Errorf("job %s is in the table, but its bell was not sent; the workers find it within %s: %w", j.ID, job.RingDelay(0), err)
+	}
+	return nil
+}

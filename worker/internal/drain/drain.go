@@ -1,0 +1,46 @@
+// Package drain names why a worker stops.
+package drain
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Source is what asked a worker to drain.
+type Source string
+
+// The sources of a drain.
+const (
+	Signal    Source = "signal"    // SIGTERM or SIGINT
+	Lifecycle Source = "lifecycle" // the group terminates the instance
+	Spot      Source = "spot"      // the instance is interrupted in two minutes
+)
+
+// spotBudget is the longest drain that fits into the two minutes of a Spot interruption notice.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+const spotBudget = 90 * time.Second
+
+// Cause is the cause with which a worker's context is cancelled.
+type Cause struct {
+	Source Source
+	Detail string // for people, for example "terminated"
+}
+
+func (c *Cause) Error() string { return "drain: " + string(c.Source) + ": " + c.Detail }
+
+// Of is the cause of a cancelled context.
+func Of(ctx context.Context) *Cause {
+	if c, ok := errors.AsType[*Cause](context.Cause(ctx)); ok {
+		return c
+	}
+	return &Cause{Source: Signal, Detail: "told to stop"}
+}
+
+// Budget is how long a drain for this cause waits for steps to end; usual is the configured budget.
+func (c *Cause) Budget(usual time.Duration) time.Duration {
+	if c.Source == Spot {
+		return spotBudget
+	}
+	return usual
+}

@@ -1,0 +1,74 @@
+// Package imds asks the instance metadata service (IMDSv2) who this instance is and whether it is about
+// to be taken away.
+package imds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// discoverTimeout bounds the first question: off EC2 nobody answers it.
+const discoverTimeout = 2 * time.Second
+
+// Client is the metadata service of this instance.
+type Client struct{ api *imds.Client }
+
+// New returns a client that never falls back to IMDSv1.
+func New(api *imds.Client) *Client { return &Client{api} }
+
+// Instance is who this machine is.
+type Instance struct {
+	ID    string // "i-…"
+	Group string // name of its Auto Scaling group; "" where it has none
+}
+
+// Discover asks who this machine is; an error means that it is no EC2 instance.
+func (c *Client) Discover(ctx context.Context) (Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	defer cancel()
+	id, err := c.get(ctx, "instance-id")
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance metadata: %w", err)
+	}
+	// Instance tags are in the metadata because the launch template enables them.
+	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+	group, err := c.get(ctx, "tags/instance/aws:autoscaling:groupName")
+	if err != nil {
+		return Instance{}, fmt.Errorf("instance metadata: %w", err)
+	}
+	return Instance{ID: id, Group: group}, nil
+}
+
+// TargetState is the lifecycle state the instance's group moves it to ("InService", "Terminated" …).
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+func (c *Client) TargetState(ctx context.Context) (string, error) {
+	return c.get(ctx, "autoscaling/target-lifecycle-state")
+}
+
+// SpotAction is the notice that the instance is about to be interrupted, "" while there is none.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+func (c *Client) SpotAction(ctx context.Context) (string, error) {
+	return c.get(ctx, "spot/instance-action")
+}
+
+// get reads one path; one that does not exist is "".
+func (c *Client) get(ctx context.Context, path string) (string, error) {
+	out, err := c.api.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() == http.StatusNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer out.Content.Close()
+	text, err := io.ReadAll(io.LimitReader(out.Content, 64<<10))
+	return strings.TrimSpace(string(text)), err
+}

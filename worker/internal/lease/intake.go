@@ -1,0 +1,72 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+)
+
+// Inbox is the queue as an intake needs it.
+type Inbox interface {
+	Delete(ctx context.Context, messages []queue.Message) error
+	GiveBack(ctx context.Context, m queue.Message) error
+	Reject(ctx context.Context, m queue.Message, reason string) error
+}
+
+// Intake turns received messages into claimed jobs: claim durably, then delete the message. The order
+// matters: deleting first loses the job with the worker.
+type Intake struct {
+	Inbox   Inbox
+	Claimer *Claimer
+	Log     *slog.Logger
+}
+
+// Take claims what the messages announce and hands each job to start as soon as it is claimed; there
+// must be a free slot for each message. An error means that the table could not be asked: the messages
+// not yet looked at stay in the queue, and the caller stops receiving until the table is back, so that
+// an outage cannot wear out a backlog's receive count.
+func (in *Intake) Take(ctx context.Context, messages []queue.Message, start func(Claimed)) error {
+	var used []queue.Message
+	var failure error
+	for _, m := range messages {
+		claimed, err := in.Claimer.Take(ctx, m)
+		if rejected, ok := errors.AsType[*RejectedError](err); ok {
+			in.reject(ctx, m, rejected.Reason)
+			continue
+		}
+		if err != nil {
+			failure = fmt.Errorf("claim the job of message %s: %w", m.ID, err)
+			break
+		}
+		used = append(used, m)
+		if claimed != nil {
+			start(*claimed)
+		}
+	}
+	if len(used) > 0 {
+		if err := in.Inbox.Delete(ctx, used); err != nil { // they come back and find their jobs taken
+			in.Log.Warn("messages not deleted", "error", err.Error())
+		}
+	}
+	return failure
+}
+
+// GiveBack returns messages that arrived too late to be worked on.
+func (in *Intake) GiveBack(ctx context.Context, messages []queue.Message) {
+	for _, m := range messages {
+		if err := in.Inbox.GiveBack(ctx, m); err != nil { // the visibility timeout gives it back
+			in.Log.Warn("message not given back", "message", m.ID, "error", err.Error())
+		}
+	}
+}
+
+func (in *Intake) reject(ctx context.Context, m queue.Message, reason string) {
+	if err := in.Inbox.Reject(ctx, m, reason); err != nil { // it comes back and is rejected again
+		in.Log.Error("message not dead-lettered", "message", m.ID, "reason", reason, "error", err.Error())
+		return
+	}
+	in.Log.Warn("message dead-lettered", "message", m.ID, "reason", reason)
+}

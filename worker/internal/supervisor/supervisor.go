@@ -1,0 +1,200 @@
+// Package supervisor is the shell around the sequential core: one process per instance that owns the
+// goroutines, the timers and the slot processes, and alone talks to the queue and the table.
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// longPoll is how long one receive waits for messages; the most that SQS allows.
+const longPoll = 20 * time.Second
+
+// cleanupTimeout bounds what is done after everything else has ended.
+const cleanupTimeout = 10 * time.Second
+
+// Receiver takes messages from the queue.
+type Receiver interface {
+	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
+}
+
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics are required.
+type Supervisor struct {
+	Processes int // slots
+	Slot      slot.Options
+	Receiver  Receiver
+	Intake    *lease.Intake
+	Attempts  lease.Deps
+	Sweeper   *sweep.Sweeper
+	Probe     func(ctx context.Context) error // asks the table anything: nil means that it answers
+	Metrics   *metrics.Publisher              // nil: not published
+	Log       *slog.Logger
+
+	meter     *metrics.Meter
+	receives  sync.WaitGroup
+	newest    atomic.Int64  // sending time of the newest message received, in milliseconds
+	published time.Duration // when the sweep loop last published
+}
+
+// Run works until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress
+// reach a step boundary within the budget of the drain's cause, and hands them back. It returns once
+// every slot process has ended.
+func (s *Supervisor) Run(ctx context.Context) {
+	s.meter = metrics.NewMeter(s.Processes, s.Attempts.Clock.Monotonic)
+	receiving, stopReceiving := context.WithCancel(context.WithoutCancel(ctx))
+	idle := make(chan *worker, s.Processes)
+
+	var slots, loops sync.WaitGroup
+	workers := make([]*worker, s.Processes)
+	for i := range workers {
+		w := &worker{Supervisor: s, jobs: make(chan lease.Claimed, 1), log: s.Log.With("slot", i)}
+		workers[i] = w
+		slots.Go(func() { w.serve(ctx, idle) })
+	}
+	loops.Go(func() {
+		s.receiveLoop(ctx, receiving, idle)
+		for _, w := range workers {
+			close(w.jobs)
+		}
+	})
+	loops.Go(func() { s.sweepLoop(ctx) })
+	if s.Metrics != nil {
+		loops.Go(func() { s.publishLoop(ctx) })
+	}
+	slots.Wait()
+	stopReceiving()
+	loops.Wait()
+	s.receives.Wait()
+}
+
+// receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots.
+func (s *Supervisor) receiveLoop(ctx, receiving context.Context, idle chan *worker) {
+	var free []*worker
+	for {
+		free = gather(ctx, free, idle)
+		if ctx.Err() != nil {
+			return
+		}
+		messages, err := s.receive(ctx, receiving, len(free))
+		if ctx.Err() != nil {
+			s.giveBack(ctx, messages)
+			return
+		}
+		if err != nil {
+			s.Log.WarnContext(ctx, "nothing received, trying again", "error", err.Error())
+			s.pause(ctx, 1)
+			continue
+		}
+		// A claim that has begun is brought to its end even when a drain begins meanwhile.
+		err = s.Intake.Take(receiving, messages, func(c lease.Claimed) {
+			w := free[len(free)-1]
+			free = free[:len(free)-1]
+			w.jobs <- c
+		})
+		if err != nil {
+			s.Log.WarnContext(ctx, "table does not answer: not receiving until it does", "error", err.Error())
+			s.waitForTable(ctx)
+		}
+	}
+}
+
+// receive waits for messages but leaves at once when ctx is cancelled: what arrives after that, while
+// the slots still drain, is given back.
+func (s *Supervisor) receive(ctx, receiving context.Context, most int) ([]queue.Message, error) {
+	type answer struct {
+		messages []queue.Message
+		err      error
+	}
+	answers := make(chan answer)
+	s.receives.Go(func() {
+		messages, err := s.Receiver.Receive(receiving, most, longPoll)
+		select {
+		case answers <- answer{messages, err}:
+		case <-ctx.Done():
+			s.giveBack(ctx, messages)
+		}
+	})
+	select {
+	case a := <-answers:
+		for _, m := range a.messages {
+			s.newest.Store(max(s.newest.Load(), m.SentAt.UnixMilli()))
+		}
+		return a.messages, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	s.Intake.GiveBack(cleanup, messages)
+}
+
+// gather waits for an idle slot and returns all there are.
+func gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
+	if len(free) == 0 {
+		select {
+		case w := <-idle:
+			free = append(free, w)
+		case <-ctx.Done():
+			return free
+		}
+	}
+	for {
+		select {
+		case w := <-idle:
+			free = append(free, w)
+		default:
+			return free
+		}
+	}
+}
+
+// waitForTable probes the table with growing pauses until it answers.
+func (s *Supervisor) waitForTable(ctx context.Context) {
+	for n := 0; ctx.Err() == nil; n++ {
+		s.pause(ctx, n)
+		probe, cancel := context.WithTimeout(ctx, cleanupTimeout)
+		err := s.Probe(probe)
+		cancel()
+		if err == nil {
+			s.Log.InfoContext(ctx, "table answers again")
+			return
+		}
+	}
+}
+
+// pause waits a second, doubled n times, at most half a minute.
+func (s *Supervisor) pause(ctx context.Context, n int) {
+	_ = s.Attempts.Clock.Sleep(ctx, min(time.Second<<min(n, 5), 30*time.Second))
+}
+
+func (s *Supervisor) sweepLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.Sweeper.Received(time.UnixMilli(s.newest.Load()))
+		result, err := s.Sweeper.Once(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "sweep not finished, trying again", "error", err.Error())
+		}
+		if err == nil && result.Led {
+			s.Log.DebugContext(ctx, "swept", "ready", result.Ready, "running", result.Running, "reaped", result.Reaped, "rung", result.Rung)
+			s.publishUnfinished(ctx, result.Ready+result.Running)
+		}
+		// Jitter keeps the workers of a type from looking at the control item all at once.
+		interval := s.Sweeper.Interval
+		_ = s.Attempts.Clock.Sleep(ctx, interval-interval/8+time.Duration(s.Attempts.Rand.Int64N(int64(interval/4))))
+	}
+}

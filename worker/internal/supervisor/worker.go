@@ -1,0 +1,142 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// readyTimeout is how long a slot process may take to start.
+const readyTimeout = 30 * time.Second
+
+// worker keeps one slot: a process that is replaced whenever it ended or was killed.
+type worker struct {
+	*Supervisor
+	jobs chan lease.Claimed
+	log  *slog.Logger
+}
+
+// serve runs jobs until its channel is closed; it announces itself on idle whenever it can take one.
+func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
+	var process *slot.Process
+	defer func() { w.discard(process) }()
+	for announced := false; ; {
+		if process == nil {
+			if process = w.startPatiently(ctx); process == nil {
+				return
+			}
+		}
+		if !announced {
+			idle <- w
+			announced = true
+		}
+		select {
+		case claimed, open := <-w.jobs:
+			if !open {
+				return
+			}
+			w.meter.Add(1)
+			usable := w.run(ctx, process, claimed)
+			w.meter.Add(-1)
+			announced = false
+			if ctx.Err() != nil {
+				return
+			}
+			if usable {
+				continue
+			}
+		case _, open := <-process.Reports():
+			w.log.WarnContext(ctx, "idle slot ended or spoke out of turn: replaced", "spoke", open)
+		}
+		w.discard(process)
+		process = nil
+	}
+}
+
+// discard kills a slot process and waits until it is gone.
+func (w *worker) discard(process *slot.Process) {
+	if process == nil {
+		return
+	}
+	process.Kill()
+	for range process.Reports() {
+	}
+	if err := process.Err(); err != nil && !errors.Is(err, slot.ErrKilled) {
+		w.log.Warn("slot ended", "error", err.Error())
+	}
+}
+
+// startPatiently starts a slot process, however many tries it takes; nil: told to stop.
+func (w *worker) startPatiently(ctx context.Context) *slot.Process {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		process, err := w.start(ctx)
+		if err == nil {
+			return process
+		}
+		if ctx.Err() == nil {
+			w.log.ErrorContext(ctx, "slot not started, trying again", "error", err.Error())
+			w.pause(ctx, failures)
+		}
+	}
+	return nil
+}
+
+// start starts a slot process and waits until it is ready.
+func (w *worker) start(ctx context.Context) (*slot.Process, error) {
+	process, err := slot.Start(w.Slot)
+	if err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(readyTimeout)
+	defer timeout.Stop()
+	var report slot.Report
+	var open bool
+	select {
+	case report, open = <-process.Reports():
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	if report.Ready != nil && report.Ready.Protocol == slot.Protocol {
+		return process, nil
+	}
+	process.Kill()
+	for range process.Reports() {
+	}
+	if err := process.Err(); err != nil && !errors.Is(err, slot.ErrKilled) {
+		return nil, err
+	}
+	return nil, fmt.Errorf("slot %d is not ready (spoke: %t, waited %s)", process.Pid(), open, readyTimeout)
+}
+
+// run works on one job until the attempt is over, and reports whether the slot can take another.
+func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.Claimed) bool {
+	// The attempt's writes go on through a drain: ctx only says when to begin one.
+	work := context.WithoutCancel(ctx)
+	attempt := lease.Begin(w.Attempts, claimed, process)
+	draining := ctx.Done()
+	for !attempt.Over() {
+		timer := time.NewTimer(attempt.Next() - w.Attempts.Clock.Monotonic())
+		select {
+		case report, open := <-process.Reports():
+			if open {
+				attempt.Report(work, report)
+			} else {
+				attempt.Ended(work, process.Err())
+			}
+		case <-timer.C:
+			attempt.Tick(work)
+		case <-draining:
+			draining = nil
+			cause := drain.Of(ctx)
+			attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
+		}
+		timer.Stop()
+	}
+	return attempt.SlotUsable()
+}
