@@ -2,3 +2,45 @@
 # Cookbook:: worker
 # Recipe:: default
 #
+# Makes the instance a worker: user-data has unpacked the bundle and, if the content type has files,
+# those; what to run with stands in node['worker_tier'] (worker/contract/firstboot.go).
+
+tier = node['worker_tier']
+environment = tier['environment']
+
+user 'worker' do
+  system true
+  home '/var/lib/worker'
+  shell '/usr/sbin/nologin'
+end
+
+directory '/etc/worker-tier' do
+  mode '0755'
+end
+
+file '/etc/worker-tier/worker.env' do
+  content(environment.sort.map { |name, value| "#{WorkerTier.environment_line(name, value)}\n" }.join)
+  group 'worker'
+  mode '0640'
+end
+
+template '/etc/systemd/system/worker.service' do
+  source 'worker.service.erb'
+  mode '0644'
+  variables(
+    content_type: environment['WORKER_CONTENT_TYPE'],
+    home: WorkerTier::HOME,
+    working_directory: tier['files'] ? "#{WorkerTier::HOME}/files" : '/var/lib/worker',
+    # After the drain budget come the releases, the lifecycle hook and the end of the slots.
+    stop_seconds: WorkerTier.seconds(environment['WORKER_DRAIN_BUDGET']) + 30
+  )
+  notifies :run, 'execute[systemctl daemon-reload]', :immediately
+end
+
+execute 'systemctl daemon-reload' do
+  action :nothing
+end
+
+service 'worker' do
+  action [:enable, :start]
+end
