@@ -47,7 +47,7 @@ func Build(ctx context.Context, p Props) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make the folder of the bundle: %w", err)
 	}
-	defer os.RemoveAll(draft) // once renamed, there is nothing to remove
+	defer func() { _ = os.RemoveAll(draft) }() // once renamed, there is nothing to remove
 	if err := fill(ctx, draft, p); err != nil {
 		return "", err
 	}
@@ -115,7 +115,7 @@ func digestOf(dir string) (string, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(sum, "%q %d\n", filepath.ToSlash(name), len(content))
+		sum.Write(fmt.Appendf(nil, "%q %d\n", filepath.ToSlash(name), len(content)))
 		sum.Write(content)
 		return nil
 	})

@@ -4,6 +4,7 @@ package userdata_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -78,12 +79,8 @@ func (m machine) object(t *testing.T, object contract.Object, files map[string]f
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	archive := zip.NewWriter(file)
+	var content bytes.Buffer
+	archive := zip.NewWriter(&content)
 	for name, mode := range files {
 		header := &zip.FileHeader{Name: name}
 		header.SetMode(mode)
@@ -96,6 +93,9 @@ func (m machine) object(t *testing.T, object contract.Object, files map[string]f
 		}
 	}
 	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
