@@ -105,7 +105,7 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 func (p *pool) list(ctx context.Context) ([]job.Job, error) {
 	var keys []string
 	for shard := range contract.DueShards {
-		page, err := p.store.Due(ctx, job.DuePartition(p.contentType, shard), "", "~")
+		page, err := p.store.Due(ctx, job.DuePartition(p.contentType, shard), job.DueFirst, job.DueLast)
 		if err != nil {
 			return nil, err
 		}

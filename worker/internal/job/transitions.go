@@ -295,6 +295,8 @@ const (
 	DueDeadFirst   = "d#"
 	DueDeadLast    = "d#~"
 	DueReadyLatest = "r#~"
+	DueFirst       = "!" // before all of them: DynamoDB refuses an empty key
+	DueLast        = "~" // after all of them
 )
 
 // DueReady is the sort key of a READY job that rings at time at.
