@@ -75,25 +75,16 @@ func parseSubmission(fields map[string]json.RawMessage) (Message, error) {
 	return Message{Submission: s}, s.Check()
 }
 
-func decode(fields map[string]json.RawMessage, name string, into any) error {
+func decode[T string | int64](fields map[string]json.RawMessage, name string, into *T) error {
 	raw, ok := fields[name]
-	if !ok {
+	if !ok || json.Unmarshal(raw, into) == nil {
 		return nil
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s: %.60s is not a %T", name, raw, deref(into))
+	kind := "a string"
+	if _, number := any(*into).(int64); number {
+		kind = "a whole number"
 	}
-	return nil
-}
-
-func deref(p any) any {
-	switch p := p.(type) {
-	case *string:
-		return *p
-	case *int64:
-		return *p
-	}
-	return p
+	return fmt.Errorf("%s: %.60s is not %s", name, raw, kind)
 }
 
 // Check says what is wrong with a submission.

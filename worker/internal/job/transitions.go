@@ -178,12 +178,23 @@ func HandBack(c Claim, r Return, now time.Time) Write {
 	return w
 }
 
+// End is how a job becomes terminal.
+type End struct {
+	State      State
+	Failed     bool   // counts in failures
+	Reason     string // of a DEAD job
+	Checkpoint *Checkpoint
+}
+
 // Finish makes the holder's job terminal.
-func Finish(c Claim, state State, reason string, cp *Checkpoint, now time.Time) Write {
-	w := Write{Op: "finish " + string(state), Key: c.Key.String(), If: c.holds(), Set: Item{contract.AttrEpoch: c.Epoch + 1}}
-	end(&w, c.Key, state, reason, now)
-	if cp != nil {
-		cp.apply(&w)
+func Finish(c Claim, e End, now time.Time) Write {
+	w := Write{Op: "finish " + string(e.State), Key: c.Key.String(), If: c.holds(), Set: Item{contract.AttrEpoch: c.Epoch + 1}}
+	end(&w, c.Key, e.State, e.Reason, now)
+	if e.Failed {
+		w.Add = map[string]int64{contract.AttrFailures: 1}
+	}
+	if e.Checkpoint != nil {
+		e.Checkpoint.apply(&w)
 	}
 	return w
 }

@@ -26,16 +26,16 @@ func (a *Attempt) conclude(ctx context.Context, o slot.Outcome) {
 	}
 	switch o.Kind {
 	case slot.Done:
-		a.finish(ctx, job.Done, "")
+		a.finish(ctx, job.End{State: job.Done})
 	case slot.Permanent:
-		a.finish(ctx, job.Dead, o.Error)
+		a.finish(ctx, job.End{State: job.Dead, Reason: o.Error})
 	case slot.Later:
 		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error})
 	case slot.Unfit:
 		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unfitDelay), Error: o.Error})
 	case slot.Retry:
 		if a.job.Failures+1 >= a.Failures {
-			a.finish(ctx, job.Dead, o.Error)
+			a.finish(ctx, job.End{State: job.Dead, Failed: true, Reason: o.Error})
 			return
 		}
 		wait := backoff(a.Rand, a.job.Failures, retryBase)
@@ -48,7 +48,7 @@ func (a *Attempt) conclude(ctx context.Context, o slot.Outcome) {
 func (a *Attempt) stopped(ctx context.Context, o slot.Outcome) {
 	switch a.stop.why {
 	case cancelled:
-		a.finish(ctx, job.Cancelled, "")
+		a.finish(ctx, job.End{State: job.Cancelled})
 	case paused:
 		a.handBack(ctx, job.Return{})
 	default:
@@ -86,7 +86,7 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 		return
 	}
 	if refusal != nil && a.mine(refusal.Current) {
-		a.finish(ctx, job.Cancelled, "") // cancelled meanwhile
+		a.finish(ctx, job.End{State: job.Cancelled}) // cancelled meanwhile
 		return
 	}
 	a.end("job handed back", "drained", r.Drained, "failed", r.Failed, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
@@ -100,13 +100,11 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 	}
 }
 
-func (a *Attempt) finish(ctx context.Context, state job.State, reason string) {
-	cp := a.checkpoint()
-	refusal, err := a.settle(ctx, func(now time.Time) job.Write {
-		return job.Finish(a.claim, state, reason, cp, now)
-	})
+func (a *Attempt) finish(ctx context.Context, e job.End) {
+	e.Checkpoint = a.checkpoint()
+	refusal, err := a.settle(ctx, func(now time.Time) job.Write { return job.Finish(a.claim, e, now) })
 	if err == nil {
-		a.end("job ended", "state", state, "reason", reason, "applied", refusal == nil)
+		a.end("job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)
 	}
 }
 

@@ -112,7 +112,7 @@ func (m *Memory) Reject(ctx context.Context, message Message, reason string) err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rejected = append(m.rejected, Rejected{message, reason})
+	m.rejected = append(m.rejected, Rejected{message, printable(reason)})
 	return nil
 }
 

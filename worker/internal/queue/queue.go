@@ -2,7 +2,11 @@
 // the simulator.
 package queue
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+)
 
 // Message as received.
 type Message struct {
@@ -19,3 +23,13 @@ const MaxDelay = 15 * time.Minute
 
 // ReasonAttribute is the message attribute of a dead-lettered message that says why it is there.
 const ReasonAttribute = "Reason"
+
+// printable replaces what a message attribute cannot hold.
+func printable(reason string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			return r
+		}
+		return '?'
+	}, reason)
+}

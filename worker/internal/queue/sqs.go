@@ -86,7 +86,7 @@ func (q *SQS) Reject(ctx context.Context, m Message, reason string) error {
 	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: &q.deadLetter, MessageBody: aws.String(m.Body),
 		MessageAttributes: map[string]types.MessageAttributeValue{
-			ReasonAttribute: {DataType: aws.String("String"), StringValue: aws.String(reason)},
+			ReasonAttribute: {DataType: aws.String("String"), StringValue: aws.String(printable(reason))},
 		},
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func newDynamo(t *testing.T) table {
 		t.Fatal(err)
 	}
 	client := dynamodb.NewFromConfig(cfg)
-	name := fmt.Sprintf("jobs-%d", time.Now().UnixNano())
+	name := "jobs-" + rand.Text()
 	_, err = client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{
@@ -128,11 +129,11 @@ func TestConditions(t *testing.T) {
 		},
 		"a zombie changes nothing after a handback": {
 			accepted(first), accepted(handed(1, "a")), refused(job.Beat(holder(1, "a"), now)), refused(checkpoint("a", 9)), refused(handed(1, "a")),
-			refused(job.Finish(holder(1, "a"), job.Done, "", nil, now)),
+			refused(job.Finish(holder(1, "a"), job.End{State: job.Done}, now)),
 			accepted(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Beat(holder(1, "a"), now)), accepted(job.Beat(holder(3, "b"), now)),
 		},
 		"a finished job absorbs": {
-			accepted(first), accepted(job.Finish(holder(1, "a"), job.Done, "", nil, now)), refused(job.Submit(key, work, now)),
+			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Done}, now)), refused(job.Submit(key, work, now)),
 			refused(job.ClaimSubmission(key, work, "b", lease, now)), refused(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Redrive(at(2, job.Done), now)),
 		},
 		"a reap needs the beat that was seen": {
@@ -161,7 +162,7 @@ func TestConditions(t *testing.T) {
 			accepted(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)), refused(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)),
 		},
 		"a DEAD job is redriven": {
-			accepted(first), accepted(job.Finish(holder(1, "a"), job.Dead, "bad", nil, now)), accepted(job.Redrive(at(2, job.Dead), now)),
+			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now)), accepted(job.Redrive(at(2, job.Dead), now)),
 			accepted(job.ClaimReady(key, 3, "b", lease, now)),
 		},
 		"a job of a newer schema is left alone": {
@@ -250,7 +251,7 @@ func TestJobKeepsWhatWasWritten(t *testing.T) {
 			if got.Epoch != 3 || got.Owner != "b" || got.Cursor != cp.Cursor || !got.RingAt.IsZero() {
 				t.Errorf("after the next claim: %+v", got)
 			}
-			got = write(job.Finish(holder(3, "b"), job.Done, "", nil, now))
+			got = write(job.Finish(holder(3, "b"), job.End{State: job.Done}, now))
 			if got.State != job.Done || got.Epoch != 4 || got.Owner != "" || !got.Expires.Equal(now.Add(job.Retention)) {
 				t.Errorf("after the end: %+v", got)
 			}
@@ -298,13 +299,13 @@ func TestDueIndexFollowsTheState(t *testing.T) {
 			write(job.ClaimReady(key, 0, "a", lease, now))
 			expect("claimed", job.DueReadyFirst, job.DueReadyLatest, false)
 			expect("claimed", job.DueRunning, job.DueRunning, true)
-			write(job.Finish(holder(1, "a"), job.Dead, "bad", nil, now))
+			write(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now))
 			expect("dead", job.DueRunning, job.DueRunning, false)
 			expect("dead", job.DueDeadFirst, job.DueDeadLast, true)
 			write(job.Redrive(at(2, job.Dead), now))
 			expect("redriven", job.DueReadyFirst, job.DueReady(due), true)
 			write(job.ClaimReady(key, 3, "a", lease, now))
-			write(job.Finish(holder(4, "a"), job.Done, "", nil, now))
+			write(job.Finish(holder(4, "a"), job.End{State: job.Done}, now))
 			expect("done", job.DueFirst, job.DueLast, false)
 		})
 	}

@@ -1,0 +1,346 @@
+package lease_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+func TestLeaseIsRenewedAndToldToTheSlot(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	w.live(a, 10*time.Minute)
+	if a.Over() || w.slot.killed {
+		t.Fatal("the attempt ended by itself")
+	}
+	if got := w.table.count("beat"); got != 30 {
+		t.Errorf("%d beats in 10 minutes, want one each %s", got, timing.Heartbeat)
+	}
+	if got, want := w.slot.deadline(), w.clock.mono+timing.Lease; got != want {
+		t.Errorf("the slot knows the deadline %s, want %s", got, want)
+	}
+}
+
+func TestCheckpointsAreCoalesced(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	for at := int64(1); at <= 600; at++ { // one a second for ten minutes
+		a.Report(t.Context(), checkpoint(at))
+		w.live(a, time.Second)
+	}
+	saved, beats := w.table.count("checkpoint"), w.table.count("beat")
+	if saved < 58 || saved > 60 || beats != 0 {
+		t.Errorf("%d checkpoints and %d beats written in 600 s, want one checkpoint each %s, which counts as a beat", saved, beats, timing.Checkpoint)
+	}
+	if j := w.job(); j.Done < 590 {
+		t.Errorf("saved position %d of 600 lags more than a checkpoint interval", j.Done)
+	}
+}
+
+func TestDone(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done, Checkpoint: position(100)}))
+	j := w.job()
+	if !a.Over() || !a.SlotUsable() || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
+		t.Errorf("over %t, usable %t, job %+v", a.Over(), a.SlotUsable(), j)
+	}
+	if bells := w.bells(); len(bells) != 0 {
+		t.Errorf("bells %v for a job that is done", bells)
+	}
+}
+
+func TestDrainHandsTheJobBackAtItsBoundary(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Report(t.Context(), checkpoint(40))
+	a.Drain("signal", timing.DrainBudget)
+	if w.slot.drains() != 1 {
+		t.Fatal("the slot was not asked to stop")
+	}
+	w.live(a, 25*time.Second) // a long step: beats go on
+	if a.Over() || w.table.count("beat")+w.table.count("checkpoint") == 0 {
+		t.Fatalf("over %t; writes %v", a.Over(), w.table.writes)
+	}
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: position(41)}))
+	j := w.job()
+	want := [4]int64{1, 0, 0, 41}
+	if got := [4]int64{j.Drains, j.Failures, j.Crashes, j.Done}; got != want || j.State != job.Ready || j.Epoch != 2 || j.Owner != "" {
+		t.Errorf("drains, failures, crashes, done = %v, want %v; %+v", got, want, j)
+	}
+	if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
+		t.Errorf("bells (-want +got):\n%s", diff)
+	}
+}
+
+func TestDrainAbandonsAStepThatOutlivesTheBudget(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Report(t.Context(), checkpoint(40))
+	a.Drain("signal", timing.DrainBudget)
+	w.live(a, timing.DrainBudget)
+	if !w.slot.killed {
+		t.Fatal("the slot was not killed at the end of the budget")
+	}
+	a.Ended(t.Context(), errors.New("killed"))
+	if j := w.job(); j.State != job.Ready || j.Drains != 1 || j.Failures != 0 || j.Done != 40 || j.LastError != "" {
+		t.Errorf("job %+v, want it READY at its last durable cursor with no failure", j)
+	}
+	if a.SlotUsable() {
+		t.Error("a killed slot counts as usable")
+	}
+}
+
+func TestDrainIsNeverAFailure(t *testing.T) {
+	for _, o := range []slot.Outcome{{Kind: slot.Retry, Error: "interrupted"}, {Kind: slot.Stopped}} {
+		w := newWorld(t)
+		a := w.begin()
+		a.Drain("signal", timing.DrainBudget)
+		a.Report(t.Context(), outcome(o))
+		if j := w.job(); j.Failures != 0 || j.Drains != 1 || j.State != job.Ready {
+			t.Errorf("%s: job %+v", o.Kind, j)
+		}
+	}
+}
+
+func TestTakenOverJobIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	w.clock.pass(timing.Lease - time.Second) // frozen, but not past the lease by its own clock
+	seen := w.job()
+	if _, err := w.table.Memory.Write(t.Context(), job.Reap(seen, 5, w.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	a.Report(t.Context(), checkpoint(50))
+	if !a.Over() || !w.slot.killed || a.SlotUsable() {
+		t.Fatalf("over %t, killed %t", a.Over(), w.slot.killed)
+	}
+	if j := w.job(); j.Epoch != 2 || j.Done != 0 || j.Crashes != 1 {
+		t.Errorf("a zombie changed the job: %+v", j)
+	}
+	reached := len(w.table.writes)
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done}))
+	a.Ended(t.Context(), nil)
+	a.Tick(t.Context())
+	if len(w.table.writes) != reached {
+		t.Errorf("wrote %v after the job was lost", w.table.writes[reached:])
+	}
+}
+
+func TestPastTheLeaseNothingIsWritten(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	w.clock.pass(timing.Lease) // frozen past the lease; nobody took the job over
+	before := len(w.table.writes)
+	a.Report(t.Context(), checkpoint(50))
+	a.Tick(t.Context())
+	if !a.Over() || !w.slot.killed || len(w.table.writes) != before {
+		t.Errorf("over %t, killed %t, writes %v", a.Over(), w.slot.killed, w.table.writes[before:])
+	}
+}
+
+func TestOutageShorterThanTheLeaseIsSatOut(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	away := w.clock.mono + 50*time.Second
+	tries := 0
+	w.table.fail = func(string) bool { tries++; return w.clock.mono < away }
+	w.live(a, 5*time.Minute)
+	if a.Over() || w.slot.killed {
+		t.Fatal("the job was given up")
+	}
+	if tries > 60 {
+		t.Errorf("%d calls in an outage of 50 s: a hot loop", tries)
+	}
+}
+
+func TestOutageLongerThanTheLeaseEndsTheAttemptOnTime(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	deadline := w.slot.deadline()
+	w.table.fail = always
+	w.live(a, 10*time.Minute)
+	if !a.Over() || !w.slot.killed || w.clock.mono != deadline {
+		t.Errorf("over %t, killed %t, at %s, want the end at the deadline %s", a.Over(), w.slot.killed, w.clock.mono, deadline)
+	}
+}
+
+func TestLostAnswersChangeNothing(t *testing.T) {
+	t.Run("checkpoint", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.begin()
+		w.table.lose = once("checkpoint")
+		a.Report(t.Context(), checkpoint(10))
+		w.live(a, time.Minute)
+		a.Report(t.Context(), checkpoint(20))
+		w.live(a, time.Minute)
+		if j := w.job(); a.Over() || j.Done != 20 {
+			t.Errorf("over %t, job %+v", a.Over(), j)
+		}
+	})
+	t.Run("handback", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.begin()
+		w.table.lose = once("hand back")
+		a.Drain("signal", timing.DrainBudget)
+		a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+		if j := w.job(); j.State != job.Ready || j.Drains != 1 || j.Epoch != 2 {
+			t.Errorf("job %+v", j)
+		}
+		if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
+			t.Errorf("bells (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("end", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.begin()
+		w.table.lose = once("finish DONE")
+		a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done}))
+		if j := w.job(); !a.Over() || j.State != job.Done || j.Epoch != 2 {
+			t.Errorf("over %t, job %+v", a.Over(), j)
+		}
+	})
+}
+
+func TestCancelIsSeenWithTheNextBeat(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	if _, err := w.table.Memory.Write(t.Context(), job.Cancel(one, new(w.job()), w.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	w.live(a, timing.Heartbeat+time.Second)
+	if w.slot.drains() != 1 {
+		t.Fatal("the slot was not asked to stop")
+	}
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: position(9)}))
+	if j := w.job(); j.State != job.Cancelled || j.Done != 9 || len(w.bells()) != 0 {
+		t.Errorf("job %+v", j)
+	}
+}
+
+func TestCancelBetweenTheLastBeatAndTheHandback(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Drain("signal", timing.DrainBudget)
+	if _, err := w.table.Memory.Write(t.Context(), job.Cancel(one, new(w.job()), w.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+	if j := w.job(); j.State != job.Cancelled || len(w.bells()) != 0 {
+		t.Errorf("job %+v", j)
+	}
+}
+
+func TestPauseHandsBackWithoutABellOrACount(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	if _, err := w.table.Memory.Write(t.Context(), job.Pause(w.job(), w.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+	w.live(a, timing.Heartbeat+time.Second)
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+	if j := w.job(); j.State != job.Ready || !j.Paused || j.Drains != 0 || j.Failures != 0 || len(w.bells()) != 0 {
+		t.Errorf("job %+v", j)
+	}
+}
+
+func TestFailureIsRetriedLaterAndBoundedly(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Retry, Error: "no route to host", Checkpoint: position(5)}))
+	for failures := int64(1); ; failures++ {
+		j := w.job()
+		if j.Failures != failures || j.LastError != "no route to host" || j.Done != 5 {
+			t.Fatalf("after failure %d: %+v", failures, j)
+		}
+		if failures == 5 {
+			if j.State != job.Dead || j.Expires.IsZero() {
+				t.Errorf("after %d failures: %+v, want it DEAD", failures, j)
+			}
+			return
+		}
+		wait := j.NotBefore.Sub(w.clock.Now())
+		if j.State != job.Ready || wait < 0 || wait > 10*time.Second<<(failures-1) {
+			t.Fatalf("after failure %d: state %s, wait %s", failures, j.State, wait)
+		}
+		w.clock.pass(wait + time.Second)
+		messages, err := w.queue.Receive(t.Context(), 1, 0)
+		if err != nil || len(messages) != 1 {
+			t.Fatalf("bell after the wait: %v, error %v", messages, err)
+		}
+		claimed, err := w.claimer().Take(t.Context(), messages[0])
+		if err != nil || claimed == nil {
+			t.Fatalf("claimed %v, error %v", claimed, err)
+		}
+		if err := w.queue.Delete(t.Context(), messages); err != nil {
+			t.Fatal(err)
+		}
+		w.retry(*claimed, errors.New("no route to host"))
+	}
+}
+
+func TestHowAnAttemptEnds(t *testing.T) {
+	later := time.UnixMilli(1_700_000_000_000).UTC().Add(time.Hour)
+	for name, c := range map[string]struct {
+		end      slot.Outcome
+		state    job.State
+		failures int64
+		wait     time.Duration // at least
+		message  string
+	}{
+		"permanent": {slot.Outcome{Kind: slot.Permanent, Error: "no such folder"}, job.Dead, 0, 0, "no such folder"},
+		"later":     {slot.Outcome{Kind: slot.Later, At: later}, job.Ready, 0, time.Hour, ""},
+		"unfit":     {slot.Outcome{Kind: slot.Unfit, Error: "cursor of mail@9"}, job.Ready, 0, time.Second, "cursor of mail@9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.begin()
+			a.Report(t.Context(), outcome(c.end))
+			j := w.job()
+			if !a.SlotUsable() || j.State != c.state || j.Failures != c.failures || j.LastError != c.message {
+				t.Errorf("usable %t, job %+v", a.SlotUsable(), j)
+			}
+			if c.wait > 0 && j.NotBefore.Sub(w.clock.Now()) < c.wait {
+				t.Errorf("not before %s, want at least %s from now", j.NotBefore, c.wait)
+			}
+		})
+	}
+	t.Run("the sweeper rings what comes later than a message can wait", func(t *testing.T) {
+		w := newWorld(t)
+		w.begin().Report(t.Context(), outcome(slot.Outcome{Kind: slot.Later, At: later}))
+		if j := w.job(); !j.RingAt.Equal(later) {
+			t.Errorf("ring at %s, want %s", j.RingAt, later)
+		}
+		w.clock.pass(30 * time.Minute)
+		if bells := w.bells(); len(bells) != 0 {
+			t.Errorf("bells %v before the time", bells)
+		}
+	})
+}
+
+func TestDeadSlotCostsItsJobAFailure(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Report(t.Context(), checkpoint(33))
+	a.Ended(t.Context(), errors.New("slot 7: exit status 2: panic: boom"))
+	j := w.job()
+	if j.State != job.Ready || j.Failures != 1 || j.Done != 33 || !strings.Contains(j.LastError, "panic: boom") || a.SlotUsable() {
+		t.Errorf("usable %t, job %+v", a.SlotUsable(), j)
+	}
+}
+
+func TestSlotThatWasDeadBeforeTheJobCostsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.slot.deaf = true
+	a := w.begin()
+	a.Ended(t.Context(), errors.New("gone"))
+	if j := w.job(); j.State != job.Ready || j.Failures != 0 || j.Drains != 0 || !w.slot.killed {
+		t.Errorf("job %+v", j)
+	}
+}

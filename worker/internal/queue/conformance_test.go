@@ -1,0 +1,194 @@
+package queue_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+)
+
+func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
+
+type messages interface {
+	Send(ctx context.Context, body string, delay time.Duration) error
+	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
+	Delete(ctx context.Context, messages []queue.Message) error
+	GiveBack(ctx context.Context, m queue.Message) error
+	Reject(ctx context.Context, m queue.Message, reason string) error
+	Visible(ctx context.Context) (int, error)
+}
+
+// fixture is a queue and a way to see its dead-letter queue as body → reason.
+type fixture struct {
+	messages
+	rejected func(t *testing.T) map[string]string
+}
+
+// visibility is the visibility timeout of the queues under test.
+const visibility = time.Minute
+
+var implementations = map[string]func(t *testing.T) fixture{
+	"memory":    newMemory,
+	"local AWS": newSQS,
+}
+
+func newMemory(*testing.T) fixture {
+	q := queue.NewMemory(time.Now, visibility)
+	return fixture{q, func(*testing.T) map[string]string {
+		reasons := map[string]string{}
+		for _, r := range q.Rejected() {
+			reasons[r.Body] = r.Reason
+		}
+		return reasons
+	}}
+}
+
+func newSQS(t *testing.T) fixture {
+	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := sqs.NewFromConfig(cfg)
+	create := func(name string) string {
+		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+			QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": fmt.Sprint(int(visibility.Seconds()))},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.QueueUrl
+	}
+	name := "q-" + rand.Text()
+	url, dead := create(name), create(name+"-dead")
+	return fixture{queue.NewSQS(client, url, dead), func(t *testing.T) map[string]string {
+		t.Helper()
+		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &dead, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reasons := map[string]string{}
+		for _, m := range out.Messages {
+			reasons[*m.Body] = *m.MessageAttributes[queue.ReasonAttribute].StringValue
+		}
+		return reasons
+	}}
+}
+
+func forEach(t *testing.T, test func(t *testing.T, q fixture)) {
+	for name, open := range implementations {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func send(t *testing.T, q messages, bodies ...string) {
+	t.Helper()
+	for _, body := range bodies {
+		if err := q.Send(t.Context(), body, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func receive(t *testing.T, q messages, most int) []queue.Message {
+	t.Helper()
+	got, err := q.Receive(t.Context(), most, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func visible(t *testing.T, q messages) int {
+	t.Helper()
+	n, err := q.Visible(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestReceivedMessageIsHiddenUntilItIsGivenBack(t *testing.T) {
+	forEach(t, func(t *testing.T, q fixture) {
+		before := time.Now().Add(-time.Second)
+		send(t, q, "hello")
+		got := receive(t, q, 10)
+		if len(got) != 1 || got[0].Body != "hello" || got[0].ID == "" || got[0].Receives != 1 || got[0].SentAt.Before(before) {
+			t.Fatalf("received %+v", got)
+		}
+		if again := receive(t, q, 10); len(again) != 0 {
+			t.Fatalf("received a hidden message: %+v", again)
+		}
+		if err := q.GiveBack(t.Context(), got[0]); err != nil {
+			t.Fatal(err)
+		}
+		again := receive(t, q, 10)
+		if len(again) != 1 || again[0].ID != got[0].ID || again[0].Receives != 2 {
+			t.Fatalf("received after the give-back: %+v", again)
+		}
+	})
+}
+
+func TestDeletedMessagesAreGone(t *testing.T) {
+	forEach(t, func(t *testing.T, q fixture) {
+		var want int
+		for i := range 13 { // more than one request holds
+			send(t, q, fmt.Sprint(i))
+			want++
+		}
+		if n := visible(t, q); n != want {
+			t.Errorf("%d visible, want %d", n, want)
+		}
+		var got []queue.Message
+		for len(got) < want {
+			page := receive(t, q, 10)
+			if len(page) == 0 || len(page) > 10 {
+				t.Fatalf("received %d messages after %d of %d", len(page), len(got), want)
+			}
+			got = append(got, page...)
+		}
+		if n := visible(t, q); n != 0 {
+			t.Errorf("%d visible, all are in flight", n)
+		}
+		if err := q.Delete(t.Context(), got); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.GiveBack(t.Context(), got[0]); err == nil && visible(t, q) != 0 {
+			t.Error("a deleted message came back")
+		}
+	})
+}
+
+func TestDelayedMessageIsNotVisibleYet(t *testing.T) {
+	forEach(t, func(t *testing.T, q fixture) {
+		if err := q.Send(t.Context(), "later", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if got := receive(t, q, 10); len(got) != 0 || visible(t, q) != 0 {
+			t.Errorf("received %+v a minute early", got)
+		}
+	})
+}
+
+func TestRejectedMessageIsInTheDeadLetterQueueWithItsReason(t *testing.T) {
+	forEach(t, func(t *testing.T, q fixture) {
+		send(t, q, "{not json")
+		m := receive(t, q, 1)[0]
+		if err := q.Reject(t.Context(), m, "not JSON: invalid character \x00 'n'"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"{not json": "not JSON: invalid character ? 'n'"}, q.rejected(t)); diff != "" {
+			t.Errorf("dead-letter queue (-want +got):\n%s", diff)
+		}
+		if err := q.GiveBack(t.Context(), m); err == nil && visible(t, q) != 0 {
+			t.Error("the message is still in the queue")
+		}
+	})
+}

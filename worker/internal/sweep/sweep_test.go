@@ -1,0 +1,301 @@
+package sweep_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+const (
+	interval = 30 * time.Second
+	lease    = time.Minute
+)
+
+type clock struct {
+	wall time.Time
+	mono time.Duration
+}
+
+func (c *clock) Now() time.Time           { return c.wall }
+func (c *clock) Monotonic() time.Duration { return c.mono }
+func (c *clock) pass(d time.Duration)     { c.wall, c.mono = c.wall.Add(d), c.mono+d }
+
+type world struct {
+	t     *testing.T
+	clock *clock
+	table *counting
+	queue *queue.Memory
+}
+
+func newWorld(t *testing.T) *world {
+	c := &clock{wall: time.UnixMilli(1_700_000_000_000).UTC()}
+	return &world{t, c, &counting{Memory: store.NewMemory()}, queue.NewMemory(c.Now, time.Minute)}
+}
+
+func (w *world) sweeper(name string) *sweep.Sweeper {
+	return &sweep.Sweeper{
+		Store: w.table, Queue: w.queue, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		ContentType: "mail", Worker: name, Interval: interval, Slots: 2, Crashes: 5,
+	}
+}
+
+func (w *world) sweep(s *sweep.Sweeper) sweep.Result {
+	w.t.Helper()
+	r, err := s.Once(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// until sweeps every interval for d and adds up what was done.
+func (w *world) until(s *sweep.Sweeper, d time.Duration) sweep.Result {
+	w.t.Helper()
+	var sum sweep.Result
+	for end := w.clock.mono + d; w.clock.mono < end; w.clock.pass(interval) {
+		r := w.sweep(s)
+		sum.Reaped += r.Reaped
+		sum.Rung += r.Rung
+	}
+	return sum
+}
+
+func (w *world) write(write job.Write) job.Job {
+	w.t.Helper()
+	item, err := w.table.Write(w.t.Context(), write)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j, err := job.FromItem(item)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+func (w *world) get(id string) job.Job {
+	w.t.Helper()
+	item, err := w.table.Memory.Get(w.t.Context(), "mail#"+id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j, err := job.FromItem(item)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+func (w *world) bells() []string {
+	w.t.Helper()
+	var bodies []string
+	for {
+		messages, err := w.queue.Receive(w.t.Context(), 10, 0)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if len(messages) == 0 {
+			return bodies
+		}
+		for _, m := range messages {
+			bodies = append(bodies, m.Body)
+		}
+		if err := w.queue.Delete(w.t.Context(), messages); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func key(id string) job.Key { return job.Key{ContentType: "mail", ID: id} }
+
+var work = job.Submission{Payload: []byte("{}")}
+
+func (w *world) running(id string) job.Job {
+	return w.write(job.ClaimSubmission(key(id), work, "i-dead", lease, w.clock.Now()))
+}
+
+func (w *world) ready(id string) job.Job {
+	return w.write(job.Submit(key(id), work, w.clock.Now()))
+}
+
+// counting counts the items that were read.
+type counting struct {
+	*store.Memory
+	read int
+}
+
+func (c *counting) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
+	c.read += len(keys)
+	return c.Memory.BatchGet(ctx, keys)
+}
+
+func TestDeadWorkersJobIsReapedAfterItsLeaseAndAQuarter(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	w.running("one")
+	if r := w.until(s, lease+lease/4); r.Reaped != 0 {
+		t.Fatalf("reaped %d jobs before 1.25 leases", r.Reaped)
+	}
+	if r := w.until(s, interval+time.Second); r.Reaped != 1 {
+		t.Fatalf("reaped %d jobs within 1.25 leases and a sweep", r.Reaped)
+	}
+	j := w.get("one")
+	if j.State != job.Ready || j.Epoch != 2 || j.Crashes != 1 || j.Failures != 0 {
+		t.Errorf("state %s, epoch %d, crashes %d, failures %d", j.State, j.Epoch, j.Crashes, j.Failures)
+	}
+	if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
+		t.Errorf("bells (-want +got):\n%s", diff)
+	}
+}
+
+func TestLivingHolderIsNotReaped(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	j := w.running("one")
+	for range 100 {
+		w.clock.pass(interval)
+		w.write(job.Beat(j.Claim(), w.clock.Now()))
+		if r := w.sweep(s); r.Reaped != 0 || r.Running != 1 {
+			t.Fatalf("swept %+v", r)
+		}
+	}
+}
+
+func TestTheHoldersOwnLeaseCounts(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	w.write(job.ClaimSubmission(key("long"), work, "i-1", 10*lease, w.clock.Now()))
+	if r := w.until(s, 12*lease); r.Reaped != 0 {
+		t.Error("a job was reaped by another lease than its holder's")
+	}
+	if r := w.until(s, lease); r.Reaped != 1 {
+		t.Errorf("reaped %d after 1.25 of its own leases", r.Reaped)
+	}
+}
+
+// TestCrashesCountOnlyWithoutProgress: a job that gets further between crashes lives, one that does not
+// is DEAD after five.
+func TestCrashesCountOnlyWithoutProgress(t *testing.T) {
+	for _, advances := range []bool{true, false} {
+		w := newWorld(t)
+		s := w.sweeper("a")
+		j := w.running("one")
+		for crash := int64(1); crash <= 8 && j.State == job.Running; crash++ {
+			cp := job.Checkpoint{Seq: crash, Cursor: `{"at":0}`, Version: "mail@1"}
+			if advances {
+				cp.Cursor = fmt.Sprintf(`{"at":%d}`, crash)
+			}
+			w.write(job.SaveCheckpoint(j.Claim(), cp, w.clock.Now()))
+			w.until(s, 3*lease)
+			if j = w.get("one"); j.State == job.Ready {
+				j = w.write(job.ClaimReady(j.Key, j.Epoch, "i-next", lease, w.clock.Now()))
+			}
+		}
+		want, crashes := job.Dead, int64(5)
+		if advances {
+			want, crashes = job.Running, 1
+		}
+		if j.State != want || j.Crashes != crashes {
+			t.Errorf("advancing %t: state %s after %d crashes, want %s after %d", advances, j.State, j.Crashes, want, crashes)
+		}
+	}
+}
+
+func TestOneWorkerSweepsAndALateOneIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.sweeper("a"), w.sweeper("b")
+	for range 5 {
+		if !w.sweep(a).Led || w.sweep(b).Led {
+			t.Fatal("want a to lead and b to stand by")
+		}
+		w.clock.pass(interval)
+	}
+	w.clock.pass(interval + time.Second) // a is gone
+	if !w.sweep(b).Led {
+		t.Fatal("b does not take over")
+	}
+	if w.sweep(a).Led {
+		t.Fatal("a leads although b took over")
+	}
+}
+
+func TestLostBellIsRungAgainWithGrowingPauses(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	w.ready("one") // its bell is lost
+	if r := w.until(s, 5*time.Minute-time.Second); r.Rung != 0 {
+		t.Fatalf("rung %d times before its time", r.Rung)
+	}
+	var rings []time.Duration
+	for start := w.clock.mono; w.clock.mono-start < 3*time.Hour; w.clock.pass(interval) {
+		if w.sweep(s).Rung > 0 {
+			rings = append(rings, w.clock.mono)
+		}
+		w.bells() // lost again
+	}
+	if len(rings) != 5 { // after 5, 15, 35, 75, 155 … minutes
+		t.Errorf("rung %d times in three hours: %v", len(rings), rings)
+	}
+}
+
+func TestNothingIsRungWhileTheQueueHoldsAMessagePerSlot(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	for i := range 50 {
+		j := w.ready(fmt.Sprintf("job-%d", i))
+		if err := w.queue.Send(t.Context(), job.Bell{ID: j.ID}.JSON(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := w.until(s, 6*time.Hour); r.Rung != 0 {
+		t.Errorf("rung %d times into a backlog", r.Rung)
+	}
+	// The queue has passed the jobs' own bells: a message sent much later is being received.
+	s.Received(w.clock.Now())
+	if r := w.sweep(s); r.Rung != 50 {
+		t.Errorf("rung %d of 50 whose bells the queue has passed", r.Rung)
+	}
+}
+
+func TestPausedJobIsNotRung(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	j := w.running("one")
+	w.write(job.Pause(j, w.clock.Now()))
+	w.write(job.HandBack(j.Claim(), job.Return{BellAt: w.clock.Now()}, w.clock.Now()))
+	if r := w.until(s, time.Hour); r.Rung != 0 {
+		t.Errorf("a paused job was rung %d times", r.Rung)
+	}
+	resumed := w.write(job.Resume(w.get("one"), w.clock.Now()))
+	if resumed.RingAt.After(w.clock.Now().Add(5 * time.Minute)) {
+		t.Errorf("the resumed job is rung at %s", resumed.RingAt)
+	}
+}
+
+// TestReadsDoNotGrowWithWhatNeedsNoAttention: finished jobs and READY jobs that are not due are not read.
+func TestReadsDoNotGrowWithWhatNeedsNoAttention(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	for i := range 200 {
+		j := w.running(fmt.Sprintf("done-%d", i))
+		w.write(job.Finish(j.Claim(), job.End{State: job.Done}, w.clock.Now()))
+		w.ready(fmt.Sprintf("ready-%d", i))
+	}
+	for i := range 3 {
+		w.running(fmt.Sprintf("running-%d", i))
+	}
+	r := w.sweep(s)
+	if r.Ready != 200 || r.Running != 3 || w.table.read != 3 {
+		t.Errorf("swept %+v with %d items read, want 3 read", r, w.table.read)
+	}
+}
