@@ -1,0 +1,236 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/worker-tier/worker-tier/test/localaws"
+)
+
+func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
+
+// newBucket makes a bucket on the local AWS.
+func newBucket(t *testing.T, name string) *Bucket {
+	t.Helper()
+	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := s3.NewFromConfig(cfg)
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
+		t.Fatal(err)
+	}
+	return NewBucket(client, name)
+}
+
+func seal(add ...func(*Pack)) *Pack {
+	p := &Pack{}
+	for _, f := range add {
+		f(p)
+	}
+	p.Seal()
+	return p
+}
+
+func file(path, content string) func(*Pack) {
+	return func(p *Pack) {
+		p.AddFile(Entry{Path: Path(path), Kind: File, Size: int64(len(content))}, 0, strings.NewReader(content))
+	}
+}
+
+func write(t *testing.T, w *Writer, p *Pack) Counts {
+	t.Helper()
+	counts, err := w.Append(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+// finish writes the manifest and reads the snapshot back, as path and contents.
+func finish(t *testing.T, b Objects, w *Writer, epoch int64) [][2]string {
+	t.Helper()
+	key, err := w.Finish(t.Context(), Manifest{Job: "j", Epoch: epoch, Source: json.RawMessage(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readAll(t.Context(), b, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func readAll(ctx context.Context, b Objects, key string) ([][2]string, error) {
+	s, err := Open(ctx, b, key)
+	if err != nil {
+		return nil, err
+	}
+	var got [][2]string
+	for e, err := range s.Entries(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		var content bytes.Buffer
+		if err := s.Copy(ctx, &content, e); err != nil {
+			return nil, err
+		}
+		got = append(got, [2]string{string(e.Path), content.String()})
+	}
+	return got, nil
+}
+
+func newWriter(t *testing.T, b Objects, at Position) *Writer {
+	t.Helper()
+	w, err := NewWriter(t.Context(), b, "backup", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	b := newBucket(t, "written")
+	w := newWriter(t, b, Position{})
+	write(t, w, seal(file("a", "alpha"), file("empty", ""), func(p *Pack) { p.Add(Entry{Path: "d/", Kind: Dir}, 0) }))
+	write(t, w, seal(func(p *Pack) { p.Add(Entry{Path: "link", Kind: Symlink, Target: "\xff"}, 0) }))
+	write(t, w, seal(file("not\xffutf8 <&>", "omega")))
+	want := [][2]string{{"a", "alpha"}, {"empty", ""}, {"d/", ""}, {"link", ""}, {"not\xffutf8 <&>", "omega"}}
+	if diff := cmp.Diff(want, finish(t, b, w, 3)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(0, len(finish(t, b, newWriter(t, b, Position{}), 12))); diff != "" {
+		t.Errorf("an empty snapshot: %s", diff)
+	}
+	key, err := Newest(t.Context(), b, "backup", "j")
+	if want := "backup/snapshots/j/12.json"; key != want || err != nil {
+		t.Errorf("Newest() = %s, %v; want %s", key, err, want)
+	}
+	if _, err := Newest(t.Context(), b, "backup", "k"); err == nil {
+		t.Error("a job without a snapshot has a newest one")
+	}
+}
+
+// memory is a bucket for tests that make hundreds of objects.
+type memory map[string][]byte
+
+func (m memory) Has(_ context.Context, key string, _ int) (bool, error) { return m[key] != nil, nil }
+func (m memory) Put(_ context.Context, key string, body []byte) error   { m[key] = body; return nil }
+func (m memory) Get(_ context.Context, key string) ([]byte, error)      { return m[key], nil }
+func (m memory) List(context.Context, string) ([]string, error)         { return nil, nil }
+
+// TestChain goes over the bounds at which segments name other ones, with a new writer each time.
+func TestChain(t *testing.T) {
+	b := memory{}
+	var at Position
+	var want [][2]string
+	for n := range 2*links + 3 {
+		w := newWriter(t, b, at)
+		path := fmt.Sprintf("%05d", n)
+		write(t, w, seal(func(p *Pack) { p.Add(Entry{Path: Path(path), Kind: Dir}, 0) }))
+		want = append(want, [2]string{path, ""})
+		at = w.Position()
+		if diff := cmp.Diff(want, finish(t, b, w, int64(n+1))); diff != "" {
+			t.Fatalf("%d segments: %s", n+1, diff)
+		}
+	}
+}
+
+func TestFileInSeveralPacks(t *testing.T) {
+	b := newBucket(t, "several")
+	w := newWriter(t, b, Position{})
+	content := strings.Repeat("0123456789abcdef", (2*MaxPack+100)/16)
+	from := iotest.HalfReader(strings.NewReader(content))
+	for offset, complete := int64(0), false; !complete; {
+		p := &Pack{}
+		var n int64
+		n, complete = p.AddFile(Entry{Path: "big", Kind: File, Size: int64(len(content))}, offset, from)
+		if offset += n; !complete && !p.Full() {
+			t.Fatal("a pack with room left ended in mid file")
+		}
+		if complete {
+			file("small", "s")(p)
+		}
+		p.Seal()
+		write(t, w, p)
+	}
+	if diff := cmp.Diff([][2]string{{"big", content}, {"small", "s"}}, finish(t, b, w, 1)); diff != "" {
+		t.Error(diff[:min(len(diff), 500)])
+	}
+}
+
+func TestSamePackIsNotSentAgain(t *testing.T) {
+	b := newBucket(t, "same")
+	first := write(t, newWriter(t, b, Position{}), seal(file("a", "alpha")))
+	again := write(t, newWriter(t, b, Position{}), seal(file("b", "alpha"))) // contents count, not names
+	if first.Uploaded == 0 || first.Reused != 0 || again.Uploaded != 0 || again.Reused != first.Uploaded {
+		t.Errorf("first %+v, again %+v", first, again)
+	}
+}
+
+func TestShortAndBrokenFiles(t *testing.T) {
+	p := &Pack{}
+	p.AddFile(Entry{Path: "short", Size: 10}, 0, strings.NewReader("12345"))
+	p.AddFile(Entry{Path: "broken", Size: 10}, 0, iotest.ErrReader(fmt.Errorf("input/output error")))
+	p.AddFile(Entry{Path: "grown", Size: 3}, 0, strings.NewReader("12345"))
+	got := map[Path]string{}
+	for _, e := range p.pieces {
+		got[e.Path] = fmt.Sprintf("%d bytes, %s", e.Length, e.Problem)
+	}
+	want := map[Path]string{
+		"short":  "5 bytes, became shorter while it was read",
+		"broken": "0 bytes, cannot be read: input/output error",
+		"grown":  "3 bytes, ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c := p.counts(); c.Problems != 2 || c.Entries != 3 || c.Bytes != 8 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+func TestDamageIsFound(t *testing.T) {
+	for _, folder := range []string{"packs", "segments"} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBucket(t, "damage-"+folder)
+			w := newWriter(t, b, Position{})
+			write(t, w, seal(file("a", "alpha")))
+			key, err := w.Finish(t.Context(), Manifest{Job: "j", Epoch: 1, Source: json.RawMessage(`{}`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAll(t.Context(), b, key); err != nil {
+				t.Fatal(err)
+			}
+			objects, err := b.List(t.Context(), "backup/"+folder+"/")
+			if err != nil || len(objects) != 1 {
+				t.Fatal(objects, err)
+			}
+			if err := b.Put(t.Context(), objects[0], []byte("something else")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAll(t.Context(), b, key); err == nil || !strings.Contains(err.Error(), objects[0]+" is damaged") {
+				t.Errorf("reading a damaged object: %v", err)
+			}
+		})
+	}
+}
+
+func TestNewerFormatIsRefused(t *testing.T) {
+	b := newBucket(t, "newer")
+	if err := b.Put(t.Context(), "backup/snapshots/j/1.json", []byte(`{"format": 2}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), b, "backup/snapshots/j/1.json"); err == nil || !strings.Contains(err.Error(), "format 2") {
+		t.Errorf("Open: %v", err)
+	}
+}
