@@ -1,0 +1,80 @@
+# Everything a target needs it installs into this folder; nothing is left in HOME but the caches of Go and npm.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GOLANGCI_LINT := v2.15.0
+# Packages without jsii, whose Close the race detector trips over.
+RACE := ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/...
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_DEPRECATED := quiet
+export NODE_NO_WARNINGS := 1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566)
+	@go run ./test/demo
+
+.PHONY: demo-stop
+demo-stop: ## Stop what `make demo KEEP=1` left running
+	@go run ./test/demo stop
+
+.PHONY: test
+test: tools ## Run the unit, synth and local-AWS tests
+	go vet ./...
+	go test ./...
+
+.PHONY: race
+race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
+	go test -race $(RACE)
+
+.PHONY: lint
+lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
+	$< run ./...
+
+.PHONY: check
+check: lint race demo test ## Run what CI runs
+
+.PHONY: synth
+synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
+	node_modules/.bin/cdk synth --quiet --context env=$(or $(ENV),local)
+
+.PHONY: bench-synth
+bench-synth: tools ## Time synth against the same resources in plain JavaScript CDK, side by side
+	npm ci --prefix test/bench --no-audit --no-fund --loglevel=error
+	go run ./test/bench/synth
+
+.PHONY: update
+update: tools ## Rewrite the golden templates and the config's JSON Schema; review the diff
+	go test ./stacks ./constructs/scaling ./stacks/config -update
+
+.PHONY: tools
+tools: go-there .venv/installed node_modules/installed ## Install the CDK CLI and the local AWS into the project
+
+.PHONY: go-there
+go-there:
+	@command -v go >/dev/null || { echo "Go is not on the PATH: install Go 1.26 or later, then run this again" >&2; exit 1; }
+
+.venv/installed: requirements.txt
+	@command -v python3 >/dev/null || { echo "python3 is not on the PATH: install Python 3.11 or later, then run this again" >&2; exit 1; }
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+node_modules/installed: package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js is not on the PATH: install Node.js 20 or later (with npm), then run this again" >&2; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.tools/bin/golangci-lint-$(GOLANGCI_LINT): | go-there
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv .tools/bin/golangci-lint $@
+
+.PHONY: clean
+clean: ## Remove what the targets installed and wrote
+	rm -rf .build .tools .venv node_modules cdk.out test/bench/node_modules
