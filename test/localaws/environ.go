@@ -51,13 +51,16 @@ func (s *Server) environ(endpoint string) []string {
 	}
 }
 
-// AWSConfig is an SDK configuration for this server; it reads nothing of the user's.
+// AWSConfig is an SDK configuration for this server; it reads nothing of the user's, and its fields may
+// be changed before a client is made of it.
 func (s *Server) AWSConfig(ctx context.Context) (aws.Config, error) {
-	return config.LoadDefaultConfig(ctx,
+	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(Region),
-		config.WithBaseEndpoint(s.Endpoint()),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.accessKey(), secretKey, "")),
 		config.WithSharedConfigFiles(nil),
 		config.WithSharedCredentialsFiles(nil),
 	)
+	cfg.ConfigSources = nil // an endpoint in the user's environment would win over the field
+	cfg.BaseEndpoint = aws.String(s.Endpoint())
+	return cfg, err
 }

@@ -1,0 +1,167 @@
+// Package awsproxy stands between one local instance and the local AWS: it records every request with
+// its answer, and can hold a request back and deliver it later, as a network may.
+package awsproxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Proxy is one instance's way to AWS.
+type Proxy struct {
+	URL string // for AWS_ENDPOINT_URL
+
+	reverse *httputil.ReverseProxy
+	server  *http.Server
+	served  chan struct{}
+	ctx     context.Context //nolint:containedctx // the life of the proxy, which its requests share
+	close   context.CancelFunc
+
+	mu       sync.Mutex
+	journal  io.Writer
+	requests []Request
+	hold     *Hold // nil: nothing is to be held
+}
+
+// Start serves on a free port of the loopback interface, in front of endpoint. Every answered request
+// is also written to journal as one line of JSON.
+func Start(endpoint string, journal io.Writer) (*Proxy, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
+	}
+	p := &Proxy{URL: "http://" + l.Addr().String(), journal: journal, served: make(chan struct{})}
+	p.ctx, p.close = context.WithCancel(context.Background())
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableCompression = true // what passes is what the two sides say
+	transport.MaxIdleConnsPerHost = 64
+	quiet := log.New(io.Discard, "", 0) // an instance that was killed in mid request is no news
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: transport,
+		ErrorLog:  quiet,
+	}
+	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ErrorLog: quiet}
+	go func() {
+		defer close(p.served)
+		_ = p.server.Serve(l) // ends with Close
+	}()
+	return p, nil
+}
+
+// Close cuts all connections. What is held is dropped.
+func (p *Proxy) Close() {
+	p.close()
+	_ = p.server.Close()
+	<-p.served
+}
+
+// Requests are the answered requests that match, oldest first.
+func (p *Proxy) Requests(match func(Request) bool) []Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.requests), func(r Request) bool { return !match(r) })
+}
+
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	request, err := describe(r)
+	if err != nil {
+		return // the instance went away while it asked
+	}
+	hold := p.holds(request)
+	if hold != nil {
+		request.Held = true
+		r = r.WithContext(context.WithoutCancel(r.Context())) // delivered even if nobody waits for it any more
+		if !hold.wait(p.ctx) {
+			return
+		}
+	}
+	answer := &answer{ResponseWriter: w}
+	defer func() { // the reverse proxy panics when the instance goes away in mid answer
+		request.Took = time.Since(request.At)
+		request.Status, request.Code = answer.status, answer.code()
+		p.add(request)
+		if hold != nil {
+			hold.answered(request)
+		}
+	}()
+	p.reverse.ServeHTTP(answer, r)
+}
+
+func (p *Proxy) add(r Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = append(p.requests, r)
+	line, _ := json.Marshal(r)                 // plain fields only
+	_, _ = p.journal.Write(append(line, '\n')) // the journal is for people; the record above is complete
+}
+
+// Hold holds back the next request that matches.
+func (p *Proxy) Hold(match func(Request) bool) *Hold {
+	h := &Hold{match: match, arrived: make(chan struct{}), release: make(chan struct{}), result: make(chan Request, 1)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hold = h
+	return h
+}
+
+// holds takes the hold that r is for, if any.
+func (p *Proxy) holds(r Request) *Hold {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hold == nil || !p.hold.match(r) {
+		return nil
+	}
+	h := p.hold
+	p.hold = nil
+	close(h.arrived)
+	return h
+}
+
+// Hold is a request held back.
+type Hold struct {
+	match   func(Request) bool
+	arrived chan struct{}
+	release chan struct{}
+	result  chan Request
+}
+
+// Arrived is closed once a request is held.
+func (h *Hold) Arrived() <-chan struct{} { return h.arrived }
+
+// Release delivers the held request, now, and returns it with the answer it got.
+func (h *Hold) Release(ctx context.Context) (Request, error) {
+	close(h.release)
+	select {
+	case r := <-h.result:
+		return r, nil
+	case <-ctx.Done():
+		return Request{}, fmt.Errorf("held request: %w", context.Cause(ctx))
+	}
+}
+
+// wait returns false if the proxy is closed first.
+func (h *Hold) wait(ctx context.Context) bool {
+	select {
+	case <-h.release:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (h *Hold) answered(r Request) { h.result <- r }
