@@ -1,0 +1,244 @@
+package supervisor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// slotVariable makes the test binary a slot process.
+const slotVariable = "SUPERVISOR_TEST_SLOT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(slotVariable) == "" {
+		os.Exit(m.Run())
+	}
+	endpoint, err := slot.Attach("count@1")
+	if err != nil {
+		panic(err)
+	}
+	for task := range endpoint.Tasks() {
+		if err := endpoint.Finish(count(endpoint, task)); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// payload says what the counting job does.
+type payload struct {
+	To      int64 `json:"to"`
+	PanicAt int64 `json:"panicAt,omitempty"`
+	HangAt  int64 `json:"hangAt,omitempty"`
+}
+
+// count counts on from its cursor, a step each two milliseconds.
+func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
+	var p payload
+	var at int64
+	if err := json.Unmarshal(task.Payload, &p); err != nil {
+		return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+	}
+	if task.Cursor != nil {
+		if err := json.Unmarshal(task.Cursor, &at); err != nil {
+			return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+		}
+	}
+	for {
+		at++
+		switch at {
+		case p.PanicAt:
+			panic("count reached the bad number")
+		case p.HangAt:
+			select {}
+		}
+		time.Sleep(2 * time.Millisecond) // the work of a step
+		cp := slot.Checkpoint{Cursor: json.RawMessage(fmt.Sprint(at)), Version: "count@1", Progress: slot.Progress{Done: at, Total: p.To, Unit: "numbers"}}
+		if at >= p.To {
+			return slot.Outcome{Kind: slot.Done, Checkpoint: &cp}
+		}
+		select {
+		case <-task.Draining():
+			return slot.Outcome{Kind: slot.Stopped, Checkpoint: &cp}
+		default:
+		}
+		if err := e.Checkpoint(cp); err != nil {
+			return slot.Outcome{Kind: slot.Retry, Error: err.Error()}
+		}
+	}
+}
+
+// tier is a table and a queue that supervisors share.
+type tier struct {
+	t     *testing.T
+	table *store.Memory
+	queue *queue.Memory
+}
+
+func newTier(t *testing.T) *tier {
+	return &tier{t, store.NewMemory(), queue.NewMemory(time.Now, time.Minute)}
+}
+
+// polling makes the memory queue wait for messages as SQS does.
+type polling struct{ *queue.Memory }
+
+func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error) {
+	for end := time.Now().Add(wait); ; {
+		messages, err := p.Memory.Receive(ctx, most, 0)
+		if err != nil || len(messages) > 0 || time.Now().After(end) {
+			return messages, err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+var timing = lease.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second}
+
+// start runs a supervisor with two slots; the function it returns drains it and waits for its end.
+func (tr *tier) start(name string) (drainNow func()) {
+	tr.t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	clock := supervisor.SystemClock{}
+	random := rand.New(rand.NewPCG(1, uint64(len(name))))
+	claimer := &lease.Claimer{Store: tr.table, Clock: clock, Rand: random, ContentType: "numbers", Worker: name, Timing: timing}
+	s := &supervisor.Supervisor{
+		Processes: 2,
+		Slot:      slot.Options{Executable: os.Args[0], Env: append(os.Environ(), slotVariable+"=1"), Log: log},
+		Receiver:  polling{tr.queue},
+		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
+		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: rand.New(rand.NewPCG(3, 4)), Timing: timing, Log: log, Failures: 2},
+		Sweeper: &sweep.Sweeper{
+			Store: tr.table, Queue: tr.queue, Clock: clock, Log: log, ContentType: "numbers", Worker: name,
+			Interval: 200 * time.Millisecond, Slots: 2, Crashes: 5,
+		},
+		Probe: func(context.Context) error { return nil },
+		Log:   log,
+	}
+	ctx, cancel := context.WithCancelCause(tr.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run(ctx) }()
+	stop := func() {
+		cancel(&drain.Cause{Source: drain.Signal, Detail: "test"})
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			tr.t.Error("the supervisor does not end")
+		}
+	}
+	tr.t.Cleanup(stop)
+	return stop
+}
+
+func (tr *tier) submit(id string, p payload) {
+	tr.t.Helper()
+	text, _ := json.Marshal(p)
+	body, _ := json.Marshal(job.Submission{ID: id, Payload: text})
+	if err := tr.queue.Send(tr.t.Context(), string(body), 0); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// await polls until the job satisfies want.
+func (tr *tier) await(id, what string, want func(job.Job) bool) job.Job {
+	tr.t.Helper()
+	var j job.Job
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		item, err := tr.table.Get(tr.t.Context(), "numbers#"+id)
+		if err != nil {
+			tr.t.Fatal(err)
+		}
+		if item == nil {
+			continue
+		}
+		if j, err = job.FromItem(item); err != nil {
+			tr.t.Fatal(err)
+		}
+		if want(j) {
+			return j
+		}
+	}
+	tr.t.Fatalf("job %s never was %s: state %s, done %d, error %q", id, what, j.State, j.Done, j.LastError)
+	return j
+}
+
+func done(j job.Job) bool { return j.State == job.Done }
+
+func TestJobsRunToTheirEnd(t *testing.T) {
+	tr := newTier(t)
+	tr.start("i-1")
+	for i := range 6 { // three for each slot
+		tr.submit(fmt.Sprint("job-", i), payload{To: 20})
+	}
+	for i := range 6 {
+		if j := tr.await(fmt.Sprint("job-", i), "done", done); j.Done != 20 || j.Failures != 0 {
+			t.Errorf("job-%d: done %d, failures %d", i, j.Done, j.Failures)
+		}
+	}
+	if n, _ := tr.queue.Visible(t.Context()); n != 0 {
+		t.Errorf("%d messages left in the queue", n)
+	}
+}
+
+func TestDrainedJobGoesOnElsewhereFromItsVeryStep(t *testing.T) {
+	tr := newTier(t)
+	stop := tr.start("i-1")
+	tr.submit("long", payload{To: 800})
+	tr.await("long", "under way", func(j job.Job) bool { return j.Done > 50 })
+	stop()
+	handed := tr.await("long", "handed back", func(j job.Job) bool { return j.State == job.Ready })
+	if handed.Drains != 1 || handed.Failures != 0 || handed.Done <= 50 || handed.Done >= 800 {
+		t.Fatalf("drains %d, failures %d, done %d", handed.Drains, handed.Failures, handed.Done)
+	}
+	tr.start("i-2")
+	if j := tr.await("long", "done", done); j.Done != 800 || j.Drains != 1 || j.Crashes != 0 || j.Failures != 0 {
+		t.Errorf("done %d, drains %d, crashes %d, failures %d", j.Done, j.Drains, j.Crashes, j.Failures)
+	}
+}
+
+func TestPanicCostsOnlyItsOwnJob(t *testing.T) {
+	tr := newTier(t)
+	tr.start("i-1")
+	tr.submit("neighbour", payload{To: 300})
+	tr.submit("poison", payload{To: 100, PanicAt: 10})
+	poison := tr.await("poison", "failed", func(j job.Job) bool { return j.Failures == 1 })
+	if poison.Done != 9 {
+		t.Errorf("the last durable cursor is %d, want 9", poison.Done)
+	}
+	const said = "panic: count reached the bad number"
+	if got := poison.LastError; !strings.Contains(got, said) {
+		t.Errorf("lastError %q does not say %q", got, said)
+	}
+	if j := tr.await("neighbour", "done", done); j.Failures != 0 || j.Epoch != 2 {
+		t.Errorf("the neighbour was disturbed: failures %d, epoch %d", j.Failures, j.Epoch)
+	}
+}
+
+func TestHangingStepIsAbandonedByADrain(t *testing.T) {
+	tr := newTier(t)
+	stop := tr.start("i-1")
+	tr.submit("stuck", payload{To: 100, HangAt: 30})
+	tr.await("stuck", "stuck", func(j job.Job) bool { return j.Done == 29 })
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took < timing.DrainBudget {
+		t.Errorf("gave the step %s, less than its budget", took)
+	}
+	if j := tr.await("stuck", "handed back", func(j job.Job) bool { return j.State == job.Ready }); j.Drains != 1 || j.Failures != 0 || j.Done != 29 {
+		t.Errorf("drains %d, failures %d, done %d", j.Drains, j.Failures, j.Done)
+	}
+}
