@@ -85,6 +85,7 @@ type ContentType struct {
 	Role      string // Chef role; default "worker-<name>"
 
 	InstanceTypes        []string // all of one architecture
+	Architecture         Architecture
 	ProcessesPerInstance int
 	RootVolumeGiB        int
 	MinCapacity          int
@@ -121,4 +122,18 @@ type Job struct {
 	Sweep       time.Duration
 	Checkpoint  time.Duration
 	DrainBudget time.Duration
+}
+
+// DrainSlack is what a drain takes beyond its budget: to release jobs, ring for them and complete the
+// termination hook.
+const DrainSlack = 30 * time.Second
+
+// LongestTerminationHook is the longest heartbeat timeout that AWS allows a lifecycle hook.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-autoscaling-lifecyclehook.html
+const LongestTerminationHook = 2 * time.Hour
+
+// TerminationHookTimeout is the heartbeat timeout of the termination hook, in whole seconds: a drain and
+// its slack fit in even if the worker sends no heartbeat for the hook.
+func (j Job) TerminationHookTimeout() time.Duration {
+	return (j.DrainBudget + DrainSlack + time.Second - 1).Truncate(time.Second)
 }

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// choose is the environment to resolve, or nil with a problem reported.
+func (c checker) choose(name string) *member[environment] {
+	environments := &c.file.Environments
+	names := slices.Sorted(slices.Values(environments.names()))
+	switch {
+	case !environments.set || c.broken(environments.at.path):
+		return nil
+	case len(names) == 0:
+		c.fail(environments.at, "is empty (the tier needs at least one environment)")
+	case name == "" && len(names) == 1:
+		return &environments.members[0]
+	case name == "":
+		c.fail(environments.at, "there are several and none is named (cdk -c env=NAME, one of %s)", strings.Join(names, ", "))
+	default:
+		if chosen := environments.find(name); chosen != nil {
+			return chosen
+		}
+		meant := closest(name, names)
+		if meant != "" {
+			meant = "did you mean " + meant + "?"
+		}
+		c.fail(environments.at, "there is no environment %s%s", quote(name), note("one of "+strings.Join(names, ", "), meant))
+	}
+	return nil
+}
+
+// broken is true if the value at path, or something below it, could not be read: what follows from that
+// need not be said as well.
+func (c checker) broken(path string) bool {
+	return slices.ContainsFunc(c.unread, func(p Problem) bool { return p.Path == path || strings.HasPrefix(p.Path, path+".") })
+}
+
+func (c checker) checkEnvironment(m *member[environment]) {
+	env := m.value
+	for _, zone := range env.AvailabilityZones.items {
+		c.checkZone(zone, env.Region)
+	}
+	c.checkImage(env.BaseImage)
+	c.checkNetwork(env.Network)
+	network := c.networkOf(m)
+	switch {
+	case !network.set:
+		c.fail(m.key.at.child("network"), "is missing (public, private-nat, private-endpoints or existing; only a disposable environment has a default, public)")
+	case network.Mode.usable() && network.Mode.value == string(Existing):
+		c.checkExisting(m, network)
+	case network.Mode.usable() && network.Mode.value == string(PrivateEndpoints):
+		c.checkReach(network.Mode)
+	}
+	c.checkPinned(m, network)
+	image := c.imageOf(m)
+	c.checkPools(env, image)
+	if !c.file.Chef.Package.set && (!image.set || strings.HasPrefix(image.SSMParameter.value, "/aws/service/ami-amazon-linux")) {
+		c.warn(place{path: "chef.package", line: c.file.Chef.Distribution.at.line, column: c.file.Chef.Distribution.at.column},
+			"is missing, and Amazon's image holds no Chef client (instances could not configure themselves)")
+	}
+}
+
+// networkOf is the network that applies in an environment; not set: there is none.
+func (c checker) networkOf(m *member[environment]) network {
+	switch {
+	case m.value.Network.set:
+		return m.value.Network
+	case c.file.Network.set:
+		return c.file.Network
+	case m.value.Disposable.value || m.value.Disposable.bad:
+		return network{section: section{set: true}, Mode: given[string]{leaf: leaf{set: true}, value: string(Public)}}
+	}
+	return network{}
+}
+
+// imageOf is the image that applies in an environment; not set: Amazon's.
+func (c checker) imageOf(m *member[environment]) baseImage {
+	if m.value.BaseImage.set {
+		return m.value.BaseImage
+	}
+	return c.file.BaseImage
+}
+
+func (c checker) checkZone(zone, region given[string]) {
+	if !zone.usable() || !region.usable() {
+		return
+	}
+	rest, found := strings.CutPrefix(zone.value, region.value)
+	if !found || rest == "" || rest[0] >= '0' && rest[0] <= '9' {
+		c.fail(zone.at, "%s is not in the environment's region %s", quote(zone.value), region.value)
+	}
+}
+
+func (c checker) checkImage(image baseImage) {
+	switch {
+	case !image.set || c.broken(image.at.path):
+	case image.AMI.set && image.SSMParameter.set:
+		c.fail(image.AMI.at, "cannot stand beside ssmParameter (an image is named in one way)")
+	case !image.AMI.set && !image.SSMParameter.set:
+		c.fail(image.at, "names no image (ssmParameter or amiId)")
+	}
+}
+
+func (c checker) checkNetwork(n network) {
+	if !n.set || !n.Mode.usable() {
+		return
+	}
+	existing := n.Mode.value == string(Existing)
+	switch {
+	case existing && !n.VPC.set:
+		c.fail(n.at.child("vpc"), "is missing (mode existing needs it)")
+	case !existing && n.VPC.set:
+		c.fail(n.VPC.at, "is only for mode existing")
+	}
+	switch {
+	case existing && !n.Subnets.set:
+		c.fail(n.at.child("subnets"), "is missing (mode existing needs one per availability zone, such as {us-east-1a: subnet-…, us-east-1b: subnet-…})")
+	case existing && len(n.Subnets.members) < 2 && !c.broken(n.Subnets.at.path):
+		c.fail(n.Subnets.at, "has %d of at least 2 availability zones", len(n.Subnets.members))
+	case !existing && n.Subnets.set:
+		c.fail(n.Subnets.at, "is only for mode existing")
+	}
+}
+
+func (c checker) checkExisting(m *member[environment], n network) {
+	for _, subnet := range n.Subnets.members {
+		c.checkZone(subnet.key, m.value.Region)
+	}
+	if m.value.AvailabilityZones.set {
+		c.fail(m.value.AvailabilityZones.at, "cannot stand beside network mode existing (the zones are those of %s.subnets)", n.at.path)
+	}
+}
+
+// checkReach refuses downloads from the internet where there is no way to it. S3 has a gateway endpoint.
+func (c checker) checkReach(mode given[string]) {
+	link := c.file.Chef.Package.URL
+	if !link.usable() {
+		return
+	}
+	if parsed, err := url.Parse(link.value); err != nil || !strings.HasSuffix(parsed.Hostname(), ".amazonaws.com") {
+		c.clash(mode.leaf, link.leaf, "network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region")
+	}
+}
+
+// checkPinned wants image and zones where nothing can be looked up.
+func (c checker) checkPinned(m *member[environment], n network) {
+	env := m.value
+	var without []string
+	if !env.Account.set {
+		without = append(without, "account")
+	}
+	if !env.Region.set {
+		without = append(without, "region")
+	}
+	if len(without) == 0 {
+		return
+	}
+	reason := fmt.Sprintf("without %s nothing can be looked up", strings.Join(without, " and "))
+	if !env.AvailabilityZones.set && n.Mode.value != string(Existing) {
+		c.fail(m.key.at.child("availabilityZones"), "is missing (%s)", reason)
+	}
+	if image := c.imageOf(m); !image.AMI.set && !c.broken(image.at.path) {
+		c.fail(m.key.at.child("baseImage"), "must be {amiId: ami-…} (%s)", reason)
+	}
+}

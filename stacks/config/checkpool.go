@@ -1,0 +1,134 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// shortestTarget is the target latency that one-minute metrics and two-minute boots can still reach.
+const shortestTarget = 5 * time.Minute
+
+// spotDrain is what a drain may take on Spot: AWS gives two minutes of notice.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+const spotDrain = 2*time.Minute - DrainSlack
+
+// poolOf is what applies to a content type in an environment.
+func (c checker) poolOf(env environment, t contentType) pool {
+	return overlay(overlay(overlay(builtin[pool](), c.file.Defaults), env.Defaults), t.pool)
+}
+
+func (c checker) checkPools(env environment, image baseImage) {
+	var first list // instance types of the first content type
+	for _, m := range c.file.ContentTypes.members {
+		p := c.poolOf(env, m.value)
+		c.checkTiming(p)
+		c.checkGroup(p)
+		c.checkArchitecture(p.InstanceTypes, first, image)
+		if !first.set && p.InstanceTypes.usable() {
+			first = p.InstanceTypes
+		}
+	}
+}
+
+func (c checker) checkTiming(p pool) {
+	j := p.Job
+	if j.Lease.usable() && j.Heartbeat.usable() && j.Lease.value < 2*j.Heartbeat.value {
+		c.clash(j.Lease.leaf, j.Heartbeat.leaf, "lease %s is less than twice heartbeat %s", short(j.Lease.value), short(j.Heartbeat.value))
+	}
+	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {
+		c.clash(j.Lease.leaf, j.Checkpoint.leaf, "checkpoint %s is longer than lease %s", short(j.Checkpoint.value), short(j.Lease.value))
+	}
+	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestTerminationHook {
+		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
+			short(j.DrainBudget.value), short(DrainSlack), short(LongestTerminationHook), short(LongestTerminationHook-DrainSlack))
+	}
+	if p.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
+		c.warn(j.DrainBudget.at, "%s is more than Spot instances have: they get two minutes of notice (%s count there)", short(j.DrainBudget.value), short(spotDrain))
+	}
+}
+
+func (c checker) checkGroup(p pool) {
+	least, most := p.Capacity.Min, p.Capacity.Max
+	if least.usable() && most.usable() && least.value > most.value {
+		c.clash(least.leaf, most.leaf, "min %d is more than max %d", least.value, most.value)
+	}
+	if least.usable() && least.value == 0 {
+		c.warn(least.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
+	}
+	if p.Spot.Percent.value > 0 && p.InstanceTypes.usable() && len(p.InstanceTypes.items) == 1 {
+		c.warn(p.Spot.Percent.at, "Spot with the single instance type %s: when it runs out, there are no instances (name several of one architecture)", p.InstanceTypes.items[0].value)
+	}
+	if target := p.ScaleOut.TargetLatency; target.usable() && target.value < shortestTarget {
+		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
+	}
+	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
+		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))
+	}
+}
+
+// checkArchitecture wants one architecture per content type, and one per environment: an image has one.
+func (c checker) checkArchitecture(types, first list, image baseImage) {
+	if !types.usable() {
+		return
+	}
+	want := ArchitectureOf(types.items[0].value)
+	for _, item := range types.items[1:] {
+		if got := ArchitectureOf(item.value); got != want {
+			c.fail(item.at, "%s is %s, but %s is %s (the instance types of a content type share one architecture)", item.value, got, types.items[0].value, want)
+			return
+		}
+	}
+	parameter := image.SSMParameter
+	if named := imageArchitecture(parameter.value); parameter.usable() && named != "" {
+		if named != want {
+			c.clash(types.leaf, parameter.leaf, "%s is %s, but the base image is %s", types.items[0].value, want, named)
+		}
+		return
+	}
+	if first.set && ArchitectureOf(first.items[0].value) != want {
+		c.clash(types.leaf, first.leaf, "%s is %s and %s is %s, but content types share the base image, and an image has one architecture",
+			types.items[0].value, want, first.items[0].value, ArchitectureOf(first.items[0].value))
+	}
+}
+
+// checkStackNames refuses names that compose to the same stack: content type b-c in environment a, and
+// c in a-b.
+func (c checker) checkStackNames() {
+	type target struct{ stack, account, region string }
+	owners := map[target]string{}
+	for _, env := range c.file.Environments.members {
+		for _, name := range append(c.file.ContentTypes.names(), reservedShared) {
+			key := target{env.key.value + "-" + name, env.value.Account.value, env.value.Region.value}
+			if owner := owners[key]; owner != "" && !c.file.ContentTypes.has(reservedShared) {
+				c.fail(env.key.at, "the stack of %s here and that of %s would both be named %s-%s (rename one)", name, owner, c.file.Name.value, key.stack)
+			}
+			owners[key] = name + " in environment " + env.key.value
+		}
+	}
+}
+
+// clash reports two values that do not go together, at the more specific of the two.
+func (r *report) clash(a, b leaf, format string, args ...any) {
+	if specificity(b.at) > specificity(a.at) {
+		a, b = b, a
+	}
+	other := "the other is a built-in default"
+	if b.at.line > 0 {
+		other = fmt.Sprintf("the other is %s in line %d", b.at.path, b.at.line)
+	}
+	r.fail(a.at, format+"%s", append(args, note(other))...)
+}
+
+// specificity orders the layers that settings come from.
+func specificity(at place) int {
+	switch {
+	case at.line == 0:
+		return 0
+	case strings.HasPrefix(at.path, "contentTypes."):
+		return 3
+	case strings.HasPrefix(at.path, "environments."):
+		return 2
+	}
+	return 1
+}

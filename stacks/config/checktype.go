@@ -1,0 +1,96 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// reserved are names that no content type may have: they would collide with the shared stack and its
+// SSM parameters, and with the control items of the job table ("control#<contentType>").
+var reserved = []string{"control", reservedShared}
+
+const reservedShared = "shared"
+
+func (c checker) checkContentType(m *member[contentType]) {
+	t := m.value
+	if slices.Contains(reserved, m.key.value) {
+		c.fail(m.key.at, "the name is reserved (as is %s)", strings.Join(slices.DeleteFunc(slices.Clone(reserved), func(n string) bool { return n == m.key.value }), ", "))
+	}
+	c.checkProcessor(m)
+	c.checkReads(m)
+	if t.Files.usable() {
+		c.checkFiles(t.Files)
+	}
+	for _, variable := range t.Environment.members {
+		if name := variable.key.value; strings.HasPrefix(name, "WORKER_") || strings.HasPrefix(name, "AWS_") {
+			c.fail(variable.key.at, "names that start with WORKER_ or AWS_ are set by the tier (choose another name)")
+		}
+	}
+	for _, tag := range t.Tags.members {
+		if strings.HasPrefix(strings.ToLower(tag.key.value), "aws:") {
+			c.fail(tag.key.at, "tags that start with aws: belong to AWS (choose another key)")
+		}
+	}
+}
+
+// processors are all that the worker has: the built-in ones and those the file says it has.
+func (c checker) processors() []string {
+	return append(contract.Processors(), c.file.Worker.Processors.texts()...)
+}
+
+func (c checker) checkProcessor(m *member[contentType]) {
+	t := m.value
+	if !t.Processor.usable() {
+		return
+	}
+	known := c.processors()
+	if name := t.Processor.value; !slices.Contains(known, name) && !c.file.Worker.Processors.bad {
+		meant := closest(name, known)
+		if meant != "" {
+			meant = "did you mean " + meant + "?"
+		}
+		c.fail(t.Processor.at, "there is no processor %s%s", quote(name), note("known: "+strings.Join(known, ", "), "those of your own worker are named in worker.processors", meant))
+		return
+	}
+	isExec := t.Processor.value == contract.ProcessorExec
+	if isExec && !t.Command.set {
+		c.fail(m.key.at.child("command"), "is missing (processor exec runs a program, such as [python3, main.py])")
+	}
+	if !isExec && t.Command.set {
+		c.fail(t.Command.at, "is only for processor exec, not for %s", t.Processor.value)
+	}
+}
+
+func (c checker) checkReads(m *member[contentType]) {
+	names := slices.DeleteFunc(c.file.ContentTypes.names(), func(name string) bool { return name == m.key.value })
+	for _, other := range m.value.Reads.items {
+		switch {
+		case !other.usable():
+		case other.value == m.key.value:
+			c.fail(other.at, "a content type reads its own artifacts anyway (leave it out)")
+		case !slices.Contains(names, other.value):
+			meant := closest(other.value, names)
+			if meant != "" {
+				meant = "did you mean " + meant + "?"
+			}
+			c.fail(other.at, "there is no content type %s%s", quote(other.value), note("the others: "+strings.Join(names, ", "), meant))
+		}
+	}
+}
+
+func (c checker) checkFiles(files given[string]) {
+	if filepath.IsAbs(files.value) {
+		c.fail(files.at, "must be relative to the folder of this file, not %s", quote(files.value))
+		return
+	}
+	if !c.checkFolder(files.at, files.value) {
+		return
+	}
+	inside, err := filepath.Rel(c.resolvePath(files.value), c.dir)
+	if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (give the program a folder of its own)", quote(files.value))
+	}
+}

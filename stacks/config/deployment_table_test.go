@@ -1,0 +1,79 @@
+package config
+
+// deploymentMistakes are those around environments, network, Chef and the worker; see mistakes.
+var deploymentMistakes = map[string]mistake{
+	"no environment":          {[]edit{{"  dev: {account: \"111122223333\", region: us-east-1, disposable: true}", "  {}"}}, []string{"3:1: environments: is empty (the tier needs at least one environment)"}},
+	"environments are a list": {[]edit{{"  dev: {account: \"111122223333\", region: us-east-1, disposable: true}", "  - dev"}}, []string{"4:3: environments: must be a mapping of keys to values, not a list"}},
+	"no content type yet":     {[]edit{{"contentTypes:\n  docs: {processor: backup}", "contentTypes: {}"}}, nil},
+
+	"account as a number":    {[]edit{{`"111122223333"`, "111122223333"}}, nil},
+	"account of 11 digits":   {[]edit{{`"111122223333"`, `^"11112222333"`}}, []string{`environments.dev.account: "11112222333" is not possible (twelve digits in quotes, such as "111122223333")`}},
+	"account in octal":       {[]edit{{`"111122223333"`, `^000000000000`}}, []string{"environments.dev.account: 000000000000 must be in quotes (without them a number that starts with 0 is octal in YAML, and other readers of this file see another number)"}},
+	"region without dash":    {[]edit{{"us-east-1", "^us-east1"}}, []string{`environments.dev.region: "us-east1" is not possible (a Region such as us-east-1)`}},
+	"sovereign region":       {[]edit{{"us-east-1", "eusc-de-east-1"}}, nil},
+	"one zone":               {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a)"}},
+	"zone of another region": {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-2a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-2a" is not in the environment's region us-east-1`}},
+	"local zone":             {[]edit{{env, env + ", availabilityZones: [us-east-1a, us-east-1-bos-1a]"}}, nil},
+
+	"nothing to look up in": {
+		[]edit{{`account: "111122223333", region: us-east-1, `, ""}},
+		[]string{
+			"4:3: environments.dev.availabilityZones: is missing (without account and region nothing can be looked up)",
+			"4:3: environments.dev.baseImage: must be {amiId: ami-…} (without account and region nothing can be looked up)",
+		},
+	},
+	"nothing to look up, all pinned": {[]edit{{"account: \"111122223333\", ", "availabilityZones: [us-east-1a, us-east-1b], baseImage: {amiId: ami-12345678}, "}}, nil},
+
+	"no network":                 {[]edit{{env, "disposable: false"}}, []string{"4:3: environments.dev.network: is missing (public, private-nat, private-endpoints or existing; only a disposable environment has a default, public)"}},
+	"network of the tier":        {[]edit{{env, "disposable: false"}, {top, "network: {mode: private-nat}\n" + top}}, nil},
+	"network of the environment": {[]edit{{env, "network: {mode: private-nat}"}}, nil},
+	"existing without its VPC": {
+		[]edit{{env, "network: {mode: existing}"}},
+		[]string{
+			"4:53: environments.dev.network.subnets: is missing (mode existing needs one per availability zone, such as {us-east-1a: subnet-…, us-east-1b: subnet-…})",
+			"4:53: environments.dev.network.vpc: is missing (mode existing needs it)",
+		},
+	},
+	"existing with one subnet": {
+		[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, ^subnets: {us-east-1a: subnet-12345678}}"}},
+		[]string{"environments.dev.network.subnets: has 1 of at least 2 availability zones"},
+	},
+	"existing in another region": {
+		[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, ^us-west-1a: subnet-12345679}}"}},
+		[]string{`environments.dev.network.subnets.us-west-1a: "us-west-1a" is not in the environment's region us-east-1`},
+	},
+	"existing and zones": {
+		[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, us-east-1b: subnet-12345679}}, availabilityZones: ^[us-east-1a, us-east-1b]"}},
+		[]string{"environments.dev.availabilityZones: cannot stand beside network mode existing (the zones are those of environments.dev.network.subnets)"},
+	},
+	"VPC of another mode": {[]edit{{env, "network: {mode: public, vpc: ^vpc-12345678}"}}, []string{"environments.dev.network.vpc: is only for mode existing"}},
+	"no way to the package": {
+		[]edit{{env, "network: {mode: ^private-endpoints}"}, {`"18"`, `"18", package: {url: "https://example.com/cinc.rpm", sha256: ` + zeros + `}`}},
+		[]string{"environments.dev.network.mode: network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region (the other is chef.package.url in line 2)"},
+	},
+	"package on S3": {
+		[]edit{{env, "network: {mode: private-endpoints}"}, {`"18"`, `"18", package: {url: "https://tools.s3.us-east-1.amazonaws.com/cinc.rpm", sha256: ` + zeros + `}`}}, nil,
+	},
+
+	"two images":        {[]edit{{top, "baseImage: {ssmParameter: /a/b, amiId: ^ami-12345678}\n" + top}}, []string{"baseImage.amiId: cannot stand beside ssmParameter (an image is named in one way)"}},
+	"no image":          {[]edit{{top, "^baseImage: {}\n" + top}}, []string{"baseImage: names no image (ssmParameter or amiId)"}},
+	"misspelt image":    {[]edit{{top, "baseImage: {^ami: ami-12345678}\n" + top}}, []string{"baseImage.ami: unknown key (allowed: ssmParameter, amiId; did you mean amiId?)"}},
+	"image id too long": {[]edit{{top, "baseImage: {amiId: ^ami-0123456789abcdef01}\n" + top}}, []string{`baseImage.amiId: "ami-0123456789abcdef01" is not possible (an image id: ami- and 17 hexadecimal digits)`}},
+
+	"licence not accepted": {[]edit{{"distribution: cinc", "distribution: chef, acceptLicense: ^false"}}, []string{"chef.acceptLicense: must be true for distribution chef (it accepts Chef's licence; cinc needs nothing)"}},
+	"licence of cinc":      {[]edit{{"cinc", "cinc, acceptLicense: ^true"}}, []string{"chef.acceptLicense: is not for distribution cinc (it has no licence to accept)"}},
+	"Chef server":          {[]edit{{"cinc", "cinc, mode: ^server"}}, []string{`chef.mode: "server" is not possible (not in this release; only local)`}},
+	"package over http":    {[]edit{{"cinc", "cinc, package: {url: ^http://a/b, sha256: " + zeros + "}"}}, []string{`chef.package.url: "http://a/b" is not possible (an https:// URL of a file)`}},
+
+	"worker twice":            {[]edit{{top, "worker: {package: ./worker, file: ^released, sha256: " + released + "}\n" + top}}, []string{"worker.file: cannot stand beside worker.package (the worker is built or taken from a file)"}},
+	"worker without hash":     {[]edit{{top, "worker: {file: ^released}\n" + top}}, []string{"worker.file: needs worker.sha256 beside it"}},
+	"hash without worker":     {[]edit{{top, "worker: {sha256: ^" + zeros + "}\n" + top}}, []string{"worker.sha256: is only for worker.file"}},
+	"worker of another hash":  {[]edit{{top, "worker: {file: released, sha256: ^" + zeros + "}\n" + top}}, []string{`worker.sha256: "released" has another hash: ` + released}},
+	"worker that is a folder": {[]edit{{top, "worker: {file: ^program, sha256: " + zeros + "}\n" + top}}, []string{`worker.file: "program" is not there (a file, relative to the folder of this one)`}},
+	"worker by import path":   {[]edit{{top, "worker: {package: example.com/tier/worker}\n" + top}}, nil},
+}
+
+const (
+	zeros    = "\"0000000000000000000000000000000000000000000000000000000000000000\""
+	released = "58eaf5a78d580f5dbd49d31a5b733094169b31bfdf49055b74bcac2877d8f58c" // of the file that folder makes
+)

@@ -1,0 +1,194 @@
+package config
+
+import "time"
+
+// The types of this file and of pool.go are worker-tier.yaml as it is written. The reader, its error
+// messages, the built-in defaults and the JSON Schema are all derived from them: keys and constraints
+// from the tags (explained in rule.go), descriptions from the comments.
+
+// file is the whole of worker-tier.yaml.
+type file struct {
+	// Prefix of all stacks and of the SSM parameters by which producers find queues.
+	Name given[string] `yaml:"name" match:"name" required:"true"`
+	// Image that all instances start from. Default: Amazon Linux 2023 for the architecture of the instance types.
+	BaseImage baseImage `yaml:"baseImage"`
+	// The Chef client that configures the instances.
+	Chef chef `yaml:"chef" required:"true"`
+	// Where instances stand. Required, here or in the environment, unless the environment is disposable (then: public).
+	Network network `yaml:"network"`
+	// Where the worker binary comes from.
+	Worker worker `yaml:"worker"`
+	// Settings of every content type that does not say otherwise.
+	Defaults pool `yaml:"defaults"`
+	// Deployments of the tier, by name; one is chosen per synth (cdk -c env=NAME).
+	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
+	// Worker pools, by name: each has its own queue, group and stack.
+	ContentTypes table[contentType] `yaml:"contentTypes" keys:"name" required:"true"`
+}
+
+// baseImage names an image; exactly one key.
+type baseImage struct {
+	section
+	// SSM parameter that holds the image's id, for example one of Amazon's public ones. A new image under the same parameter does not show in cdk diff.
+	SSMParameter given[string] `yaml:"ssmParameter" match:"ssmParameter"`
+	// Id of the image: pinned.
+	AMI given[string] `yaml:"amiId" match:"ami"`
+}
+
+// chef says which Chef client configures the instances.
+type chef struct {
+	// Whose build: cinc is the free one, chef asks for acceptLicense.
+	Distribution given[string] `yaml:"distribution" oneof:"cinc chef" required:"true"`
+	// Version of the client.
+	Version given[string] `yaml:"version" match:"version" required:"true"`
+	// Your own acceptance of Chef's licence; required for the distribution chef, refused for cinc.
+	AcceptLicense given[bool] `yaml:"acceptLicense"`
+	// Installed where the base image holds no client; Amazon's images hold none.
+	Package chefPackage `yaml:"package"`
+	// Where cookbooks come from: local is the bundle of the tier itself.
+	Mode given[string] `yaml:"mode" oneof:"local" later:"server" default:"local"`
+}
+
+// chefPackage is a package that installs the Chef client.
+type chefPackage struct {
+	section
+	// Where instances download it.
+	URL given[string] `yaml:"url" match:"https" required:"true"`
+	// What it must hash to.
+	SHA256 given[string] `yaml:"sha256" match:"sha256" required:"true"`
+}
+
+// network is where instances stand and how they reach AWS.
+type network struct {
+	section
+	// public: public subnets without any inbound rule, and no NAT to pay for. private-nat: private subnets behind NAT gateways. private-endpoints: no way to the internet at all. existing: a VPC that is already there.
+	Mode given[string] `yaml:"mode" oneof:"public private-nat private-endpoints existing" required:"true"`
+	// The VPC; mode existing only.
+	VPC given[string] `yaml:"vpc" match:"vpc"`
+	// One subnet per availability zone, at least two; mode existing only.
+	Subnets table[given[string]] `yaml:"subnets" keys:"zone" match:"subnet"`
+}
+
+// worker is where the worker binary comes from: a package to build, or a file.
+type worker struct {
+	// Go package to build: a folder relative to this file, or an import path.
+	Package given[string] `yaml:"package" default:"./worker"`
+	// A released binary, relative to this file, instead of a package.
+	File given[string] `yaml:"file"`
+	// What the file must hash to; required with it.
+	SHA256 given[string] `yaml:"sha256" match:"sha256"`
+	// Names of the processors that your own worker has beyond the built-in ones.
+	Processors list `yaml:"processors" match:"name"`
+}
+
+// environment is one deployment of the tier.
+type environment struct {
+	// AWS account: twelve digits in quotes. Without it baseImage.amiId and the zones must be given.
+	Account given[string] `yaml:"account" match:"account" number:"true"`
+	// AWS Region. Without it baseImage.amiId and the zones must be given.
+	Region given[string] `yaml:"region" match:"region"`
+	// At least two, all of the Region. Default: taken from the account at synth time.
+	AvailabilityZones list `yaml:"availabilityZones" match:"zone" least:"2"`
+	// true: queues, the job table and whole stacks may be destroyed without being retained.
+	Disposable given[bool] `yaml:"disposable" default:"false"`
+	// Instead of the top-level baseImage.
+	BaseImage baseImage `yaml:"baseImage"`
+	// Instead of the top-level network.
+	Network network `yaml:"network"`
+	// Over the top-level defaults, key by key; a content type's own settings win over both.
+	Defaults pool `yaml:"defaults"`
+}
+
+// contentType is one worker pool.
+type contentType struct {
+	// Name of the processor in the worker binary: a built-in one (backup, exec) or one of worker.processors.
+	Processor given[string] `yaml:"processor" match:"name" required:"true"`
+	// Program and arguments, run in the folder files; processor exec only.
+	Command list `yaml:"command" least:"1" scalars:"true" repeats:"true"`
+	// Folder of the content type's own program, relative to this file.
+	Files given[string] `yaml:"files"`
+	// Extra environment variables of the worker; names that start with WORKER_ or AWS_ are the tier's own. Not for secrets.
+	Environment table[given[string]] `yaml:"environment" keys:"variable" scalars:"true"`
+	// Names of Secrets Manager secrets that the worker may read.
+	Secrets list `yaml:"secrets" match:"secret"`
+	// Other content types whose artifacts the worker may read.
+	Reads list `yaml:"reads" match:"name"`
+	// Extra permissions of the instance role.
+	PolicyStatements sections[policyStatement] `yaml:"policyStatements"`
+	// Who may send to the queue, beside principals of the account that IAM allows it: ARNs of IAM principals, or account ids.
+	Producers list `yaml:"producers" match:"producer" number:"true"`
+	// Tags of the content type's stack and everything in it.
+	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
+	// Chef role of the instances. Default: worker-NAME.
+	Role given[string] `yaml:"role" match:"chefRole"`
+
+	pool
+}
+
+// policyStatement allows actions on resources.
+type policyStatement struct {
+	// IAM actions.
+	Actions list `yaml:"actions" match:"action" least:"1" required:"true"`
+	// ARNs, or * for all.
+	Resources list `yaml:"resources" match:"resource" least:"1" required:"true"`
+}
+
+// section is embedded where it matters whether a mapping was given at all.
+type section struct {
+	at  place // of its key
+	set bool
+}
+
+func (s *section) mark(at place) { s.at, s.set = at, true }
+
+// leaf is what all values have in common: whether they stand in the file, where, and whether they
+// could be read.
+type leaf struct {
+	at  place // of the value
+	set bool
+	bad bool
+}
+
+func (l leaf) state() leaf { return l }
+
+// usable is true for a value to reason about: given or defaulted, and readable.
+func (l leaf) usable() bool { return l.set && !l.bad }
+
+// given is one value.
+type given[T string | int | bool | time.Duration] struct {
+	leaf
+	value T
+}
+
+// list is a list of texts, each with its own place.
+type list struct {
+	leaf
+	items []given[string]
+}
+
+// texts are the readable items.
+func (l list) texts() []string {
+	var texts []string
+	for _, item := range l.items {
+		if item.usable() {
+			texts = append(texts, item.value)
+		}
+	}
+	return texts
+}
+
+// table is a mapping whose keys the user chooses, in the order of the file.
+type table[T any] struct {
+	section
+	members []member[T]
+}
+
+type member[T any] struct {
+	key   given[string]
+	value T
+}
+
+// sections is a list of mappings.
+type sections[T any] struct {
+	items []T
+}

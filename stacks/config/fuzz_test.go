@@ -1,0 +1,73 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Any bytes either resolve to a tier that keeps every promise of its types, or are refused with
+// problems that all stand on a line of the file.
+func FuzzRead(f *testing.F) {
+	for _, path := range []string{"../../worker-tier.yaml", "testdata/mistakes.yaml", "testdata/full.yaml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text, "dev")
+		f.Add(text, "")
+	}
+	f.Add([]byte(minimal), "")
+	dir := folder(f)
+	f.Fuzz(func(t *testing.T, text []byte, environment string) {
+		r := &report{file: "tier.yaml"}
+		tier := read(r, text, dir, environment)
+		lines := 1 + strings.Count(string(text), "\n") + strings.Count(string(text), "\r") + strings.Count(string(text), "\u0085") + strings.Count(string(text), "\u2028") + strings.Count(string(text), "\u2029")
+		for _, p := range slices.Concat(r.problems, r.warnings) {
+			if p.Line < 1 || p.Line > lines || p.Column < 1 || p.Text == "" || strings.ContainsAny(p.String(), "\n\r") {
+				t.Errorf("bad problem %q in a file of %d lines", p, lines)
+			}
+		}
+		if (tier == nil) != (len(r.problems) > 0) {
+			t.Fatalf("tier %v with problems %v", tier, r.problems)
+		}
+		if tier != nil {
+			if err := promises(tier); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// promises checks what the comments of tier.go say.
+func promises(tier *Tier) error {
+	var broken []error
+	hold := func(holds bool, what string) {
+		if !holds {
+			broken = append(broken, errors.New(what))
+		}
+	}
+	env := tier.Environment
+	hold(tier.Name != "" && env.Name != "" && env.Network.Mode != "", "a name or the network mode is empty")
+	hold(env.Account == "" || len(env.Account) == 12, "account has not twelve digits")
+	hold(len(env.AvailabilityZones) != 1, "one zone")
+	hold((env.BaseImage.AMI == "") != (env.BaseImage.SSMParameter == ""), "not exactly one image")
+	hold((tier.Worker.Package == "") != (tier.Worker.File == ""), "not exactly one worker")
+	hold(tier.Chef.AcceptLicense == (tier.Chef.Distribution == "chef"), "Chef's licence")
+	hold(slices.IsSortedFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) }), "content types are not sorted")
+	for _, c := range tier.ContentTypes {
+		const longestStackName = 128
+		hold(len(tier.Name+"-"+env.Name+"-"+c.Name) <= longestStackName, "stack name")
+		hold(c.Job.Lease >= 2*c.Job.Heartbeat && c.Job.Heartbeat > 0 && c.Job.Sweep > 0 && c.Job.Checkpoint > 0, "job timing")
+		hold(c.Job.TerminationHookTimeout() <= LongestTerminationHook, "termination hook")
+		hold(c.MinCapacity <= c.MaxCapacity && c.MaxCapacity > 0, "capacity")
+		hold(c.ProcessesPerInstance > 0 && len(c.InstanceTypes) > 0 && c.Role != "" && c.Processor != "", "a setting is empty")
+		hold((c.Processor == "exec") == (len(c.Command) > 0), "command")
+		for _, instanceType := range c.InstanceTypes {
+			hold(ArchitectureOf(instanceType) == c.Architecture, "architecture")
+		}
+	}
+	return errors.Join(broken...)
+}

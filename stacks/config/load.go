@@ -1,0 +1,131 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Load reads the file at path and resolves it for one environment; environment may be empty if the
+// file has exactly one. The error is of type [Problems] and holds every mistake of the file, those of
+// the other environments included. Warnings concern the chosen environment and come with or without an
+// error. Load touches nothing but the file and the folders and binary that it names.
+func Load(path, environment string) (*Tier, []Warning, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
+	}
+	r := &report{file: path}
+	tier := read(r, data, dir, environment)
+	warnings := sorted(r.warnings)
+	if len(r.problems) > 0 {
+		return nil, warnings, Problems(sorted(r.problems))
+	}
+	return tier, warnings, nil
+}
+
+func unreadable(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "no such file (the tier is described in worker-tier.yaml at the root of the repository)"
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// read is Load without the file system around the file itself. The tier means something only if r
+// holds no problem afterwards.
+func read(r *report, data []byte, dir, environment string) *Tier {
+	root := r.parse(data)
+	if root == nil {
+		return nil
+	}
+	var f file
+	decoder{r}.value(root, place{line: root.Line, column: root.Column}, &f, rule{})
+	c := checker{report: r, file: &f, dir: dir, unread: slices.Clone(r.problems)}
+	chosen := c.choose(environment)
+	c.check(chosen)
+	if len(r.problems) > 0 {
+		return nil
+	}
+	return c.resolve(chosen)
+}
+
+// parse reads exactly one YAML document, or reports the one reason why not and returns nil.
+func (r *report) parse(data []byte) *yaml.Node {
+	if at, what := badCharacter(data); what != "" {
+		r.fail(at, "%s", what)
+		return nil
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	var document, second yaml.Node
+	if err == nil {
+		err = loader.Load(&document)
+	}
+	switch {
+	case errors.Is(err, io.EOF), err == nil && (len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null"):
+		r.fail(place{}, "the file is empty (it needs name, chef, environments and contentTypes)")
+		return nil
+	case err != nil:
+		r.failSyntax(err)
+		return nil
+	}
+	switch err := loader.Load(&second); {
+	case err == nil:
+		r.fail(place{}.of(&second), "a second document starts here (the file must be one)")
+		return nil
+	case !errors.Is(err, io.EOF):
+		r.failSyntax(err)
+		return nil
+	}
+	return document.Content[0]
+}
+
+func (r *report) failSyntax(err error) {
+	var syntax *yaml.LoadError
+	if !errors.As(err, &syntax) {
+		r.fail(place{}, "is not YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		return
+	}
+	context := ""
+	if syntax.ContextMsg != "" {
+		context = fmt.Sprintf(" (%s that starts in line %d)", syntax.ContextMsg, syntax.ContextMark.Line)
+	}
+	at := place{line: syntax.Mark.Line, column: syntax.Mark.Column}
+	r.fail(at, "is not YAML: %s%s", strings.ReplaceAll(syntax.Message, "\n", " "), context)
+}
+
+// badCharacter finds the first byte that YAML does not allow, because the library says what but not where.
+// https://yaml.org/spec/1.2.2/#51-character-set
+func badCharacter(data []byte) (place, string) {
+	at := place{line: 1, column: 1}
+	for len(data) > 0 {
+		char, size := utf8.DecodeRune(data)
+		switch {
+		case char == utf8.RuneError && size == 1:
+			return at, "is not UTF-8 text"
+		case char < ' ' && char != '\t' && char != '\n' && char != '\r', char >= 0x7f && char < 0xa0 && char != 0x85, char == 0xfffe, char == 0xffff:
+			return at, fmt.Sprintf("holds the control character %U", char)
+		}
+		data = data[size:]
+		at.column++
+		if char == '\n' {
+			at.line, at.column = at.line+1, 1
+		}
+	}
+	return place{}, ""
+}

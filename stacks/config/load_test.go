@@ -1,0 +1,184 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the committed schema and expected outputs")
+
+// minimal is the shortest file that is right.
+const minimal = `name: tier
+chef: {distribution: cinc, version: "18"}
+environments:
+  dev: {account: "111122223333", region: us-east-1, disposable: true}
+contentTypes:
+  docs: {processor: backup}
+`
+
+// folder is a new directory that holds what files may name: a worker, a program and a released binary.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, sub := range []string{"worker", "program"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "released"), []byte("binary\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// load writes text as tier.yaml into a new folder and loads it.
+func load(t testing.TB, text, environment string) (*Tier, []Warning, error) {
+	t.Helper()
+	t.Chdir(folder(t)) // so that the file's name is short in messages
+	if err := os.WriteFile("tier.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return Load("tier.yaml", environment)
+}
+
+// lines are the problems or warnings as printed, without the file's name.
+func lines(problems []Problem) []string {
+	var all []string // nil for none
+	for _, p := range problems {
+		all = append(all, strings.TrimPrefix(p.String(), "tier.yaml:"))
+	}
+	return all
+}
+
+func problemLines(t testing.TB, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	problems, ok := err.(Problems)
+	if !ok {
+		t.Fatalf("error is a %T, not Problems: %v", err, err)
+	}
+	return lines(problems)
+}
+
+func testdata(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
+	tier, warnings, err := load(t, minimal, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Tier{
+		Name: "tier",
+		Dir:  dir,
+		Environment: Environment{
+			Name:       "dev",
+			Account:    "111122223333",
+			Region:     "us-east-1",
+			Disposable: true,
+			Network:    Network{Mode: Public},
+			BaseImage:  BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"},
+		},
+		Chef:   Chef{Distribution: "cinc", Version: "18"},
+		Worker: Worker{Package: "./worker"},
+		ContentTypes: []ContentType{{
+			Name:                 "docs",
+			Processor:            "backup",
+			Role:                 "worker-docs",
+			InstanceTypes:        []string{"m7g.large"},
+			Architecture:         ARM64,
+			ProcessesPerInstance: 2,
+			RootVolumeGiB:        30,
+			MinCapacity:          1,
+			MaxCapacity:          20,
+			ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
+			ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+			Job: Job{
+				Lease:       time.Minute,
+				Heartbeat:   20 * time.Second,
+				Sweep:       30 * time.Second,
+				Checkpoint:  10 * time.Second,
+				DrainBudget: time.Minute,
+			},
+		}},
+	}
+	if diff := cmp.Diff(want, tier); diff != "" {
+		t.Errorf("tier (-want +got):\n%s", diff)
+	}
+	wantWarnings := []string{"2:22: chef.package: is missing, and Amazon's image holds no Chef client (instances could not configure themselves)"}
+	if diff := cmp.Diff(wantWarnings, lines(warnings)); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryKeyResolves(t *testing.T) {
+	tier, warnings, err := load(t, testdata(t, "full.yaml"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(warnings) != 0 {
+		t.Errorf("warnings: %v", warnings)
+	}
+	want := ContentType{
+		Name:                 "convert",
+		Processor:            "exec",
+		Command:              []string{"nice", "-n", "5", "nice", "bin/convert"},
+		Files:                "program",
+		Variables:            map[string]string{"LEVEL": "7", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
+		Secrets:              []string{"imap-service"},
+		Reads:                []string{"thumbnails"},
+		Policy:               []PolicyStatement{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}},
+		Producers:            []string{"arn:aws:iam::111122223333:role/web", "011122223333", "444455556666"},
+		Tags:                 map[string]string{"team": "media", "level": "3"},
+		Role:                 "converter",
+		InstanceTypes:        []string{"c7i.large", "c7a.large"},
+		Architecture:         X8664,
+		ProcessesPerInstance: 8,
+		RootVolumeGiB:        100,
+		MinCapacity:          2,
+		MaxCapacity:          60,
+		ScaleOut:             ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second},
+		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
+		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond},
+	}
+	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
+		t.Errorf("content type (-want +got):\n%s", diff)
+	}
+	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
+		t.Errorf("termination hook waits %s, want %s", got, want)
+	}
+	if got := tier.ContentTypes[1].SpotPercent; got != 50 {
+		t.Errorf("thumbnails take %d per cent Spot, want the default's 50", got)
+	}
+	wantEnvironment := Environment{
+		Name:              "prod",
+		Account:           "111122223333",
+		Region:            "us-east-1",
+		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
+		Network: Network{Mode: Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
+			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
+		}},
+		BaseImage: BaseImage{SSMParameter: "/images/base-x86_64"},
+	}
+	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// settings are all the leaves of a pool, each with values that go together with every other, whatever
+// layer they come from, and with the way to read the resolved one.
+var settings = []struct {
+	group, key string
+	values     [3]string
+	builtin    string
+	resolved   func(ContentType) any
+}{
+	{"", "instanceTypes", [3]string{"[m7g.large, m6g.large]", "[c7g.large, c6g.large]", "[r7g.large, r6g.large]"}, "[m7g.large]", func(c ContentType) any { return "[" + strings.Join(c.InstanceTypes, ", ") + "]" }},
+	{"", "processesPerInstance", [3]string{"3", "4", "5"}, "2", func(c ContentType) any { return c.ProcessesPerInstance }},
+	{"rootVolume", "size", [3]string{"31", "32", "33"}, "30", func(c ContentType) any { return c.RootVolumeGiB }},
+	{"capacity", "min", [3]string{"2", "3", "4"}, "1", func(c ContentType) any { return c.MinCapacity }},
+	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c ContentType) any { return c.MaxCapacity }},
+	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleOut.TargetLatency }},
+	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.MeanJobTime }},
+	{"scaleIn", "cpuBelow", [3]string{"71", "72", "73"}, "70", func(c ContentType) any { return c.ScaleIn.CPUBelow }},
+	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleIn.For }},
+	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c ContentType) any { return c.ScaleIn.RemovePercent }},
+	{"spot", "percent", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.SpotPercent }},
+	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.Lease }},
+	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c ContentType) any { return c.Job.Heartbeat }},
+	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},
+	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c ContentType) any { return c.Job.Checkpoint }},
+	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.DrainBudget }},
+}
+
+// Whatever subset of the settings each layer has: the last layer that has one wins, key by key.
+func TestLastLayerWinsKeyByKey(t *testing.T) {
+	random, dir := rand.New(rand.NewPCG(1, 2)), folder(t)
+	for range 300 {
+		var layers [3]string
+		want := make([]string, len(settings))
+		present := make([][3]bool, len(settings))
+		for i, s := range settings {
+			want[i] = s.builtin
+			for layer := range layers {
+				if random.IntN(2) == 0 {
+					present[i][layer] = true
+					want[i] = s.values[layer]
+				}
+			}
+		}
+		for layer := range layers {
+			layers[layer] = render(layer, present)
+		}
+		text := fmt.Sprintf(`name: tier
+chef: {distribution: cinc, version: "18"}
+defaults: {%s}
+environments:
+  dev: {account: "111122223333", region: us-east-1, disposable: true, defaults: {%s}}
+contentTypes:
+  docs: {processor: backup, %s}
+`, layers[0], layers[1], layers[2])
+		r := &report{file: "tier.yaml"}
+		tier := read(r, []byte(text), dir, "")
+		if len(r.problems) > 0 {
+			t.Fatalf("%s\n%v", text, Problems(r.problems))
+		}
+		for i, s := range settings {
+			if got := fmt.Sprint(s.resolved(tier.ContentTypes[0])); got != want[i] {
+				t.Fatalf("%s.%s is %s, want %s in\n%s", s.group, s.key, got, want[i], text)
+			}
+		}
+	}
+}
+
+// render writes the settings that a layer has as the inside of a flow mapping.
+func render(layer int, present [][3]bool) string {
+	groups, order := map[string][]string{}, []string{}
+	for i, s := range settings {
+		if !present[i][layer] {
+			continue
+		}
+		if _, known := groups[s.group]; !known {
+			order = append(order, s.group)
+		}
+		groups[s.group] = append(groups[s.group], s.key+": "+s.values[layer])
+	}
+	var parts []string
+	for _, group := range order {
+		inside := strings.Join(groups[group], ", ")
+		if group != "" {
+			inside = group + ": {" + inside + "}"
+		}
+		parts = append(parts, inside)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// A setting that is added to the pool without a line in the table above would go untested.
+func TestEverySettingIsInTheTable(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range settings {
+		known[strings.TrimPrefix(s.group+"."+s.key, ".")] = true
+	}
+	for _, path := range leaves[pool]() {
+		if !known[path] {
+			t.Errorf("setting %s is not in the table", path)
+		}
+		delete(known, path)
+	}
+	for path := range known {
+		t.Errorf("the table has %s, the pool has not", path)
+	}
+}

@@ -1,0 +1,117 @@
+package config
+
+type mistake struct {
+	edits []edit
+	want  []string
+}
+
+// mistakes are single mistakes in an otherwise right file, by the behaviour they show. A ^ marks where
+// the problem must be reported; without one the position stands in want. Want is empty for neighbours of
+// a mistake that are right.
+var mistakes = map[string]mistake{
+	// Values.
+	"no value": {
+		[]edit{{docs, docs + ", role: ^"}},
+		[]string{"contentTypes.docs.role: has no value (give it one or leave the key out)"},
+	},
+	"a mapping for a value": {
+		[]edit{{docs, docs + ", role: ^{a: b}"}},
+		[]string{"contentTypes.docs.role: must be a single value, not a mapping (a Chef role's name: letters, digits, _ and -)"},
+	},
+	"a text for a list": {
+		[]edit{{"backup}", "exec, command: ^python3 main.py}"}},
+		[]string{`contentTypes.docs.command: must be a list, not the text "python3 main.py" (such as [python3, main.py])`},
+	},
+	"an empty list": {
+		[]edit{{docs, docs + ", instanceTypes: ^[]"}},
+		[]string{"contentTypes.docs.instanceTypes: has 0 of at least 1 values (an EC2 instance type such as m7g.large)"},
+	},
+	"an item twice": {
+		[]edit{{docs, docs + ", secrets: [a, ^a]"}},
+		[]string{`contentTypes.docs.secrets[1]: "a" is there twice`},
+	},
+	"octal number":       {[]edit{{docs, docs + ", processesPerInstance: ^010"}}, []string{"contentTypes.docs.processesPerInstance: must be a whole number, not the number 010 (1 to 1000)"}},
+	"quoted number":      {[]edit{{docs, docs + `, processesPerInstance: ^"2"`}}, []string{`contentTypes.docs.processesPerInstance: must be a whole number, not the text "2" (1 to 1000)`}},
+	"fraction":           {[]edit{{docs, docs + ", processesPerInstance: ^1.5"}}, []string{"contentTypes.docs.processesPerInstance: must be a whole number, not the number 1.5 (1 to 1000)"}},
+	"number beyond any":  {[]edit{{docs, docs + ", capacity: {max: ^99999999999999999999}"}}, []string{"contentTypes.docs.capacity.max: must be a whole number, not the number 99999999999999999999 (1 to 10000)"}},
+	"duration in words":  {[]edit{{docs, docs + ", scaleIn: {for: ^10 minutes}"}}, []string{`contentTypes.docs.scaleIn.for: must be a duration such as 90s, 10m or 1h30m, not the text "10 minutes" (1m to 24h; did you mean 10m?)`}},
+	"duration too short": {[]edit{{docs, docs + ", job: {lease: ^500ms, heartbeat: 100ms}"}}, []string{"contentTypes.docs.job.lease: 500ms is out of range (1s to 1h)"}},
+	"negative duration":  {[]edit{{docs, docs + ", job: {sweep: ^-5s}"}}, []string{"contentTypes.docs.job.sweep: -5s is out of range (1s to 1h)"}},
+	"empty text":         {[]edit{{docs, docs + `, files: ^""`}}, []string{`contentTypes.docs.files: "" is not possible (it must not be empty)`}},
+
+	// Keys.
+	"unknown key far from any": {
+		[]edit{{docs, docs + ", rootVolume: {^type: gp3}"}},
+		[]string{"contentTypes.docs.rootVolume.type: unknown key (allowed: size)"},
+	},
+	"key of another case": {
+		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, rootVolume, capacity, scaleOut, scaleIn, spot, job; did you mean rootVolume?)"},
+	},
+	"key with odd characters": {
+		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},
+		[]string{`contentTypes.docs.rootVolume."si\nze": unknown key (allowed: size; did you mean size?)`},
+	},
+	"key that is a list":   {[]edit{{top, "^[a]: b\n" + top}}, []string{"a key must be a plain word, not a list"}},
+	"missing section":      {[]edit{{"chef: {distribution: cinc, version: \"18\"}\n", ""}}, []string{"1:1: chef: is missing"}},
+	"missing value":        {[]edit{{"{processor: backup}", "{}"}}, []string{"6:3: contentTypes.docs.processor: is missing (a letter a-z, then a-z, 0-9 and -, at most 31 characters)"}},
+	"anchor is harmless":   {[]edit{{"{processor: backup}", "&d {processor: backup}"}}, nil},
+	"alias":                {[]edit{{docs, "more: &m {processor: backup}\n  twin: ^*m\n  " + docs}}, []string{"contentTypes.twin: aliases (*m) are not read here (what content types share goes into defaults)"}},
+	"merge key":            {[]edit{{docs + "}", "docs: {^<<: {processor: exec}, processor: backup}"}}, []string{"contentTypes.docs: merge keys (<<) are not read here (what content types share goes into defaults)"}},
+	"tag of one's own":     {[]edit{{"name: tier", "name: ^!secret tier"}}, []string{`name: tags such as "!secret" are not read here`}},
+	"explicit tag is fine": {[]edit{{"\"18\"", "!!str 18"}}, nil},
+
+	// Names.
+	"tier named like AWS's own": {[]edit{{"name: tier", "name: ^aws-tier"}}, []string{`name: "aws-tier" must not start with aws or ssm (SSM refuses parameters of such names)`}},
+	"longest name":              {[]edit{{"docs:", "a123456789-123456789-1234567890:"}}, nil},
+	"name too long":             {[]edit{{"docs:", "^a123456789-123456789-12345678901:"}}, []string{`contentTypes.a123456789-123456789-12345678901: "a123456789-123456789-12345678901" is no possible name (a letter a-z, then a-z, 0-9 and -, at most 31 characters)`}},
+	"reserved name":             {[]edit{{"docs:", "^control:"}}, []string{"contentTypes.control: the name is reserved (as is shared)"}},
+	"same stack from two environments": {
+		[]edit{{docs, "b-docs: {processor: backup}\n  " + docs}, {"  dev:", "  dev-b: {account: \"111122223333\", region: us-east-1, disposable: true}\n  dev:"}},
+		[]string{
+			"3:1: environments: there are several and none is named (cdk -c env=NAME, one of dev, dev-b)",
+			"5:3: environments.dev: the stack of b-docs here and that of docs in environment dev-b would both be named tier-dev-b-docs (rename one)",
+		},
+	},
+
+	// Content types.
+	"own processor":              {[]edit{{top, "worker: {processors: [thumbs]}\n" + top}, {"backup", "thumbs"}}, nil},
+	"exec without command":       {[]edit{{"backup", "exec"}}, []string{"6:3: contentTypes.docs.command: is missing (processor exec runs a program, such as [python3, main.py])"}},
+	"command without exec":       {[]edit{{docs, docs + ", command: ^[ls]"}}, []string{"contentTypes.docs.command: is only for processor exec, not for backup"}},
+	"files that hold the config": {[]edit{{docs, docs + ", files: ^."}}, []string{`contentTypes.docs.files: "." holds this file, so that every edit would roll the pool (give the program a folder of its own)`}},
+	"files that are a file":      {[]edit{{docs, docs + ", files: ^tier.yaml"}}, []string{`contentTypes.docs.files: "tier.yaml" is not a folder`}},
+	"files of one machine":       {[]edit{{docs, docs + ", files: ^/usr"}}, []string{`contentTypes.docs.files: must be relative to the folder of this file, not "/usr"`}},
+	"variable of AWS":            {[]edit{{docs, docs + ", environment: {^AWS_REGION: x}"}}, []string{"contentTypes.docs.environment.AWS_REGION: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
+	"tag of AWS":                 {[]edit{{docs, docs + `, tags: {^"aws:x": y}`}}, []string{"contentTypes.docs.tags.aws:x: tags that start with aws: belong to AWS (choose another key)"}},
+	"role with a space":          {[]edit{{docs, docs + ", role: ^my role"}}, []string{`contentTypes.docs.role: "my role" is not possible (a Chef role's name: letters, digits, _ and -)`}},
+
+	// Relations between settings of one pool, wherever they come from.
+	"relation in the defaults, said once": {
+		[]edit{{top, "defaults: {capacity: {min: ^9, max: 8}}\n" + top}, {docs, "more: {processor: backup}\n  " + docs}},
+		[]string{"defaults.capacity.min: min 9 is more than max 8 (the other is defaults.capacity.max in line 3)"},
+	},
+	"relation that a content type mends": {[]edit{{top, "defaults: {capacity: {min: 9, max: 8}}\n" + top}, {docs, docs + ", capacity: {min: 1}"}}, nil},
+	"relation with an environment": {
+		[]edit{{env, env + ", defaults: {job: {heartbeat: 1s, checkpoint: 1s, lease: 4s}}"}, {docs, docs + ", job: {heartbeat: ^3s}"}},
+		[]string{"contentTypes.docs.job.heartbeat: lease 4s is less than twice heartbeat 3s (the other is environments.dev.defaults.job.lease in line 4)"},
+	},
+	"checkpoint longer than lease": {[]edit{{docs, docs + ", job: {checkpoint: ^61s}"}}, []string{"contentTypes.docs.job.checkpoint: checkpoint 1m1s is longer than lease 1m (the other is a built-in default)"}},
+	"longest drain":                {[]edit{{docs, docs + ", job: {drainBudget: 1h59m30s}"}}, nil},
+	"nothing follows from a bad value": {
+		[]edit{{docs, docs + ", capacity: {min: 50, max: ^many}"}},
+		[]string{`contentTypes.docs.capacity.max: must be a whole number, not the text "many" (1 to 10000)`},
+	},
+	"architecture of the image": {
+		[]edit{{docs, docs + ", instanceTypes: ^[m7i.large]"}, {env, env + ", baseImage: {ssmParameter: /images/arm64/latest}"}},
+		[]string{"contentTypes.docs.instanceTypes: m7i.large is x86_64, but the base image is arm64 (the other is environments.dev.baseImage.ssmParameter in line 4)"},
+	},
+	"image against the built-in instance type": {
+		[]edit{{env, env + ", baseImage: {ssmParameter: ^/images/al2023-x86_64}"}},
+		[]string{"environments.dev.baseImage.ssmParameter: m7g.large is arm64, but the base image is x86_64 (the other is a built-in default)"},
+	},
+	"two architectures for one image": {
+		[]edit{{docs, "more: {processor: backup, instanceTypes: ^[m7i.large]}\n  " + docs}},
+		[]string{"contentTypes.more.instanceTypes: m7g.large is arm64 and m7i.large is x86_64, but content types share the base image, and an image has one architecture (the other is a built-in default)"},
+	},
+	"x86 throughout": {[]edit{{env, env + ", defaults: {instanceTypes: [m7i.large]}"}}, nil},
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The file holds some forty different mistakes; the expected output is what a user sees, all of it.
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	text, want := testdata(t, "mistakes.yaml"), testdata(t, "mistakes.txt")
+	expected, err := filepath.Abs("testdata/mistakes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tier, _, err := load(t, text, "dev")
+	if tier != nil || err == nil {
+		t.Fatalf("loaded: %+v", tier)
+	}
+	got := err.Error() + "\n"
+	if *update {
+		want = got
+		if err := os.WriteFile(expected, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+	if n := len(problemLines(t, err)); n < 30 {
+		t.Errorf("%d problems: too few, the file holds more", n)
+	}
+}
+
+// edit replaces the first old with new in the minimal file; every test says what it changes.
+type edit struct{ old, new string }
+
+func edited(t *testing.T, edits []edit) string {
+	t.Helper()
+	text := minimal
+	for _, e := range edits {
+		if !strings.Contains(text, e.old) {
+			t.Fatalf("the file holds no %q:\n%s", e.old, text)
+		}
+		text = strings.Replace(text, e.old, e.new, 1)
+	}
+	return text
+}
+
+// marked takes the ^ out of text and puts its position before the only line of want.
+func marked(text string, want []string) (string, []string) {
+	before, after, found := strings.Cut(text, "^")
+	if !found {
+		return text, want
+	}
+	line, column := 1+strings.Count(before, "\n"), len(before)-strings.LastIndex(before, "\n")
+	return before + after, []string{fmt.Sprintf("%d:%d: %s", line, column, want[0])}
+}
+
+// Shorthands for the places of the minimal file that tests change.
+const (
+	top  = "environments:\n"          // before it: more top-level keys
+	env  = "disposable: true"         // in the only environment
+	docs = "docs: {processor: backup" // in the only content type
+)
+
+func TestMistakes(t *testing.T) { testMistakes(t, mistakes) }
+
+func TestDeploymentMistakes(t *testing.T) { testMistakes(t, deploymentMistakes) }
+
+func testMistakes(t *testing.T, table map[string]mistake) {
+	for name, test := range table {
+		t.Run(name, func(t *testing.T) {
+			text, want := marked(edited(t, test.edits), test.want)
+			_, _, err := load(t, text, "")
+			if diff := cmp.Diff(want, problemLines(t, err)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for name, test := range map[string]struct {
+		edits []edit
+		want  []string
+	}{
+		"none with an image that may hold Chef": {[]edit{{env, env + ", baseImage: {amiId: ami-12345678}"}}, nil},
+		"min 0": {
+			[]edit{{docs, docs + ", capacity: {min: 0}"}},
+			[]string{"6:45: contentTypes.docs.capacity.min: with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)"},
+		},
+		"one instance type on Spot": {
+			[]edit{{docs, docs + ", spot: {percent: 80}"}},
+			[]string{"6:45: contentTypes.docs.spot.percent: Spot with the single instance type m7g.large: when it runs out, there are no instances (name several of one architecture)"},
+		},
+		"two instance types on Spot": {[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}"}}, nil},
+		"drain longer than Spot's notice": {
+			[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}, job: {drainBudget: 91s}"}},
+			[]string{"6:108: contentTypes.docs.job.drainBudget: 1m31s is more than Spot instances have: they get two minutes of notice (1m30s count there)"},
+		},
+		"target out of reach, said once": {
+			[]edit{{top, "defaults: {scaleOut: {targetLatency: 4m}}\n" + top}, {docs, "more: {processor: backup}\n  " + docs}},
+			[]string{"3:38: defaults.scaleOut.targetLatency: 4m is out of reach of one-minute metrics and two-minute boots (5m or more)"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, warnings, err := load(t, edited(t, test.edits), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			warnings = slices.DeleteFunc(warnings, func(w Warning) bool { return w.Path == "chef.package" })
+			got := lines(warnings)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,69 @@
+package config
+
+import "time"
+
+// pool are the settings that a content type takes from the defaults unless it has its own.
+type pool struct {
+	// EC2 instance types, the smallest that fit; several become a mixed group. All of one architecture.
+	InstanceTypes list `yaml:"instanceTypes" match:"instanceType" least:"1" default:"[m7g.large]"`
+	// Worker processes per instance. Low CPU while all of them are busy means: raise this.
+	ProcessesPerInstance given[int] `yaml:"processesPerInstance" range:"1..1000" default:"2"`
+	// Encrypted root volume.
+	RootVolume rootVolume `yaml:"rootVolume"`
+	// Bounds of the group.
+	Capacity capacity `yaml:"capacity"`
+	// What the group grows by.
+	ScaleOut scaleOut `yaml:"scaleOut"`
+	// What the group shrinks by.
+	ScaleIn scaleIn `yaml:"scaleIn"`
+	// Spot instances.
+	Spot spot `yaml:"spot"`
+	// Timing of jobs.
+	Job job `yaml:"job"`
+}
+
+type rootVolume struct {
+	// Size in GiB.
+	Size given[int] `yaml:"size" range:"8..16384" default:"30"`
+}
+
+type capacity struct {
+	// Fewest instances. 0 saves the last one, but the first message after six idle hours can wait 15 minutes.
+	Min given[int] `yaml:"min" range:"0..10000" default:"1"`
+	// Most instances.
+	Max given[int] `yaml:"max" range:"1..10000" default:"20"`
+}
+
+type scaleOut struct {
+	// How long a job may wait before it starts; under 5m is out of reach of one-minute metrics and two-minute boots.
+	TargetLatency given[time.Duration] `yaml:"targetLatency" range:"1m..24h" default:"10m"`
+	// How long a job takes on average. When unsure, overstate: four times too long costs a tenth more, too short makes jobs late.
+	MeanJobTime given[time.Duration] `yaml:"meanJobTime" range:"1s..720h" later:"measured" default:"5m"`
+}
+
+type scaleIn struct {
+	// The group shrinks while its average CPU, in per cent, is at or below this.
+	CPUBelow given[int] `yaml:"cpuBelow" range:"1..100" default:"70"`
+	// How long it must have been so; whole minutes.
+	For given[time.Duration] `yaml:"for" range:"1m..24h" default:"10m"`
+	// Per cent of the group that goes each minute, rounded to at least one instance.
+	RemovePercent given[int] `yaml:"removePercent" range:"1..100" default:"10"`
+}
+
+type spot struct {
+	// Per cent of the group that are Spot instances; 0: on-demand only.
+	Percent given[int] `yaml:"percent" range:"0..100" default:"0"`
+}
+
+type job struct {
+	// A holder that has not beaten for this long has lost its job; at least twice the heartbeat.
+	Lease given[time.Duration] `yaml:"lease" range:"1s..1h" default:"60s"`
+	// Time between beats.
+	Heartbeat given[time.Duration] `yaml:"heartbeat" range:"100ms..30m" default:"20s"`
+	// Time between two looks for jobs whose worker died.
+	Sweep given[time.Duration] `yaml:"sweep" range:"1s..1h" default:"30s"`
+	// At most one checkpoint is written per job in this time; what a dead worker did since is done again.
+	Checkpoint given[time.Duration] `yaml:"checkpoint" range:"100ms..1h" default:"10s"`
+	// How long a drain waits for jobs to reach the end of their step.
+	DrainBudget given[time.Duration] `yaml:"drainBudget" range:"1s..2h" default:"60s"`
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// resolve turns a file without problems into the tier of one environment.
+func (c checker) resolve(m *member[environment]) *Tier {
+	tier := &Tier{
+		Name:        c.file.Name.value,
+		Dir:         c.dir,
+		Environment: c.resolveEnvironment(m),
+		Chef: Chef{
+			Distribution:  c.file.Chef.Distribution.value,
+			Version:       c.file.Chef.Version.value,
+			AcceptLicense: c.file.Chef.AcceptLicense.value,
+		},
+		Worker: Worker{
+			Package: c.file.Worker.Package.value,
+			File:    c.file.Worker.File.value,
+			SHA256:  c.file.Worker.SHA256.value,
+		},
+	}
+	if p := c.file.Chef.Package; p.set {
+		tier.Chef.Package = &ChefPackage{URL: p.URL.value, SHA256: p.SHA256.value}
+	}
+	if tier.Worker == (Worker{}) {
+		tier.Worker.Package = builtin[worker]().Package.value
+	}
+	for _, t := range c.file.ContentTypes.members {
+		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.poolOf(m.value, t.value)))
+	}
+	slices.SortFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) })
+	if tier.Environment.BaseImage == (BaseImage{}) {
+		architecture := ArchitectureOf(builtin[pool]().InstanceTypes.items[0].value)
+		if len(tier.ContentTypes) > 0 {
+			architecture = tier.ContentTypes[0].Architecture
+		}
+		tier.Environment.BaseImage = amazonImage(architecture)
+	}
+	return tier
+}
+
+func (c checker) resolveEnvironment(m *member[environment]) Environment {
+	network, image := c.networkOf(m), c.imageOf(m)
+	env := Environment{
+		Name:              m.key.value,
+		Account:           m.value.Account.value,
+		Region:            m.value.Region.value,
+		AvailabilityZones: m.value.AvailabilityZones.texts(),
+		Disposable:        m.value.Disposable.value,
+		Network:           Network{Mode: NetworkMode(network.Mode.value), VPC: network.VPC.value, SubnetIDs: texts(network.Subnets)},
+		BaseImage:         BaseImage{SSMParameter: image.SSMParameter.value, AMI: image.AMI.value},
+	}
+	if env.Network.Mode == Existing {
+		env.AvailabilityZones = slices.Sorted(maps.Keys(env.Network.SubnetIDs))
+	}
+	return env
+}
+
+func resolveContentType(m member[contentType], p pool) ContentType {
+	t := m.value
+	resolved := ContentType{
+		Name:      m.key.value,
+		Processor: t.Processor.value,
+		Command:   t.Command.texts(),
+		Files:     t.Files.value,
+		Variables: texts(t.Environment),
+		Secrets:   t.Secrets.texts(),
+		Reads:     t.Reads.texts(),
+		Producers: t.Producers.texts(),
+		Tags:      texts(t.Tags),
+		Role:      t.Role.value,
+
+		InstanceTypes:        p.InstanceTypes.texts(),
+		ProcessesPerInstance: p.ProcessesPerInstance.value,
+		RootVolumeGiB:        p.RootVolume.Size.value,
+		MinCapacity:          p.Capacity.Min.value,
+		MaxCapacity:          p.Capacity.Max.value,
+		ScaleOut:             ScaleOut{TargetLatency: p.ScaleOut.TargetLatency.value, MeanJobTime: p.ScaleOut.MeanJobTime.value},
+		ScaleIn:              ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
+		SpotPercent:          p.Spot.Percent.value,
+		Job: Job{
+			Lease:       p.Job.Lease.value,
+			Heartbeat:   p.Job.Heartbeat.value,
+			Sweep:       p.Job.Sweep.value,
+			Checkpoint:  p.Job.Checkpoint.value,
+			DrainBudget: p.Job.DrainBudget.value,
+		},
+	}
+	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])
+	if resolved.Role == "" {
+		resolved.Role = contract.RoleName(resolved.Name)
+	}
+	for _, s := range t.PolicyStatements.items {
+		resolved.Policy = append(resolved.Policy, PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
+	}
+	return resolved
+}
+
+// texts is a table of texts as a map, nil if it is empty.
+func texts(t table[given[string]]) map[string]string {
+	if len(t.members) == 0 {
+		return nil
+	}
+	result := make(map[string]string, len(t.members))
+	for _, m := range t.members {
+		result[m.key.value] = m.value.value
+	}
+	return result
+}

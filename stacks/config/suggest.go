@@ -1,0 +1,66 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// laterKeys are keys that a reader of the design would try, and that this release has not.
+var laterKeys = map[string]bool{"cookbooks": true, "runList": true, "warmPool": true, "schedule": true}
+
+// unknownKey says what is allowed instead of key in a struct, and what was perhaps meant.
+func unknownKey(key string, in reflect.Type) []string {
+	later, meant := "", ""
+	if laterKeys[key] {
+		later = "not in this release"
+	}
+	var names []string
+	for _, r := range rules(in) {
+		names = append(names, r.name)
+	}
+	if near := closest(key, names); near != "" {
+		meant = near
+	} else {
+		meant = nested(key, in)
+	}
+	if meant != "" {
+		meant = "did you mean " + meant + "?"
+	}
+	return []string{later, "allowed: " + strings.Join(names, ", "), meant}
+}
+
+// nested finds a key that belongs one level deeper: min is capacity.min.
+func nested(key string, in reflect.Type) string {
+	for _, outer := range rules(in) {
+		t := in.FieldByIndex(outer.index).Type
+		if t.Kind() != reflect.Struct {
+			continue
+		}
+		for _, inner := range rules(t) {
+			if strings.EqualFold(inner.name, key) {
+				return outer.name + "." + inner.name
+			}
+		}
+	}
+	return ""
+}
+
+// closest is the candidate that word is probably a misspelling of; empty: none is near enough.
+func closest(word string, candidates []string) string {
+	best, limit := "", max(2, len(word)/3) // 2: two letters swapped
+	if len(word) < 4 {
+		limit = 1
+	}
+	for _, candidate := range candidates {
+		distance := levenshtein.Distance(strings.ToLower(word), strings.ToLower(candidate), nil)
+		if len(word) > 2 && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(word)) {
+			distance = min(distance, 1) // an abbreviation
+		}
+		if distance <= limit {
+			best, limit = candidate, distance-1
+		}
+	}
+	return best
+}
