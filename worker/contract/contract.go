@@ -67,8 +67,10 @@ const (
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
 func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }
 
-// SSM parameters by which a stack of one content type finds what the shared stack made, and by which
+// The parameters below are how a stack of one content type finds what the shared stack made, and how
 // producers and the command line find table and queues.
+
+// TableParameter is the SSM parameter that holds the name of the job table.
 func TableParameter(tier, environment string) string { return shared(tier, environment, "table") }
 
 // ArtifactsBucketParameter holds the name of the artifacts bucket.

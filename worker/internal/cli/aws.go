@@ -54,7 +54,7 @@ func explain(err error) string {
 		return fmt.Sprintf("the job table does not exist: is the tier deployed in this account and Region? (%s)", missing.ErrorMessage())
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "AccessDeniedException" {
-		return fmt.Sprintf("AWS refuses: %s", api.ErrorMessage())
+		return "AWS refuses: " + api.ErrorMessage()
 	}
 	return err.Error()
 }
