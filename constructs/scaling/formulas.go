@@ -3,6 +3,7 @@ package scaling
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -41,7 +42,7 @@ func ScaleOut(p Params) Alarm {
 	present := number(round(s * rounds(p.TargetLatency, p.MeanJobTime)))
 	fresh := number(round(s + s*rounds(p.TargetLatency-boot, p.MeanJobTime)))
 	return Alarm{
-		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", p.TargetLatency),
+		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", readable(p.TargetLatency)),
 		Metrics:     []Metric{queueVisible, queueAge, groupDesired},
 		Formulas: []Formula{{"missing", "boxes missing", when(
 			gt(fill(age), number(0.8*p.TargetLatency.Seconds())),
@@ -71,7 +72,7 @@ func ScaleIn(p Params) Alarm {
 		metrics = append(metrics, typesUnfinished)
 	}
 	return Alarm{
-		Description: fmt.Sprintf("The group's CPU is at most %d %% for %s and the rest of it can hold all work.", p.CPUBelow, p.CPUFor),
+		Description: fmt.Sprintf("The group's CPU is at most %d %% for %s and the rest of it can hold all work.", p.CPUBelow, readable(p.CPUFor)),
 		Metrics:     metrics,
 		Formulas: []Formula{
 			{string(removed), "boxes that one step removes", when(gt(share(), number(1)), floor(share()), number(1))},
@@ -95,6 +96,18 @@ func rounds(window, job time.Duration) float64 { return max(0, float64(window)/f
 
 // round keeps three decimals, so that a person can read the alarm.
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// readable writes 10m, where Duration.String writes 10m0s.
+func readable(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // growth adds as many boxes as are missing, rounded down to one of few values: from each bound on,
 // that many. The table is the same whatever a group's maximum, which clamps it: a new maximum is one

@@ -1,0 +1,93 @@
+// Package dashboard defines the CloudWatch dashboards of a tier: one for each pool, and one for all of
+// them that finds new pools by itself.
+package dashboard
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// body is the source of a dashboard.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+type body struct {
+	Widgets []widget `json:"widgets"`
+}
+
+type widget struct {
+	Type       string     `json:"type"` // "metric" or "text"
+	X          int        `json:"x"`
+	Y          int        `json:"y"`
+	Width      int        `json:"width"` // of 24
+	Height     int        `json:"height"`
+	Properties properties `json:"properties"`
+}
+
+type properties struct {
+	Title       string       `json:"title,omitempty"`
+	Region      string       `json:"region,omitempty"`
+	View        string       `json:"view,omitempty"`
+	Stat        string       `json:"stat,omitempty"`
+	Period      int          `json:"period,omitempty"` // seconds
+	Metrics     [][]any      `json:"metrics,omitempty"`
+	YAxis       *yAxis       `json:"yAxis,omitempty"`
+	Annotations *annotations `json:"annotations,omitempty"`
+	Markdown    string       `json:"markdown,omitempty"`
+}
+
+type yAxis struct {
+	Left axis `json:"left"`
+}
+
+type axis struct {
+	Min float64 `json:"min"`
+}
+
+type annotations struct {
+	Horizontal []line `json:"horizontal"`
+}
+
+type line struct {
+	Label string  `json:"label"`
+	Value float64 `json:"value"`
+}
+
+// options are those of one line of a graph.
+type options struct {
+	ID         string `json:"id,omitempty"`
+	Expression string `json:"expression,omitempty"`
+	Label      string `json:"label,omitempty"`
+	Stat       string `json:"stat,omitempty"`
+	Visible    *bool  `json:"visible,omitempty"`
+}
+
+const (
+	graphWidth  = 12
+	graphHeight = 6
+	textHeight  = 3
+)
+
+// graph is a time graph of one-minute points over an axis that starts at 0.
+func graph(region, title string, metrics [][]any, threshold ...line) widget {
+	p := properties{Title: title, Region: region, View: "timeSeries", Period: 60, Metrics: metrics, YAxis: &yAxis{}}
+	if len(threshold) > 0 {
+		p.Annotations = &annotations{Horizontal: threshold}
+	}
+	return widget{Type: "metric", Width: graphWidth, Height: graphHeight, Properties: p}
+}
+
+// page lays out a text over graphs in two columns and renders the whole. What it is given may hold CDK
+// tokens, which JSON leaves as they are.
+func page(markdown string, graphs []widget) string {
+	all := []widget{{Type: "text", Width: 2 * graphWidth, Height: textHeight, Properties: properties{Markdown: markdown}}}
+	for i, g := range graphs {
+		g.X, g.Y = i%2*graphWidth, textHeight+i/2*graphHeight
+		all = append(all, g)
+	}
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // formulas stay readable
+	if err := encoder.Encode(body{Widgets: all}); err != nil {
+		panic(err) // plain structs always marshal
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}

@@ -1,0 +1,124 @@
+package workerpool
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+
+	"github.com/worker-tier/worker-tier/constructs/scaling"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+func (p Props) scaling() scaling.Params {
+	t := p.ContentType
+	return scaling.Params{
+		Processes:     t.ProcessesPerInstance,
+		TargetLatency: t.ScaleOut.TargetLatency,
+		MeanJobTime:   t.ScaleOut.MeanJobTime,
+		CPUBelow:      t.ScaleIn.CPUBelow,
+		CPUFor:        t.ScaleIn.For,
+		RemovePercent: t.ScaleIn.RemovePercent,
+		MinCapacity:   t.MinCapacity,
+	}
+}
+
+// addAlarms defines the alarm pair with its policies, and the alarm on dead letters.
+func (pool *WorkerPool) addAlarms(name names) {
+	params := name.scaling()
+	pool.ScaleOut = pool.addScaling(name, "ScaleOut", scaling.ScaleOut(params))
+	pool.ScaleIn = pool.addScaling(name, "ScaleIn", scaling.ScaleIn(params))
+
+	var actions *[]any
+	if name.AlarmTopic != "" {
+		actions = &[]any{name.AlarmTopic}
+	}
+	pool.DeadLetters = awscloudwatch.NewCfnAlarm(pool.Construct, new("DeadLetters"), &awscloudwatch.CfnAlarmProps{
+		AlarmDescription:   new("Messages that are no jobs, or were never claimed, lie in the dead-letter queue of " + name.ContentType.Name + "."),
+		Namespace:          new("AWS/SQS"),
+		MetricName:         new("ApproximateNumberOfMessagesVisible"),
+		Dimensions:         []*awscloudwatch.CfnAlarm_DimensionProperty{{Name: new("QueueName"), Value: &name.deadLetterQueue}},
+		Statistic:          new("Maximum"),
+		Period:             new(float64(scaling.Period)),
+		EvaluationPeriods:  new(1.0),
+		ComparisonOperator: new("GreaterThanThreshold"),
+		Threshold:          new(0.0),
+		TreatMissingData:   new("notBreaching"),
+		AlarmActions:       actions,
+	})
+}
+
+// addScaling defines one half of the pair: a step scaling policy and the alarm that triggers it.
+func (pool *WorkerPool) addScaling(name names, id string, alarm scaling.Alarm) awscloudwatch.CfnAlarm {
+	policy := awsautoscaling.NewCfnScalingPolicy(pool.Construct, new(id+"Policy"), policyProps(name.group, alarm.Policy))
+	return awscloudwatch.NewCfnAlarm(pool.Construct, &id, &awscloudwatch.CfnAlarmProps{
+		AlarmDescription:   new(name.ContentType.Name + ": " + alarm.Description),
+		Metrics:            name.queries(alarm),
+		ComparisonOperator: &alarm.Comparison,
+		Threshold:          &alarm.Threshold,
+		EvaluationPeriods:  new(float64(alarm.Periods)),
+		DatapointsToAlarm:  new(float64(alarm.Periods)),
+		TreatMissingData:   new("notBreaching"),
+		AlarmActions:       &[]any{policy.Ref()},
+	})
+}
+
+func policyProps(group string, p scaling.Policy) *awsautoscaling.CfnScalingPolicyProps {
+	props := &awsautoscaling.CfnScalingPolicyProps{
+		AutoScalingGroupName:  group,
+		PolicyType:            new("StepScaling"),
+		AdjustmentType:        &p.AdjustmentType,
+		MetricAggregationType: &p.Aggregation,
+	}
+	if p.MinAdjustmentMagnitude > 0 {
+		props.MinAdjustmentMagnitude = new(float64(p.MinAdjustmentMagnitude))
+	}
+	steps := make([]*awsautoscaling.CfnScalingPolicy_StepAdjustmentProperty, len(p.Steps))
+	for i, s := range p.Steps {
+		steps[i] = &awsautoscaling.CfnScalingPolicy_StepAdjustmentProperty{
+			MetricIntervalLowerBound: s.Lower,
+			MetricIntervalUpperBound: s.Upper,
+			ScalingAdjustment:        new(float64(s.Adjustment)),
+		}
+	}
+	props.StepAdjustments = steps
+	return props
+}
+
+// queries are an alarm's metrics and formulas; only the last formula is compared.
+func (n names) queries(alarm scaling.Alarm) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
+	var queries []*awscloudwatch.CfnAlarm_MetricDataQueryProperty
+	for _, m := range alarm.Metrics {
+		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id:         &m.ID,
+			Label:      &m.Label,
+			ReturnData: false,
+			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: &m.Namespace, MetricName: &m.Name, Dimensions: n.dimensions(m.Source)},
+				Period: new(float64(scaling.Period)),
+				Stat:   &m.Stat,
+			},
+		})
+	}
+	for i, f := range alarm.Formulas {
+		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id:         &f.ID,
+			Label:      &f.Label,
+			Expression: new(f.Expr.String()),
+			ReturnData: i == len(alarm.Formulas)-1,
+		})
+	}
+	return queries
+}
+
+func (n names) dimensions(source scaling.Source) []*awscloudwatch.CfnAlarm_DimensionProperty {
+	switch source {
+	case scaling.Queue:
+		return []*awscloudwatch.CfnAlarm_DimensionProperty{{Name: new("QueueName"), Value: &n.queue}}
+	case scaling.Group:
+		return []*awscloudwatch.CfnAlarm_DimensionProperty{{Name: new("AutoScalingGroupName"), Value: &n.group}}
+	default:
+		return []*awscloudwatch.CfnAlarm_DimensionProperty{
+			{Name: new(contract.DimensionContentType), Value: &n.ContentType.Name},
+			{Name: new(contract.DimensionEnvironment), Value: new(contract.MetricEnvironment(n.Tier, n.Environment))},
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package workerpool
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+
+	"github.com/worker-tier/worker-tier/bootstrap/userdata"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// assets are the code that instances fetch when they start.
+type assets struct {
+	bundle contract.Object
+	files  *contract.Object // the content type's own program, if it has one
+}
+
+func (a assets) arns(n names) []string {
+	arns := []string{n.s3(a.bundle.Bucket + "/" + a.bundle.Key)}
+	if a.files != nil {
+		arns = append(arns, n.s3(a.files.Bucket+"/"+a.files.Key))
+	}
+	return arns
+}
+
+func (pool *WorkerPool) addAssets(props Props) assets {
+	code := assets{bundle: pool.addAsset("Bundle", props.Bundle)}
+	if props.ContentType.Files != "" {
+		files := pool.addAsset("Files", props.ContentType.Files)
+		code.files = &files
+	}
+	return code
+}
+
+func (pool *WorkerPool) addAsset(id, folder string) contract.Object {
+	asset := awss3assets.NewAsset(pool.Construct, &id, &awss3assets.AssetProps{Path: &folder})
+	return contract.Object{Bucket: *asset.S3BucketName(), Key: *asset.S3ObjectKey()}
+}
+
+// addRole defines the instances' role and returns the name of its instance profile.
+func (pool *WorkerPool) addRole(name names, code assets) string {
+	pool.Role = awsiam.NewRole(pool.Construct, new("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil),
+		Description: new("Instances that work on " + name.ContentType.Name + " jobs"),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"worker": awsiam.PolicyDocument_FromJson(document(name.grants(code))),
+		},
+	})
+	profile := awsiam.NewCfnInstanceProfile(pool.Construct, new("Profile"), &awsiam.CfnInstanceProfileProps{
+		Roles: &[]any{pool.Role.RoleName()},
+	})
+	return *profile.Ref()
+}
+
+// addLaunchTemplate defines what an instance is: IMDSv2 only and not for containers (hop limit 1), an
+// encrypted root volume, no way in. Its tags are in its metadata because the worker learns the name of
+// its group there.
+func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile string) {
+	t := name.ContentType
+	pool.SecurityGroup = awsec2.NewCfnSecurityGroup(pool.Construct, new("SecurityGroup"), &awsec2.CfnSecurityGroupProps{
+		GroupDescription: new("Instances that work on " + t.Name + " jobs: out to anywhere, in from nowhere"),
+		VpcId:            name.VPC,
+		SecurityGroupEgress: &[]*awsec2.CfnSecurityGroup_EgressProperty{{
+			IpProtocol: new("-1"), CidrIp: new("0.0.0.0/0"), Description: new("AWS services, sources and sinks"),
+		}},
+	})
+	pool.LaunchTemplate = awsec2.NewCfnLaunchTemplate(pool.Construct, new("LaunchTemplate"), &awsec2.CfnLaunchTemplateProps{
+		LaunchTemplateData: &awsec2.CfnLaunchTemplate_LaunchTemplateDataProperty{
+			ImageId:            &name.Image,
+			InstanceType:       &t.InstanceTypes[0],
+			IamInstanceProfile: &awsec2.CfnLaunchTemplate_IamInstanceProfileProperty{Name: &profile},
+			SecurityGroupIds:   &[]*string{pool.SecurityGroup.AttrGroupId()},
+			Monitoring:         &awsec2.CfnLaunchTemplate_MonitoringProperty{Enabled: true},
+			MetadataOptions: &awsec2.CfnLaunchTemplate_MetadataOptionsProperty{
+				HttpTokens:              new("required"),
+				HttpPutResponseHopLimit: new(1.0),
+				InstanceMetadataTags:    new("enabled"),
+			},
+			BlockDeviceMappings: []*awsec2.CfnLaunchTemplate_BlockDeviceMappingProperty{{
+				DeviceName: &name.RootDevice,
+				Ebs: &awsec2.CfnLaunchTemplate_EbsProperty{
+					VolumeSize: new(float64(t.RootVolumeGiB)), VolumeType: new("gp3"), Encrypted: true, DeleteOnTermination: true,
+				},
+			}},
+			TagSpecifications: []*awsec2.CfnLaunchTemplate_TagSpecificationProperty{{
+				ResourceType: new("volume"), Tags: name.volumeTags(),
+			}},
+			UserData: awscdk.Fn_Base64(pool.userData(name, code)),
+		},
+	})
+}
+
+// userData is the script that turns an instance into a worker of this pool.
+func (pool *WorkerPool) userData(name names, code assets) *string {
+	environment := maps.Clone(name.ContentType.Variables)
+	if environment == nil {
+		environment = map[string]string{}
+	}
+	maps.Copy(environment, name.settings().Environ())
+	environment["AWS_REGION"] = name.region
+	script := userdata.Render(userdata.Props{
+		Role:       name.ContentType.Role,
+		Chef:       name.Chef,
+		Attributes: contract.Attributes{Bundle: code.bundle, Files: code.files, Environment: environment},
+	})
+	if len(script) > userdata.Limit {
+		panic(fmt.Sprintf("%s: ContentType: its user-data has %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",
+			*pool.Node().Path(), len(script), userdata.Limit))
+	}
+	return &script
+}
+
+// settings are what the pool's workers are told.
+func (n names) settings() contract.Settings {
+	t := n.ContentType
+	return contract.Settings{
+		Tier: n.Tier, Environment: n.Environment, ContentType: t.Name,
+		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance,
+		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
+		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget,
+		TerminationHook: terminationHook,
+	}
+}
+
+// tags are those of the group and of everything it launches, in order of their keys.
+func (n names) tags() [][2]string {
+	all := maps.Clone(n.ContentType.Tags)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all["Name"] = contract.MetricEnvironment(n.Tier, n.Environment) + "-" + n.ContentType.Name
+	all[TagEnvironment] = contract.MetricEnvironment(n.Tier, n.Environment)
+	all[TagContentType] = n.ContentType.Name
+	var sorted [][2]string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		sorted = append(sorted, [2]string{key, all[key]})
+	}
+	return sorted
+}
+
+func (n names) volumeTags() *[]*awscdk.CfnTag {
+	var tags []*awscdk.CfnTag
+	for _, t := range n.tags() {
+		tags = append(tags, &awscdk.CfnTag{Key: &t[0], Value: &t[1]})
+	}
+	return &tags
+}

@@ -1,0 +1,115 @@
+package workerpool
+
+import (
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// grant is one statement of the instance role and says on whose behalf it stands there.
+type grant struct {
+	sid       string
+	caller    string // "worker", "bootstrap", "session-manager", "log-agent", "config"
+	actions   []string
+	resources []string
+	condition map[string]any
+}
+
+// grants are all that an instance may do. Each content type reaches its own queues, its own jobs in the
+// shared table, its own prefix in the shared bucket and its own group.
+func (n names) grants(code assets) []grant {
+	t := n.ContentType
+	all := []grant{
+		{"Queue", "worker",
+			[]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage", "sqs:GetQueueAttributes"},
+			[]string{n.queueARN}, nil},
+		{"DeadLetterQueue", "worker",
+			[]string{"sqs:SendMessage"},
+			[]string{n.deadLetterQueueARN}, nil},
+		// Never Scan: it ignores dynamodb:LeadingKeys.
+		// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+		{"Jobs", "worker",
+			[]string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+			[]string{n.arn("dynamodb", "table/"+n.Table), n.arn("dynamodb", "table/"+n.Table+"/index/"+contract.DueIndex)},
+			map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []string{t.Name + "#*", "control#" + t.Name}}}},
+		{"Artifacts", "worker",
+			[]string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
+			[]string{n.s3(n.ArtifactsBucket + "/" + t.Name + "/*")}, nil},
+		{"ListArtifacts", "worker",
+			[]string{"s3:ListBucket"},
+			[]string{n.s3(n.ArtifactsBucket)},
+			map[string]any{"StringLike": map[string]any{"s3:prefix": n.prefixes()}}},
+		{"Metrics", "worker",
+			[]string{"cloudwatch:PutMetricData"},
+			[]string{"*"}, // the action knows no resources
+			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace}}},
+		{"TerminationHook", "worker",
+			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"},
+			[]string{n.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")},
+			map[string]any{"StringEquals": map[string]any{
+				"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),
+				"aws:ResourceTag/" + TagContentType: t.Name,
+			}}},
+		{"Code", "bootstrap",
+			[]string{"s3:GetObject"},
+			code.arns(n), nil},
+		// https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-add-permissions-to-existing-profile.html
+		{"SessionManager", "session-manager",
+			[]string{"ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"},
+			[]string{"*"}, nil}, // the actions know no resources
+		{"Logs", "log-agent",
+			[]string{"logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"},
+			[]string{n.logGroupARN}, nil},
+	}
+	if reads := n.reads(); len(reads) > 0 {
+		all = append(all, grant{"ReadArtifacts", "worker", []string{"s3:GetObject"}, reads, nil})
+	}
+	if len(t.Secrets) > 0 {
+		all = append(all, grant{"Secrets", "config", []string{"secretsmanager:GetSecretValue"}, n.secrets(), nil})
+	}
+	for _, p := range t.Policy {
+		all = append(all, grant{"", "config", p.Actions, p.Resources, nil})
+	}
+	return all
+}
+
+// prefixes are what the pool may list: its own artifacts and those it reads.
+func (n names) prefixes() []string {
+	prefixes := []string{n.ContentType.Name + "/*"}
+	for _, other := range n.ContentType.Reads {
+		prefixes = append(prefixes, other+"/*")
+	}
+	return prefixes
+}
+
+func (n names) reads() []string {
+	var keys []string
+	for _, other := range n.ContentType.Reads {
+		keys = append(keys, n.s3(n.ArtifactsBucket+"/"+other+"/*"))
+	}
+	return keys
+}
+
+// secrets are the ARNs of secrets by name: Secrets Manager appends six random characters.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+func (n names) secrets() []string {
+	var arns []string
+	for _, secret := range n.ContentType.Secrets {
+		arns = append(arns, n.arn("secretsmanager", "secret:"+secret+"-??????"))
+	}
+	return arns
+}
+
+// document is the grants as an IAM policy.
+func document(grants []grant) map[string]any {
+	statements := make([]any, len(grants))
+	for i, g := range grants {
+		s := map[string]any{"Effect": "Allow", "Action": g.actions, "Resource": g.resources}
+		if g.sid != "" {
+			s["Sid"] = g.sid
+		}
+		if g.condition != nil {
+			s["Condition"] = g.condition
+		}
+		statements[i] = s
+	}
+	return map[string]any{"Version": "2012-10-17", "Statement": statements}
+}

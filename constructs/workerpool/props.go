@@ -1,0 +1,84 @@
+package workerpool
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// Props configure a [WorkerPool]. All of it is plain data; what another resource made (identifiers,
+// names, ARNs) may be a CDK token.
+type Props struct {
+	Tier        string // name of the tier, for example "worker-tier"
+	Environment string // name of the environment, for example "prod"
+	// ContentType is what the pool is for, with every value set, as [config.Load] resolves it.
+	ContentType config.ContentType
+	Chef        config.Chef
+	// Bundle is the folder with the worker binary and the cookbooks, see package bootstrap/bundle. It is
+	// uploaded as an asset.
+	Bundle string
+	// Image is the AMI that instances start from.
+	Image string
+	// RootDevice is the name of the image's root volume. Default: /dev/xvda, as in Amazon's images.
+	RootDevice string
+
+	VPC             string   // vpc-…
+	Subnets         []string // subnet-…, of at least two availability zones; or one token for the list
+	Table           string   // name of the job table
+	ArtifactsBucket string   // name of the bucket in which the pool owns the prefix "<content type>/"
+	// AlarmTopic is the ARN of the SNS topic that is told of dead letters. Default: none.
+	AlarmTopic string
+	// Disposable says that queues may be destroyed with the stack. Default: they are retained.
+	Disposable bool
+}
+
+func (p Props) withDefaults() Props {
+	if p.RootDevice == "" {
+		p.RootDevice = "/dev/xvda"
+	}
+	return p
+}
+
+// metadataTag is what a tag's key may look like on instances that see their tags in their metadata;
+// with any other key they fail to launch.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+var metadataTag = regexp.MustCompile(`^[A-Za-z0-9+\-=.,_:@]{1,128}$`)
+
+// check reports the first prop that makes no pool, "" if there is none. The configuration file has
+// been checked more thoroughly before; this is for whoever uses the construct alone.
+func (p Props) check() string {
+	t := p.ContentType
+	for _, c := range []struct {
+		wrong bool
+		text  string
+	}{
+		{p.Tier == "", "Tier is empty"},
+		{p.Environment == "", "Environment is empty"},
+		{t.Name == "", "ContentType.Name is empty"},
+		{t.Processor == "", "ContentType.Processor is empty"},
+		{t.ProcessesPerInstance < 1, "ContentType.ProcessesPerInstance is less than 1"},
+		{len(t.InstanceTypes) == 0, "ContentType.InstanceTypes is empty"},
+		{t.RootVolumeGiB < 1, "ContentType.RootVolumeGiB is less than 1"},
+		{t.MaxCapacity < max(1, t.MinCapacity), "ContentType.MaxCapacity is less than 1 or than MinCapacity"},
+		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.MeanJobTime <= 0, "ContentType.ScaleOut is not set"},
+		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},
+		{t.Job.Lease < 2*t.Job.Heartbeat || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
+		{p.Bundle == "", "Bundle is empty"},
+		{p.Image == "", "Image is empty"},
+		{p.VPC == "", "VPC is empty"},
+		{len(p.Subnets) == 0, "Subnets is empty"},
+		{p.Table == "", "Table is empty"},
+		{p.ArtifactsBucket == "", "ArtifactsBucket is empty"},
+	} {
+		if c.wrong {
+			return c.text
+		}
+	}
+	for key := range t.Tags {
+		if !metadataTag.MatchString(key) {
+			return fmt.Sprintf("ContentType.Tags: %q may not be the key of a tag that instances see (allowed are letters, digits and + - = . , _ : @)", key)
+		}
+	}
+	return ""
+}

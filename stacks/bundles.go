@@ -1,0 +1,32 @@
+package stacks
+
+import (
+	"context"
+
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// Bundles are the folders with the worker and the cookbooks, one for each architecture in use.
+type Bundles map[config.Architecture]string
+
+// BuildBundles makes the bundles that a tier's content types need. It needs no Node process, so that it
+// can run while one starts.
+func BuildBundles(ctx context.Context, tier *config.Tier) (Bundles, error) {
+	bundles := Bundles{}
+	for _, t := range tier.ContentTypes {
+		if bundles[t.Architecture] != "" {
+			continue
+		}
+		folder, err := bundle.Build(ctx, bundle.Props{
+			Dir:          tier.Dir,
+			Worker:       tier.Worker,
+			Architecture: bundle.Architecture(t.Architecture.GOARCH()),
+		})
+		if err != nil {
+			return nil, err
+		}
+		bundles[t.Architecture] = folder
+	}
+	return bundles, nil
+}

@@ -1,0 +1,53 @@
+package stacks
+
+import (
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+
+	"github.com/worker-tier/worker-tier/constructs/workerpool"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// ContentType is the stack of one content type.
+type ContentType struct {
+	Stack awscdk.Stack
+	Pool  *workerpool.WorkerPool
+}
+
+// NewContentType defines the stack of one content type; bundle is the folder with the worker for its
+// architecture. The stack depends on nothing but the configuration of this type and on the SSM
+// parameters of the shared stack, so that a change of one type leaves the others' stacks as they are.
+func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bundle string) *ContentType {
+	stack := newStack(app, tier, prefix(tier)+"-"+t.Name, "The pool of workers for "+t.Name+" jobs")
+	if t.Files != "" && !filepath.IsAbs(t.Files) {
+		t.Files = filepath.Join(tier.Dir, t.Files)
+	}
+	path := parametersOf(tier)
+	pool := workerpool.New(stack, "Pool", workerpool.Props{
+		Tier:        tier.Name,
+		Environment: tier.Environment.Name,
+		ContentType: t,
+		Chef:        tier.Chef,
+		Bundle:      bundle,
+		Image:       image(stack, tier.Environment.BaseImage),
+
+		VPC:             read(stack, path.vpc),
+		Subnets:         readList(stack, path.subnets),
+		Table:           read(stack, path.table),
+		ArtifactsBucket: read(stack, path.artifacts),
+		AlarmTopic:      read(stack, path.alarmTopic),
+		Disposable:      tier.Environment.Disposable,
+	})
+	return &ContentType{Stack: stack, Pool: pool}
+}
+
+// image is the AMI. One that an SSM parameter names is looked up once and then kept in
+// cdk.context.json: taken at deploy time it would change without showing in a diff.
+func image(stack awscdk.Stack, base config.BaseImage) string {
+	if base.AMI != "" {
+		return base.AMI
+	}
+	return *awsssm.StringParameter_ValueFromLookup(stack, &base.SSMParameter, nil, nil)
+}

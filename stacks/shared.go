@@ -1,0 +1,87 @@
+package stacks
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"github.com/worker-tier/worker-tier/constructs/dashboard"
+	"github.com/worker-tier/worker-tier/constructs/jobtable"
+	"github.com/worker-tier/worker-tier/constructs/network"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// Shared is the stack of what all content types of an environment use.
+type Shared struct {
+	Stack     awscdk.Stack
+	Network   *network.Network
+	Jobs      *jobtable.JobTable
+	Artifacts awss3.IBucket
+	Alarms    awssns.ITopic
+}
+
+// NewShared defines the shared stack. It holds nothing that depends on the content types.
+func NewShared(app awscdk.App, tier *config.Tier) *Shared {
+	env := tier.Environment
+	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms")
+	shared := &Shared{
+		Stack:     stack,
+		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones}),
+		Jobs:      jobtable.New(stack, "Jobs", jobtable.Props{Disposable: env.Disposable}),
+		Artifacts: newArtifacts(stack, env.Disposable),
+		Alarms:    newAlarms(stack, env.Account),
+	}
+	dashboard.NewTier(stack, "Dashboard", dashboard.TierProps{Region: env.Region, Tier: tier.Name, Environment: env.Name})
+
+	path := parametersOf(tier)
+	for _, p := range []struct{ id, kind, path, value, description string }{
+		{"TableParameter", "String", path.table, *shared.Jobs.Table.TableName(), "name of the job table"},
+		{"ArtifactsParameter", "String", path.artifacts, *shared.Artifacts.BucketName(), "name of the artifacts bucket"},
+		{"AlarmsParameter", "String", path.alarmTopic, *shared.Alarms.TopicArn(), "ARN of the topic that alarms are sent to"},
+		{"VPCParameter", "String", path.vpc, shared.Network.VPC, "the VPC of all instances"},
+		{"SubnetsParameter", "StringList", path.subnets, strings.Join(shared.Network.Subnets, ","), "the subnets of all instances"},
+	} {
+		publish(stack, p.id, p.kind, p.path, p.value, p.description)
+	}
+	return shared
+}
+
+// newAlarms defines the topic of all alarms. It is not encrypted: an alarm carries no data, and
+// CloudWatch may not use the key that AWS manages for SNS. A topic with a policy of its own has lost the
+// one that let its account's alarms in, so that they are let in here.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+func newAlarms(scope constructs.Construct, account string) awssns.Topic {
+	topic := awssns.NewTopic(scope, new("Alarms"), &awssns.TopicProps{EnforceSSL: new(true)})
+	topic.AddToResourcePolicy(awsiam.PolicyStatement_FromJson(map[string]any{
+		"Sid":       "Alarms",
+		"Effect":    "Allow",
+		"Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
+		"Action":    "sns:Publish",
+		"Resource":  *topic.TopicArn(),
+		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}},
+	}))
+	return topic
+}
+
+// newArtifacts defines the bucket in which each content type owns the keys that start with its name and
+// a slash. Uploads that nobody finished are removed after a week, far longer than a job pauses.
+func newArtifacts(scope constructs.Construct, disposable bool) awss3.Bucket {
+	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	if disposable {
+		removal = awscdk.RemovalPolicy_DESTROY
+	}
+	return awss3.NewBucket(scope, new("Artifacts"), &awss3.BucketProps{
+		Encryption:        awss3.BucketEncryption_S3_MANAGED,
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		EnforceSSL:        new(true),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		RemovalPolicy:     removal,
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(new(7.0)),
+		}},
+	})
+}

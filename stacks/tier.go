@@ -1,0 +1,45 @@
+// Package stacks defines the CloudFormation stacks of a worker tier: one that is shared and one for each
+// content type, so that a type deploys, diffs and rolls back alone.
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// Tier is what [New] has defined.
+type Tier struct {
+	Shared       *Shared
+	ContentTypes []*ContentType // in the order of the configuration
+}
+
+// New defines the stacks of one environment in app. The bundles are those of [BuildBundles].
+//
+// No stack exports a value: a pool whose export is in use cannot be removed. What the shared stack
+// made, the others read from SSM parameters when they are deployed.
+func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
+	all := &Tier{Shared: NewShared(app, tier)}
+	for _, t := range tier.ContentTypes {
+		stack := NewContentType(app, tier, t, bundles[t.Architecture])
+		stack.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))
+		all.ContentTypes = append(all.ContentTypes, stack)
+	}
+	return all
+}
+
+// newStack defines a stack, protected against termination unless its environment is disposable.
+func newStack(app awscdk.App, tier *config.Tier, name, description string) awscdk.Stack {
+	env := tier.Environment
+	return awscdk.NewStack(app, &name, &awscdk.StackProps{
+		Description:           &description,
+		Env:                   &awscdk.Environment{Account: &env.Account, Region: &env.Region},
+		TerminationProtection: new(!env.Disposable),
+	})
+}
+
+// prefix starts the names of all stacks of a tier's environment.
+func prefix(tier *config.Tier) string {
+	return contract.MetricEnvironment(tier.Name, tier.Environment.Name)
+}
