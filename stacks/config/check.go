@@ -2,8 +2,7 @@ package config
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ type checker struct {
 	file   *file
 	dir    string    // absolute folder of the file
 	unread []Problem // what could not be read
+	pool   pool      // the built-in defaults
 }
 
 // check looks at every environment, so that a mistake in production is found by whoever synthesizes
@@ -104,25 +104,14 @@ func (c checker) checkHash(file, want given[string]) {
 		c.fail(file.at, "%s is not there (a file, relative to the folder of this one)", quote(file.value))
 		return
 	}
-	got, err := hashFile(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		c.fail(file.at, "%s", unreadable(err))
-	} else if got != want.value {
+		return
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != want.value {
 		c.fail(want.at, "%s has another hash: %s", quote(file.value), got)
 	}
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 func (c checker) resolvePath(path string) string {

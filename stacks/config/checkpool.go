@@ -15,7 +15,7 @@ const spotDrain = 2*time.Minute - DrainSlack
 
 // poolOf is what applies to a content type in an environment.
 func (c checker) poolOf(env environment, t contentType) pool {
-	return overlay(overlay(overlay(builtin[pool](), c.file.Defaults), env.Defaults), t.pool)
+	return overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), t.pool)
 }
 
 func (c checker) checkPools(env environment, image baseImage) {

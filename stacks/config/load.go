@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -56,7 +57,7 @@ func read(r *report, data []byte, dir, environment string) *Tier {
 	}
 	var f file
 	decoder{r}.value(root, place{line: root.Line, column: root.Column}, &f, rule{})
-	c := checker{report: r, file: &f, dir: dir, unread: slices.Clone(r.problems)}
+	c := checker{report: r, file: &f, dir: dir, unread: slices.Clone(r.problems), pool: builtin[pool]()}
 	chosen := c.choose(environment)
 	c.check(chosen)
 	if len(r.problems) > 0 {
@@ -81,7 +82,7 @@ func (r *report) parse(data []byte) *yaml.Node {
 		r.fail(place{}, "the file is empty (it needs name, chef, environments and contentTypes)")
 		return nil
 	case err != nil:
-		r.failSyntax(err)
+		r.failSyntax(err, data)
 		return nil
 	}
 	switch err := loader.Load(&second); {
@@ -89,13 +90,16 @@ func (r *report) parse(data []byte) *yaml.Node {
 		r.fail(place{}.of(&second), "a second document starts here (the file must be one)")
 		return nil
 	case !errors.Is(err, io.EOF):
-		r.failSyntax(err)
+		r.failSyntax(err, data)
 		return nil
 	}
 	return document.Content[0]
 }
 
-func (r *report) failSyntax(err error) {
+// lineBreak is what the YAML library counts as one.
+var lineBreak = regexp.MustCompile(`\r\n|[\r\n\x{85}\x{2028}\x{2029}]`)
+
+func (r *report) failSyntax(err error, data []byte) {
 	var syntax *yaml.LoadError
 	if !errors.As(err, &syntax) {
 		r.fail(place{}, "is not YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
@@ -106,6 +110,10 @@ func (r *report) failSyntax(err error) {
 		context = fmt.Sprintf(" (%s that starts in line %d)", syntax.ContextMsg, syntax.ContextMark.Line)
 	}
 	at := place{line: syntax.Mark.Line, column: syntax.Mark.Column}
+	lines := lineBreak.Split(string(data), -1)
+	if at.line > len(lines) { // the library ends the last line where the file does not
+		at.line, at.column = len(lines), utf8.RuneCountInString(lines[len(lines)-1])+1
+	}
 	r.fail(at, "is not YAML: %s%s", strings.ReplaceAll(syntax.Message, "\n", " "), context)
 }
 

@@ -36,7 +36,7 @@ func (c checker) resolve(m *member[environment]) *Tier {
 	}
 	slices.SortFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) })
 	if tier.Environment.BaseImage == (BaseImage{}) {
-		architecture := ArchitectureOf(builtin[pool]().InstanceTypes.items[0].value)
+		architecture := ArchitectureOf(c.pool.InstanceTypes.items[0].value)
 		if len(tier.ContentTypes) > 0 {
 			architecture = tier.ContentTypes[0].Architecture
 		}
