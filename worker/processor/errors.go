@@ -15,6 +15,12 @@ var ErrStopped = errors.New("stopped between two cursors")
 // job ends as DEAD with err as its reason.
 func Permanent(err error) error { return &permanentError{err} }
 
+// IsPermanent says whether err, or one that it wraps, was marked by [Permanent].
+func IsPermanent(err error) bool {
+	var permanent *permanentError
+	return errors.As(err, &permanent)
+}
+
 // RetryAt marks an error that is no failure: the job goes on at that time from the last cursor, for
 // example when a server has asked for a pause.
 func RetryAt(at time.Time, err error) error { return &retryError{at, err} }
@@ -33,10 +39,9 @@ func (e *retryError) Unwrap() error { return e.error }
 // outcomeOf says what becomes of a job after an error. An error that may have come from the drain
 // itself, such as a network that is being taken down, is not counted as a failure.
 func outcomeOf(err error, draining bool) slot.Outcome {
-	var permanent *permanentError
 	var retry *retryError
 	switch {
-	case errors.As(err, &permanent):
+	case IsPermanent(err):
 		return slot.Outcome{Kind: slot.Permanent, Error: brief(err)}
 	case errors.As(err, &retry):
 		return slot.Outcome{Kind: slot.Later, Error: brief(err), At: retry.at}

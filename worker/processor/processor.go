@@ -34,7 +34,7 @@ type Steps interface {
 
 // Step is what one step has reached.
 type Step struct {
-	Cursor   any // where to go on; written as JSON, some hundred bytes at best, at most 512 KiB
+	Cursor   any // where to go on; written as JSON, some hundred bytes at best, at most 128 KiB
 	Progress Progress
 	Done     bool // the job is finished; Cursor then says what came out of it
 }

@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -45,6 +46,9 @@ type Hash string
 // Path is a slash-separated path relative to the snapshot's root; that of a directory ends in a slash. File
 // names need not be UTF-8: in JSON such a path is {"bytes": "<base64>"} instead of a string.
 type Path string
+
+// IsFolder says whether p is the path of a directory.
+func (p Path) IsFolder() bool { return strings.HasSuffix(string(p), "/") }
 
 // MarshalJSON writes p so that no byte is lost.
 func (p Path) MarshalJSON() ([]byte, error) {
@@ -138,6 +142,14 @@ type Counts struct {
 	Uploaded int64 `json:"uploaded"`           // bytes of packs that were sent
 	Reused   int64 `json:"reused,omitempty"`   // bytes of packs that were there already
 	Packs    int64 `json:"packs"`              // sent or reused
+}
+
+// Plus adds up two counts.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{
+		Entries: c.Entries + d.Entries, Problems: c.Problems + d.Problems, Bytes: c.Bytes + d.Bytes,
+		Uploaded: c.Uploaded + d.Uploaded, Reused: c.Reused + d.Reused, Packs: c.Packs + d.Packs,
+	}
 }
 
 func packKey(contentType string, h Hash) string    { return contentType + "/packs/" + string(h) }

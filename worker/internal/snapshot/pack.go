@@ -58,24 +58,25 @@ func (p *Pack) Add(e Entry, offset int64) {
 }
 
 // AddFile adds an entry with its contents from offset on: what the pack has room for, at most up to
-// e.Size. It returns the number of bytes added; complete is false if the rest is for the next pack. A
-// read error becomes the entry's problem.
-func (p *Pack) AddFile(e Entry, offset int64, from io.Reader) (n int64, complete bool) {
+// e.Size. It returns the number of bytes added; complete is false if the rest is for the next pack. After
+// an error nothing was added.
+func (p *Pack) AddFile(e Entry, offset int64, from io.Reader) (n int64, complete bool, err error) {
 	at := len(p.content)
-	want := int(min(e.Size-offset, int64(MaxPack-at)))
+	want := int(max(0, min(e.Size-offset, int64(MaxPack-at))))
 	p.content = slices.Grow(p.content, want)
 	length, err := io.ReadFull(from, p.content[at:at+want])
-	p.content = p.content[:at+length]
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Problem = "became shorter while it was read"
-	case err != nil:
-		e.Problem = "cannot be read: " + err.Error()
+	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if err != nil && !ended {
+		return 0, false, err
 	}
+	if ended {
+		e.Problem = "became shorter while it was read"
+	}
+	p.content = p.content[:at+length]
 	n = int64(length)
-	complete = err != nil || offset+n == e.Size
+	complete = ended || offset+n >= e.Size
 	p.pieces = append(p.pieces, piece{Entry: e, Offset: offset, At: at, Length: length, More: !complete})
-	return n, complete
+	return n, complete, nil
 }
 
 // Note adds a problem to the entry added last.
@@ -84,6 +85,17 @@ func (p *Pack) Note(problem string) {
 	if last.Problem == "" {
 		last.Problem = problem
 	}
+}
+
+// Problems are the problems of the pack's entries.
+func (p *Pack) Problems() map[Path]string {
+	problems := map[Path]string{}
+	for _, e := range p.pieces {
+		if e.Problem != "" {
+			problems[e.Path] = e.Problem
+		}
+	}
+	return problems
 }
 
 // Seal compresses the contents; nothing can be added any more.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -24,7 +26,7 @@ func newBucket(t *testing.T, name string) *Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := s3.NewFromConfig(cfg)
+	client := NewClient(cfg)
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,10 @@ func seal(add ...func(*Pack)) *Pack {
 
 func file(path, content string) func(*Pack) {
 	return func(p *Pack) {
-		p.AddFile(Entry{Path: Path(path), Kind: File, Size: int64(len(content))}, 0, strings.NewReader(content))
+		_, _, err := p.AddFile(Entry{Path: Path(path), Kind: File, Size: int64(len(content))}, 0, strings.NewReader(content))
+		if err != nil {
+			panic(err)
+		}
 	}
 }
 
@@ -152,7 +157,10 @@ func TestFileInSeveralPacks(t *testing.T) {
 	for offset, complete := int64(0), false; !complete; {
 		p := &Pack{}
 		var n int64
-		n, complete = p.AddFile(Entry{Path: "big", Kind: File, Size: int64(len(content))}, offset, from)
+		var err error
+		if n, complete, err = p.AddFile(Entry{Path: "big", Kind: File, Size: int64(len(content))}, offset, from); err != nil {
+			t.Fatal(err)
+		}
 		if offset += n; !complete && !p.Full() {
 			t.Fatal("a pack with room left ended in mid file")
 		}
@@ -177,24 +185,28 @@ func TestSamePackIsNotSentAgain(t *testing.T) {
 }
 
 func TestShortAndBrokenFiles(t *testing.T) {
-	p := &Pack{}
-	p.AddFile(Entry{Path: "short", Size: 10}, 0, strings.NewReader("12345"))
-	p.AddFile(Entry{Path: "broken", Size: 10}, 0, iotest.ErrReader(fmt.Errorf("input/output error")))
-	p.AddFile(Entry{Path: "grown", Size: 3}, 0, strings.NewReader("12345"))
-	got := map[Path]string{}
-	for _, e := range p.pieces {
-		got[e.Path] = fmt.Sprintf("%d bytes, %s", e.Length, e.Problem)
+	p := seal(file("before", "before"))
+	if _, complete, err := p.AddFile(Entry{Path: "short", Size: 10}, 0, strings.NewReader("12345")); !complete || err != nil {
+		t.Errorf("short: complete %v, %v", complete, err)
 	}
-	want := map[Path]string{
-		"short":  "5 bytes, became shorter while it was read",
-		"broken": "0 bytes, cannot be read: input/output error",
-		"grown":  "3 bytes, ",
+	broken := errors.New("input/output error")
+	from := io.MultiReader(strings.NewReader("123"), iotest.ErrReader(broken))
+	if _, _, err := p.AddFile(Entry{Path: "broken", Size: 10}, 0, from); !errors.Is(err, broken) {
+		t.Errorf("broken: %v", err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if _, complete, err := p.AddFile(Entry{Path: "grown", Size: 3}, 0, strings.NewReader("12345")); !complete || err != nil {
+		t.Errorf("grown: complete %v, %v", complete, err)
+	}
+	want := []piece{
+		{Entry: Entry{Path: "before", Kind: File, Size: 6}, Length: 6},
+		{Entry: Entry{Path: "short", Size: 10, Problem: "became shorter while it was read"}, At: 6, Length: 5},
+		{Entry: Entry{Path: "grown", Size: 3}, At: 11, Length: 3},
+	}
+	if diff := cmp.Diff(want, p.pieces); diff != "" {
 		t.Error(diff)
 	}
-	if c := p.counts(); c.Problems != 2 || c.Entries != 3 || c.Bytes != 8 {
-		t.Errorf("counts %+v", c)
+	if c := p.counts(); c.Problems != 1 || c.Entries != 3 || c.Bytes != 14 || string(p.content) != "before12345123" {
+		t.Errorf("counts %+v of %q", c, p.content)
 	}
 }
 
