@@ -43,12 +43,12 @@ func awsConfig(ctx context.Context) (aws.Config, error) {
 
 // explain turns an error into one sentence that says what to do, where that is known.
 func explain(err error) string {
-	if _, ok := errors.AsType[*net.OpError](err); ok {
+	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
 		where := "AWS"
 		if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 			where = endpoint + " (AWS_ENDPOINT_URL)"
 		}
-		return fmt.Sprintf("%s cannot be reached: is it running, and the network up? (%v)", where, root(err))
+		return fmt.Sprintf("%s cannot be reached: is it running, and the network up? (%v)", where, unreachable)
 	}
 	if missing, ok := errors.AsType[*ddbtypes.ResourceNotFoundException](err); ok {
 		return fmt.Sprintf("the job table does not exist: is the tier deployed in this account and Region? (%s)", missing.ErrorMessage())
@@ -57,16 +57,6 @@ func explain(err error) string {
 		return "AWS refuses: " + api.ErrorMessage()
 	}
 	return err.Error()
-}
-
-func root(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }
 
 // target names the content type that an operator's command is about.

@@ -15,7 +15,7 @@ const MaxReport = 1 << 20
 
 // MaxCursor is the longest cursor, in bytes of JSON. Cursors are written at every checkpoint, so good
 // ones have some hundred bytes.
-const MaxCursor = 512 << 10
+const MaxCursor = 128 << 10
 
 // maxOrder is the longest line to a slot: a payload from S3 may be longer than an SQS message.
 const maxOrder = 64 << 20

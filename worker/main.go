@@ -1,0 +1,11 @@
+// Command worker runs the jobs of a content type, and submits, shows and steers them.
+package main
+
+import (
+	"github.com/worker-tier/worker-tier/worker/processor"
+	"github.com/worker-tier/worker-tier/worker/processors/backup"
+)
+
+func main() {
+	processor.Main(backup.New())
+}

@@ -1,0 +1,395 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// binary is the worker under test, as users build it.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "worker-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "worker")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %s\n%s", err, out)
+		return 1
+	}
+	return localaws.Shared(m)
+}
+
+// tier is a job table, an artifacts bucket and the content type "backup", made by hand as the stacks make them.
+type tier struct {
+	t        *testing.T
+	settings contract.Settings
+	environ  []string
+	sqs      *sqs.Client
+}
+
+func newTier(t *testing.T, name string) *tier {
+	t.Helper()
+	server := localaws.StartT(t)
+	cfg, err := server.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &tier{t: t, environ: server.Environ(), sqs: sqs.NewFromConfig(cfg)}
+	tr.settings = contract.Settings{
+		Tier: name, Environment: "test", ContentType: "backup", Processor: "backup", Processes: 2,
+		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",
+		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
+		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second,
+	}
+	createTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
+	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {
+		t.Fatal(err)
+	}
+	for parameter, value := range map[string]string{
+		contract.TableParameter(name, "test"):              tr.settings.Table,
+		contract.QueueURLParameter(name, "test", "backup"): tr.settings.QueueURL,
+	} {
+		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: ssmtypes.ParameterTypeString}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tr
+}
+
+func (tr *tier) createQueue(name string) string {
+	tr.t.Helper()
+	out, err := tr.sqs.CreateQueue(tr.t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return *out.QueueUrl
+}
+
+func createTable(t *testing.T, client *dynamodb.Client, name string) {
+	t.Helper()
+	text := types.ScalarAttributeTypeS
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String(contract.AttrKey), AttributeType: text},
+			{AttributeName: aws.String(contract.AttrDuePartition), AttributeType: text},
+			{AttributeName: aws.String(contract.AttrDueSort), AttributeType: text},
+		},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(contract.AttrKey), KeyType: types.KeyTypeHash}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(contract.DueIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String(contract.AttrDuePartition), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String(contract.AttrDueSort), KeyType: types.KeyTypeRange},
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the table is active", func() bool {
+		out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+		return err == nil && out.Table.TableStatus == types.TableStatusActive
+	})
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("waited 30 s in vain: %s", what)
+}
+
+// worker runs an operator's command and returns what it printed and its exit status.
+func (tr *tier) worker(environ []string, args ...string) (stdout, stderr string, code int) {
+	tr.t.Helper()
+	ctx, cancel := context.WithTimeout(tr.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	var out, errs bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = environ, &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		tr.t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// must runs an operator's command on the tier that is to succeed.
+func (tr *tier) must(args ...string) string {
+	tr.t.Helper()
+	args = append(args, "--tier", tr.settings.Tier, "--environment", "test", "--type", "backup")
+	stdout, stderr, code := tr.worker(tr.environ, args...)
+	if code != 0 {
+		tr.t.Fatalf("worker %s: exit %d: %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// job is what `worker jobs show --json` prints, as far as the tests look at it.
+type job struct {
+	ID                        string
+	State                     string
+	Owner                     string
+	Epoch, Done, Total        int64
+	Drains, Crashes, Failures int64
+	Paused                    bool
+	LastError                 string
+	Cursor                    json.RawMessage
+}
+
+func (tr *tier) show(id string) job {
+	tr.t.Helper()
+	var j job
+	if err := json.Unmarshal([]byte(tr.must("jobs", "show", id, "--json")), &j); err != nil {
+		tr.t.Fatal(err)
+	}
+	return j
+}
+
+func (tr *tier) submit(id, payload string) {
+	tr.t.Helper()
+	if got := tr.must("submit", "--id", id, "--payload", payload); strings.TrimSpace(got) != id {
+		tr.t.Fatalf("submit printed %q, want the id", got)
+	}
+}
+
+// instance is a running worker.
+type instance struct {
+	cmd *exec.Cmd
+	mu  sync.Mutex
+	log []string
+	end chan struct{}
+}
+
+func (tr *tier) start() *instance {
+	tr.t.Helper()
+	i := &instance{cmd: exec.Command(binary, "run"), end: make(chan struct{})}
+	i.cmd.Env = tr.environ
+	for name, value := range tr.settings.Environ() {
+		i.cmd.Env = append(i.cmd.Env, name+"="+value)
+	}
+	stderr, err := i.cmd.StderrPipe()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	if err := i.cmd.Start(); err != nil {
+		tr.t.Fatal(err)
+	}
+	go i.read(stderr)
+	tr.t.Cleanup(func() {
+		_ = i.cmd.Process.Kill() // it may have ended
+		<-i.end
+	})
+	await(tr.t, "the worker has started", func() bool { return i.logged("worker started") })
+	return i
+}
+
+func (i *instance) read(stderr io.Reader) {
+	defer close(i.end)
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		i.mu.Lock()
+		i.log = append(i.log, lines.Text())
+		i.mu.Unlock()
+	}
+	_ = i.cmd.Wait() // killed or not: the tests ask for the exit status where it matters
+}
+
+func (i *instance) logged(message string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, line := range i.log {
+		if strings.Contains(line, `"msg":"`+message+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestJobThroughTheCommandLine(t *testing.T) {
+	tr := newTier(t, "through")
+	tr.submit("first", `{"source":{"directory":"`+sourceTree(t)+`"}}`)
+	if j := tr.show("first"); j.State != "READY" {
+		t.Fatalf("submitted job is %s", j.State)
+	}
+	var listed []job
+	if err := json.Unmarshal([]byte(tr.must("jobs", "list", "--json")), &listed); err != nil || len(listed) != 1 || listed[0].ID != "first" {
+		t.Errorf("listed %+v, error %v", listed, err)
+	}
+	i := tr.start()
+	stdout, stderr, code := tr.worker(tr.environ, "jobs", "show", "first", "--follow", "--tier", "through", "-e", "test", "-t", "backup", "--json")
+	if code != 0 || !strings.Contains(stderr, "first DONE 100%") || !strings.Contains(stdout, `"state": "DONE"`) {
+		t.Fatalf("follow: exit %d\n%s%s", code, stdout, stderr)
+	}
+	if again := tr.must("submit", "--id", "first", "--payload", "{}", "--json"); !strings.Contains(again, `"state": "DONE"`) {
+		t.Errorf("a second submission answers %s", again)
+	}
+	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-i.end
+	if code := i.cmd.ProcessState.ExitCode(); code != 0 || !i.logged("drained") {
+		t.Errorf("a drained worker exits with %d", code)
+	}
+	if strings.Contains(tr.must("jobs", "list", "--json"), "first") {
+		t.Error("a finished job is listed as unfinished")
+	}
+}
+
+// sourceTree is a folder worth backing up: this repository's own worker.
+func sourceTree(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestSteeringJobs(t *testing.T) {
+	tr := newTier(t, "steering")
+	payload := `{"source":{"directory":"` + sourceTree(t) + `"}}`
+	tr.submit("cancelled", payload)
+	tr.must("jobs", "cancel", "cancelled")
+	tr.submit("paused", payload)
+	tr.must("jobs", "pause", "paused")
+	tr.submit("bad", `{"source":{"directory":"/does/not/exist"}}`)
+	tr.start()
+	await(t, "the bad job is DEAD", func() bool { return tr.show("bad").State == "DEAD" })
+	if j := tr.show("bad"); !strings.Contains(j.LastError, "/does/not/exist") || j.Failures != 0 {
+		t.Errorf("failures %d, last error %q", j.Failures, j.LastError)
+	}
+	if j := tr.show("paused"); j.State != "READY" || !j.Paused || j.Epoch != 0 {
+		t.Errorf("paused job: %+v", j)
+	}
+	if j := tr.show("cancelled"); j.State != "CANCELLED" {
+		t.Errorf("cancelled job: %+v", j)
+	}
+	tr.must("jobs", "resume", "paused")
+	await(t, "the resumed job is done", func() bool { return tr.show("paused").State == "DONE" })
+	tr.must("jobs", "redrive", "bad")
+	await(t, "the redriven job is DEAD again", func() bool { j := tr.show("bad"); return j.State == "DEAD" && j.Epoch > 3 })
+	_, stderr, code := tr.worker(tr.environ, "jobs", "pause", "bad", "--tier", "steering", "-e", "test", "-t", "backup")
+	if code != 1 || !strings.Contains(stderr, "job bad is DEAD: only a job that is [READY RUNNING] can be paused") {
+		t.Errorf("pause of a DEAD job: exit %d, %s", code, stderr)
+	}
+}
+
+func TestBadMessagesGoAsideWithTheirReasonAndTheWorkerGoesOn(t *testing.T) {
+	tr := newTier(t, "bad-messages")
+	for _, body := range []string{"this is not JSON", `{"id":"no-payload"}`, `{"id":"good","payload":{"source":{"directory":"` + sourceTree(t) + `"}}}`} {
+		if _, err := tr.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &tr.settings.QueueURL, MessageBody: &body}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr.start()
+	reasons := map[string]string{}
+	await(t, "both are in the dead-letter queue", func() bool {
+		out, err := tr.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range out.Messages {
+			reasons[*m.Body] = *m.MessageAttributes["Reason"].StringValue
+		}
+		return len(reasons) == 2
+	})
+	want := map[string]string{
+		"this is not JSON":    "not JSON: invalid character 'h' in literal true (expecting 'r')",
+		`{"id":"no-payload"}`: "payload: is missing",
+	}
+	if diff := cmp.Diff(want, reasons); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+	await(t, "the good job behind them is done", func() bool { return tr.show("good").State == "DONE" })
+}
+
+// TestMistakesAreOneSentence: what a person can get wrong is said with what to do, and exits not 0.
+func TestMistakesAreOneSentence(t *testing.T) {
+	tr := newTier(t, "mistakes")
+	list := []string{"jobs", "list", "--tier", "mistakes", "--environment", "test", "--type", "backup"}
+	without := func(prefixes ...string) []string {
+		var environ []string
+		for _, v := range tr.environ {
+			keep := true
+			for _, p := range prefixes {
+				keep = keep && !strings.HasPrefix(v, p)
+			}
+			if keep {
+				environ = append(environ, v)
+			}
+		}
+		return environ
+	}
+	for name, c := range map[string]struct {
+		environ []string
+		args    []string
+		code    int
+		want    string
+	}{
+		"no Region":           {without("AWS_REGION", "AWS_DEFAULT_REGION"), list, 1, "no AWS Region: set AWS_REGION"},
+		"no credentials":      {without("AWS_ACCESS_KEY_ID", "AWS_SECRET"), list, 1, "no AWS credentials: set AWS_PROFILE"},
+		"no endpoint":         {append(without("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"), list, 1, "http://127.0.0.1:1 (AWS_ENDPOINT_URL) cannot be reached"},
+		"unknown environment": {tr.environ, []string{"jobs", "list", "--tier", "mistakes", "-e", "nowhere", "-t", "backup"}, 1, "tier mistakes has no environment nowhere"},
+		"unknown type":        {tr.environ, []string{"jobs", "list", "--tier", "mistakes", "-e", "test", "-t", "fax"}, 1, "environment test has no content type fax"},
+		"unknown job":         {tr.environ, append([]string{"jobs", "show", "nobody"}, list[2:]...), 1, "there is no job nobody of content type backup"},
+		"bad id":              {tr.environ, append([]string{"submit", "--id", "a/b", "--payload", "{}"}, list[2:]...), 1, `id "a/b"`},
+		"bad payload":         {tr.environ, append([]string{"submit", "--payload", "{"}, list[2:]...), 1, "payload: is not JSON"},
+		"unknown flag":        {tr.environ, []string{"jobs", "list", "--colour"}, 2, "unknown flag --colour"},
+		"no settings":         {tr.environ, []string{"run"}, 1, "WORKER_QUEUE_URL: is not set"},
+		"unknown processor":   {append(tr.environ, environ(tr.settings, contract.EnvProcessor, "fax")...), []string{"run"}, 1, `this worker has no processor "fax" (it has `},
+		"no table":            {append(tr.environ, environ(tr.settings, contract.EnvTable, "gone")...), []string{"run"}, 1, "the job table does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := tr.worker(c.environ, c.args...)
+			if code != c.code || !strings.Contains(stderr, c.want) || stdout != "" {
+				t.Errorf("exit %d, want %d with %q; stdout %q, stderr:\n%s", code, c.code, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+// environ renders settings with one variable changed.
+func environ(s contract.Settings, name, value string) []string {
+	var out []string
+	for k, v := range s.Environ() {
+		if k == name {
+			v = value
+		}
+		out = append(out, k+"="+v)
+	}
+	return out
+}
