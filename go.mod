@@ -2,6 +2,13 @@ module github.com/worker-tier/worker-tier
 
 go 1.26.0
 
+// Folders with other people's code, or with none.
+ignore (
+	./cdk.out
+	./node_modules
+	./test/bench/node_modules
+)
+
 require (
 	github.com/Masterminds/semver/v3 v3.5.0
 	github.com/agext/levenshtein v1.2.3
