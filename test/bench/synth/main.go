@@ -1,0 +1,126 @@
+// Command synth times the synthesis of the tier against the same resources written in plain JavaScript
+// CDK (test/bench/twin), side by side, and counts the messages that cross the bridge between Go and the
+// CDK. Run it with make bench-synth.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/worker-tier/worker-tier/stacks"
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/bench/twin"
+)
+
+// bar is what the Go program may take, as a multiple of the twin's time.
+const bar = 1.1
+
+func main() {
+	rounds := flag.Int("rounds", 9, "how often each program is timed")
+	types := flag.Int("types", 7, "content types to time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *rounds, *types); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-synth:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds, types int) error {
+	b, err := prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+
+	input := filepath.Join(b.dir, "input.json")
+	twin.Repeat(b.tier, types)
+	if err := twin.WriteInput(input, b.tier, b.bundles); err != nil {
+		return err
+	}
+	ours := func(out string) command { return b.ours(out, types) }
+	theirs := func(out string) command {
+		return command{args: []string{"node", filepath.Join("test", "bench", "twin", "app.js")}, out: out, env: []string{twin.InputVariable + "=" + input}}
+	}
+	a, t, err := b.race(ctx, rounds, ours, theirs)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("synth of %d content types, warm, %d rounds in turn, median [fastest, slowest]:\n", types, rounds)
+	fmt.Printf("  Go program      %s\n  plain JavaScript %s\n", a, t)
+	ratio := a.wall.median() / t.wall.median()
+	verdict := "met"
+	if ratio > bar {
+		verdict = "NOT met"
+	}
+	fmt.Printf("  ratio of the medians: %.2f of elapsed time (bar %.1f: %s), %.2f of processor time\n",
+		ratio, bar, verdict, a.cpu.median()/t.cpu.median())
+	return b.printMessages(ctx)
+}
+
+// bench is what all measurements share.
+type bench struct {
+	dir     string // for what the programs write; removed at the end
+	program string // the Go program, built
+	tier    *config.Tier
+	bundles stacks.Bundles
+}
+
+const (
+	configFile  = "worker-tier.yaml"
+	environment = "local"
+)
+
+// prepare builds the Go program and the bundles that both programs use.
+func prepare(ctx context.Context) (*bench, error) {
+	tier, _, err := config.Load(configFile, environment)
+	if err != nil {
+		return nil, err
+	}
+	bundles, err := stacks.BuildBundles(ctx, tier)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "bench-synth-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{dir: dir, program: filepath.Join(dir, "app"), tier: tier, bundles: bundles}
+	if _, err := (command{args: []string{"go", "build", "-o", b.program, "./test/bench/app"}, out: dir}).run(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// ours is the Go program, to define a number of content types.
+func (b *bench) ours(out string, types int) command {
+	bundles, _ := json.Marshal(b.bundles) // a map of strings always marshals
+	return command{args: []string{b.program, configFile, environment, fmt.Sprint(types), string(bundles)}, out: out}
+}
+
+// printMessages counts the messages between Go and the CDK for few and for many content types.
+func (b *bench) printMessages(ctx context.Context) error {
+	const few, many = 7, 50
+	counts := map[int]int{}
+	for _, types := range []int{few, many} {
+		cmd := b.ours(filepath.Join(b.dir, "messages"), types)
+		cmd.env = append(cmd.env, "JSII_DEBUG=1")
+		n, err := cmd.countMessages(ctx)
+		if err != nil {
+			return err
+		}
+		counts[types] = n
+	}
+	fmt.Println("jsii messages, requests from Go to the CDK:")
+	for _, types := range []int{few, many} {
+		fmt.Printf("  %2d content types: %5d in all, %.1f per content type\n", types, counts[types], float64(counts[types])/float64(types))
+	}
+	fmt.Printf("  each further content type: %.1f\n", float64(counts[many]-counts[few])/(many-few))
+	return nil
+}

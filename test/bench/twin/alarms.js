@@ -1,0 +1,61 @@
+// The alarm pair of a content type with its scaling policies, and the alarm on dead letters.
+'use strict';
+
+const { CfnScalingPolicy } = require('aws-cdk-lib/aws-autoscaling');
+const { CfnAlarm } = require('aws-cdk-lib/aws-cloudwatch');
+
+function addAlarms(pool, tier, type, names, topic) {
+  addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut);
+  addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn);
+  new CfnAlarm(pool, 'DeadLetters', {
+    alarmDescription: `Messages that are no jobs, or were never claimed, lie in the dead-letter queue of ${type.config.Name}.`,
+    namespace: 'AWS/SQS',
+    metricName: 'ApproximateNumberOfMessagesVisible',
+    dimensions: [{ name: 'QueueName', value: names.deadLetterQueue }],
+    statistic: 'Maximum',
+    period: 60,
+    evaluationPeriods: 1,
+    comparisonOperator: 'GreaterThanThreshold',
+    threshold: 0,
+    treatMissingData: 'notBreaching',
+    alarmActions: [topic],
+  });
+}
+
+function addScaling(pool, id, tier, type, names, alarm) {
+  const policy = new CfnScalingPolicy(pool, `${id}Policy`, {
+    autoScalingGroupName: names.group,
+    policyType: 'StepScaling',
+    adjustmentType: alarm.policy.adjustmentType,
+    metricAggregationType: alarm.policy.aggregation,
+    minAdjustmentMagnitude: alarm.policy.minAdjustmentMagnitude || undefined,
+    stepAdjustments: alarm.policy.steps.map((s) => ({
+      metricIntervalLowerBound: s.lower ?? undefined, metricIntervalUpperBound: s.upper ?? undefined, scalingAdjustment: s.adjustment,
+    })),
+  });
+  const dimensions = [
+    [{ name: 'QueueName', value: names.queue }],
+    [{ name: 'AutoScalingGroupName', value: names.group }],
+    [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
+  ];
+  new CfnAlarm(pool, id, {
+    alarmDescription: `${type.config.Name}: ${alarm.description}`,
+    metrics: [
+      ...alarm.metrics.map((m) => ({
+        id: m.id,
+        label: m.label,
+        returnData: false,
+        metricStat: { metric: { namespace: m.namespace, metricName: m.name, dimensions: dimensions[m.source] }, period: 60, stat: m.stat },
+      })),
+      ...alarm.formulas.map((f, i) => ({ id: f.id, label: f.label, expression: f.text, returnData: i === alarm.formulas.length - 1 })),
+    ],
+    comparisonOperator: alarm.comparison,
+    threshold: alarm.threshold,
+    evaluationPeriods: alarm.periods,
+    datapointsToAlarm: alarm.periods,
+    treatMissingData: 'notBreaching',
+    alarmActions: [policy.ref],
+  });
+}
+
+module.exports = { addAlarms };

@@ -1,0 +1,171 @@
+// Package twin runs the worker tier written in plain JavaScript CDK: the resources that package stacks
+// defines, to compare templates and times with.
+package twin
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/worker-tier/worker-tier/bootstrap/userdata"
+	"github.com/worker-tier/worker-tier/constructs/scaling"
+	"github.com/worker-tier/worker-tier/stacks"
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// InputVariable names the file with the twin's [input], for the program app.js.
+const InputVariable = "TWIN_INPUT"
+
+// input is what the twin is given: the resolved configuration and what follows from it without the CDK.
+type input struct {
+	Tier       *config.Tier      `json:"tier"`
+	Parameters map[string]string `json:"parameters"` // paths of the shared stack's SSM parameters
+	Types      []contentType     `json:"types"`
+}
+
+type contentType struct {
+	Config         config.ContentType `json:"config"`
+	Bundle         string             `json:"bundle"` // folder
+	Files          string             `json:"files"`  // folder
+	Script         string             `json:"script"` // user-data; @name@ stands where the CDK knows the value
+	HookSeconds    float64            `json:"hookSeconds"`
+	TargetSeconds  float64            `json:"targetSeconds"`
+	QueueParameter string             `json:"queueParameter"`
+	ScaleOut       alarm              `json:"scaleOut"`
+	ScaleIn        alarm              `json:"scaleIn"`
+}
+
+// alarm is a [scaling.Alarm] as JSON.
+type alarm struct {
+	Description string    `json:"description"`
+	Metrics     []metric  `json:"metrics"`
+	Formulas    []formula `json:"formulas"`
+	Comparison  string    `json:"comparison"`
+	Threshold   float64   `json:"threshold"`
+	Periods     int       `json:"periods"`
+	Policy      policy    `json:"policy"`
+}
+
+type metric struct {
+	ID        string         `json:"id"`
+	Label     string         `json:"label"`
+	Source    scaling.Source `json:"source"`
+	Namespace string         `json:"namespace"`
+	Name      string         `json:"name"`
+	Stat      string         `json:"stat"`
+}
+
+type formula struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
+	Text  string `json:"text"`
+}
+
+type policy struct {
+	AdjustmentType         string `json:"adjustmentType"`
+	MinAdjustmentMagnitude int    `json:"minAdjustmentMagnitude"`
+	Aggregation            string `json:"aggregation"`
+	Steps                  []step `json:"steps"`
+}
+
+type step struct {
+	Lower      *float64 `json:"lower"`
+	Upper      *float64 `json:"upper"`
+	Adjustment int      `json:"adjustment"`
+}
+
+// WriteInput writes the file for a tier. The twin knows one network mode and one way to name an image,
+// those of the environment for a local AWS.
+func WriteInput(path string, tier *config.Tier, bundles stacks.Bundles) error {
+	env := tier.Environment
+	if env.Network.Mode != config.Public || env.BaseImage.AMI == "" || len(env.AvailabilityZones) == 0 {
+		return fmt.Errorf("the twin needs an environment with network mode public, a pinned AMI and pinned zones; %s is not one", env.Name)
+	}
+	shared := "/" + tier.Name + "/" + env.Name + "/shared/"
+	in := input{Tier: tier, Parameters: map[string]string{
+		"table":      contract.TableParameter(tier.Name, env.Name),
+		"artifacts":  contract.ArtifactsBucketParameter(tier.Name, env.Name),
+		"alarmTopic": shared + "alarm-topic",
+		"vpc":        shared + "vpc",
+		"subnets":    shared + "subnets",
+	}}
+	for _, t := range tier.ContentTypes {
+		in.Types = append(in.Types, newContentType(tier, t, bundles[t.Architecture]))
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("write the twin's input: %w", err)
+	}
+	return os.WriteFile(path, text, 0o644)
+}
+
+func newContentType(tier *config.Tier, t config.ContentType, bundle string) contentType {
+	params := scaling.Params{
+		Processes:     t.ProcessesPerInstance,
+		TargetLatency: t.ScaleOut.TargetLatency,
+		MeanJobTime:   t.ScaleOut.MeanJobTime,
+		CPUBelow:      t.ScaleIn.CPUBelow,
+		CPUFor:        t.ScaleIn.For,
+		RemovePercent: t.ScaleIn.RemovePercent,
+		MinCapacity:   t.MinCapacity,
+	}
+	files := t.Files
+	if files != "" && !filepath.IsAbs(files) {
+		files = filepath.Join(tier.Dir, files)
+	}
+	return contentType{
+		Config:         t,
+		Bundle:         bundle,
+		Files:          files,
+		Script:         script(tier, t),
+		HookSeconds:    t.Job.TerminationHookTimeout().Seconds(),
+		TargetSeconds:  t.ScaleOut.TargetLatency.Seconds(),
+		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
+		ScaleOut:       newAlarm(scaling.ScaleOut(params)),
+		ScaleIn:        newAlarm(scaling.ScaleIn(params)),
+	}
+}
+
+// script is a type's user-data, with names where the CDK knows the values.
+func script(tier *config.Tier, t config.ContentType) string {
+	environment := contract.Settings{
+		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
+		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance,
+		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
+		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget,
+		TerminationHook: "drain",
+	}.Environ()
+	for name, value := range t.Variables {
+		environment[name] = value
+	}
+	environment["AWS_REGION"] = tier.Environment.Region
+	attributes := contract.Attributes{
+		Bundle:      contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@"},
+		Environment: environment,
+	}
+	if t.Files != "" {
+		attributes.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@"}
+	}
+	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Attributes: attributes})
+}
+
+func newAlarm(a scaling.Alarm) alarm {
+	out := alarm{
+		Description: a.Description, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
+		Policy: policy{
+			AdjustmentType: a.Policy.AdjustmentType, MinAdjustmentMagnitude: a.Policy.MinAdjustmentMagnitude, Aggregation: a.Policy.Aggregation,
+		},
+	}
+	for _, m := range a.Metrics {
+		out.Metrics = append(out.Metrics, metric(m))
+	}
+	for _, f := range a.Formulas {
+		out.Formulas = append(out.Formulas, formula{ID: f.ID, Label: f.Label, Text: f.Expr.String()})
+	}
+	for _, s := range a.Policy.Steps {
+		out.Policy.Steps = append(out.Policy.Steps, step(s))
+	}
+	return out
+}
