@@ -1,0 +1,152 @@
+package localec2
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// shutdownTime is how long a machine that shuts down waits for the worker, as systemd does before it
+// kills a service (DefaultTimeoutStopSec).
+const shutdownTime = 90 * time.Second
+
+// Instance is a local EC2 instance.
+type Instance struct {
+	ID          string
+	Group       string // name of its Auto Scaling group
+	ContentType string
+	Zone        string
+	Dir         string    // its bundle, its logs: LogFile and RequestsFile
+	Started     time.Time // just before its worker was
+	Machine     Machine
+	Metadata    *fakeimds.Server
+	AWS         *awsproxy.Proxy
+
+	version  string // of the launch template
+	requests *os.File
+	leaving  bool // it no longer counts as capacity; guarded by the launcher's mu
+}
+
+// RequestsFile lists what an instance asked of AWS, inside the instance's folder.
+const RequestsFile = "aws-requests.jsonl"
+
+// boot starts an instance of g in a zone.
+func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (*Instance, error) {
+	id := newID()
+	i := &Instance{
+		ID: id, Group: g.name, Zone: zone, version: *g.template.Version,
+		ContentType: t.boot.WorkerTier.Environment[contract.EnvContentType],
+	}
+	i.Dir = filepath.Join(l.options.Dir, i.ContentType+"-"+id)
+	if err := l.install(ctx, i.Dir, t.boot.WorkerTier); err != nil {
+		return nil, err
+	}
+	var err error
+	if i.requests, err = os.Create(filepath.Join(i.Dir, RequestsFile)); err != nil {
+		return nil, err
+	}
+	if i.AWS, err = awsproxy.Start(l.options.Endpoint, i.requests); err != nil {
+		i.release()
+		return nil, err
+	}
+	if i.Metadata, err = fakeimds.Start(l.identity(i, t)); err != nil {
+		i.release()
+		return nil, err
+	}
+	i.Started = time.Now()
+	i.Machine, err = l.options.Start(Boot{ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL})
+	if err != nil {
+		i.release()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (l *Launcher) identity(i *Instance, t template) fakeimds.Identity {
+	return fakeimds.Identity{
+		InstanceID: i.ID, Zone: i.Zone, Region: l.options.Region, Account: l.options.Account,
+		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role, AccessKey: "ASIALOCAL" + i.ID[2:9],
+	}
+}
+
+// install lays out what the script in user-data lays out under /opt/worker-tier.
+func (l *Launcher) install(ctx context.Context, dir string, a contract.Attributes) error {
+	if err := l.fetch(ctx, a.Bundle, dir); err != nil {
+		return err
+	}
+	if a.Files == nil {
+		return nil
+	}
+	return l.fetch(ctx, *a.Files, filepath.Join(dir, "files"))
+}
+
+// release closes what an instance has open.
+func (i *Instance) release() {
+	if i.Metadata != nil {
+		i.Metadata.Close()
+	}
+	if i.AWS != nil {
+		i.AWS.Close()
+	}
+	_ = i.requests.Close()
+}
+
+// terminate takes an instance out of its group as EC2 Auto Scaling does: tell it, wait for the
+// termination hook, shut the machine down.
+func (l *Launcher) terminate(ctx context.Context, i *Instance, log *slog.Logger) {
+	i.Metadata.SetTargetState("Terminated")
+	hook, err := l.terminationHook(ctx, i.Group)
+	if err != nil {
+		log.WarnContext(ctx, "termination hook not known", "error", err.Error()) // a deleted group has none
+	}
+	i.awaitHook(ctx, hook)
+	i.Machine.Shutdown()
+	select {
+	case <-i.Machine.Done():
+	case <-ctx.Done():
+	case <-time.After(shutdownTime):
+		log.WarnContext(ctx, "worker did not end, power cut")
+		i.Machine.PowerCut()
+	}
+}
+
+// awaitHook waits until the worker completes the hook's action, or says nothing for as long as the
+// hook allows.
+func (i *Instance) awaitHook(ctx context.Context, timeout time.Duration) {
+	told := time.Now()
+	for {
+		select {
+		case <-i.Machine.Done():
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(poll):
+		}
+		if len(i.lifecycleCalls("CompleteLifecycleAction")) > 0 {
+			return
+		}
+		last := told
+		if beats := i.lifecycleCalls("RecordLifecycleActionHeartbeat"); len(beats) > 0 {
+			last = beats[len(beats)-1].At
+		}
+		if time.Since(last) > timeout {
+			return
+		}
+	}
+}
+
+// lifecycleCalls are the instance's accepted calls of an operation of EC2 Auto Scaling.
+func (i *Instance) lifecycleCalls(operation string) []awsproxy.Request {
+	id := []byte("InstanceId=" + url.QueryEscape(i.ID))
+	return i.AWS.Requests(func(r awsproxy.Request) bool {
+		return r.Operation == operation && r.Status == 200 && bytes.Contains(r.Body, id)
+	})
+}

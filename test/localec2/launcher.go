@@ -1,0 +1,200 @@
+// Package localec2 is the local EC2: it watches the deployed Auto Scaling groups and keeps each at its
+// desired capacity with instances that run what the deployed launch template's user-data asks for.
+package localec2
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+)
+
+// poll is how often groups and hooks are looked at.
+const poll = 100 * time.Millisecond
+
+// Options say what a launcher works with.
+type Options struct {
+	AWS      aws.Config // the operator's
+	Endpoint string     // URL of the local AWS, for the instances' proxies
+	Account  string     // twelve digits
+	Region   string
+	Dir      string // absolute; each instance has a folder in it
+	Log      *slog.Logger
+	Start    func(Boot) (Machine, error) // the kind of machine; nil: StartProcess
+}
+
+// Launcher starts and ends instances.
+type Launcher struct {
+	options     Options
+	autoscaling *autoscaling.Client
+	ec2         *ec2.Client
+	s3          *s3.Client
+
+	workers sync.WaitGroup // one goroutine per instance
+
+	mu        sync.Mutex
+	instances []*Instance // all since the start, oldest first
+	lastError string      // so that an error that stays is logged once
+}
+
+// New returns a launcher; [Launcher.Run] makes it work.
+func New(o Options) *Launcher {
+	if o.Start == nil {
+		o.Start = StartProcess
+	}
+	o.AWS.Logger = logging.Nop{} // requests cut short when Run ends are no news
+	return &Launcher{
+		options:     o,
+		autoscaling: autoscaling.NewFromConfig(o.AWS),
+		ec2:         ec2.NewFromConfig(o.AWS),
+		s3:          s3.NewFromConfig(o.AWS),
+	}
+}
+
+// Run keeps the groups at their desired capacity until ctx ends, then shuts all instances down at once
+// and returns when nothing is left of them. What goes wrong meanwhile is logged and tried again.
+func (l *Launcher) Run(ctx context.Context) error {
+	if err := os.MkdirAll(l.options.Dir, 0o755); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		l.note(ctx, l.reconcile(ctx))
+		select {
+		case <-ctx.Done():
+		case <-time.After(poll):
+		}
+	}
+	for _, i := range l.Instances() {
+		i.Machine.PowerCut()
+	}
+	l.workers.Wait()
+	return nil
+}
+
+// note logs an error unless it is the one before.
+func (l *Launcher) note(ctx context.Context, err error) {
+	text := ""
+	if err != nil && ctx.Err() == nil {
+		text = err.Error()
+	}
+	l.mu.Lock()
+	repeated := l.lastError == text
+	l.lastError = text
+	l.mu.Unlock()
+	if text != "" && !repeated {
+		l.options.Log.ErrorContext(ctx, "group not at its desired capacity", "error", text)
+	}
+}
+
+// reconcile compares the groups with the instances once. The first error ends it.
+func (l *Launcher) reconcile(ctx context.Context) error {
+	groups, err := l.groups(ctx)
+	if err != nil {
+		return err
+	}
+	desired := map[string]int{}
+	for _, g := range groups {
+		desired[g.name] = g.desired
+		for len(l.capacity(g.name)) < g.desired {
+			if err := l.launch(ctx, g); err != nil {
+				return err
+			}
+		}
+	}
+	for _, i := range l.Instances() {
+		if n := len(l.capacity(i.Group)); n > desired[i.Group] && l.leave(i) {
+			l.workers.Go(func() { l.terminate(ctx, i, l.options.Log.With("instance", i.ID)) })
+		}
+	}
+	return nil
+}
+
+func (l *Launcher) launch(ctx context.Context, g group) error {
+	t, err := l.templateOf(ctx, g)
+	if err != nil {
+		return err
+	}
+	i, err := l.boot(ctx, g, t, l.zone(g))
+	if err != nil {
+		return err
+	}
+	log := l.options.Log.With("instance", i.ID, "content_type", i.ContentType)
+	log.InfoContext(ctx, "instance started", "zone", i.Zone, "template_version", i.version, "dir", i.Dir)
+	l.mu.Lock()
+	l.instances = append(l.instances, i)
+	l.mu.Unlock()
+	l.workers.Go(func() {
+		<-i.Machine.Done() // a dead instance is unhealthy: the next reconcile replaces it
+		l.leave(i)
+		i.release()
+		log.InfoContext(ctx, "instance ended")
+	})
+	return nil
+}
+
+// zone is the zone of a group that holds the fewest of its instances.
+func (l *Launcher) zone(g group) string {
+	count := map[string]int{}
+	for _, i := range l.capacity(g.name) {
+		count[i.Zone]++
+	}
+	return slices.MinFunc(g.zones, func(a, b string) int { return count[a] - count[b] })
+}
+
+// leave takes an instance out of its group's capacity; false: it was out already.
+func (l *Launcher) leave(i *Instance) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := i.leaving
+	i.leaving = true
+	return !was
+}
+
+// capacity are the instances that count for a group.
+func (l *Launcher) capacity(groupName string) []*Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*Instance
+	for _, i := range l.instances {
+		if i.Group == groupName && !i.leaving {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Instances are the instances that have not ended, oldest first.
+func (l *Launcher) Instances() []*Instance {
+	return slices.DeleteFunc(l.All(), func(i *Instance) bool {
+		select {
+		case <-i.Machine.Done():
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// All are the instances since the start, ended ones too, oldest first.
+func (l *Launcher) All() []*Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.instances)
+}
+
+// newID is an instance id: "i-" and 17 hexadecimal digits.
+func newID() string {
+	var random [9]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return "i-" + hex.EncodeToString(random[:])[:17]
+}

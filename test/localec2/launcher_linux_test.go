@@ -1,0 +1,184 @@
+package localec2
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+func groupInput(name, template string, desired int32) *autoscaling.CreateAutoScalingGroupInput {
+	return &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: &name, MinSize: new(int32(0)), MaxSize: new(int32(9)), DesiredCapacity: &desired,
+		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
+		LaunchTemplate:    &types.LaunchTemplateSpecification{LaunchTemplateId: &template, Version: new("1")},
+	}
+}
+
+func hookInput(group string) *autoscaling.PutLifecycleHookInput {
+	return &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &group, LifecycleHookName: new("terminate"),
+		LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"), HeartbeatTimeout: new(int32(300)),
+	}
+}
+
+func (p pool) setDesired(t *testing.T, n int32) {
+	t.Helper()
+	groups := autoscaling.NewFromConfig(p.cfg)
+	if _, err := groups.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &p.group, DesiredCapacity: &n}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// report is what the fixture says about itself once it runs.
+type report struct {
+	Environment, Arguments []string
+	Children               []int
+}
+
+// running waits for n instances whose workers run, and returns them with their reports.
+func (p pool) running(t *testing.T, n int) ([]*Instance, []report) {
+	t.Helper()
+	var instances []*Instance
+	var reports []report
+	eventually(t, "the instances to run", func() bool {
+		instances, reports = p.Instances(), nil
+		for _, i := range instances {
+			text, err := os.ReadFile(filepath.Join(i.Dir, "started"))
+			if err != nil {
+				return false
+			}
+			var r report
+			if err := json.Unmarshal(text, &r); err != nil {
+				t.Fatal(err)
+			}
+			reports = append(reports, r)
+		}
+		return len(instances) == n
+	})
+	return instances, reports
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited 30 s for %s", what)
+		}
+	}
+}
+
+func alive(pid int) bool {
+	state, _, err := stat(pid)
+	return err == nil && state != "Z"
+}
+
+func TestInstancesRunWhatTheDeployedUserDataSays(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_USER", "1")
+	p := newPool(t, 2)
+	instances, reports := p.running(t, 2)
+	if zones := []string{instances[0].Zone, instances[1].Zone}; !slices.Contains(zones, "us-east-1a") || !slices.Contains(zones, "us-east-1b") {
+		t.Errorf("zones %v, want both", zones)
+	}
+	if !regexp.MustCompile(`^i-[0-9a-f]{17}$`).MatchString(instances[0].ID) || instances[0].ContentType != "mail" {
+		t.Errorf("instance %q of %q", instances[0].ID, instances[0].ContentType)
+	}
+	r := reports[0]
+	if !slices.Equal(r.Arguments, []string{"run"}) {
+		t.Errorf("arguments %q, want run", r.Arguments)
+	}
+	var names []string
+	for _, v := range r.Environment {
+		name, _, _ := strings.Cut(v, "=")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	want := []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_REGION", "GROUP", fixtureVariable, "PATH", "TMPDIR", "WORKER_CONTENT_TYPE"}
+	if !slices.Equal(names, want) {
+		t.Errorf("environment %v, want %v", names, want)
+	}
+}
+
+func TestPowerCutLeavesNothingAndIsReplaced(t *testing.T) {
+	p := newPool(t, 1)
+	instances, reports := p.running(t, 1)
+	instances[0].Machine.PowerCut()
+	for _, pid := range reports[0].Children {
+		if alive(pid) {
+			t.Errorf("child %d lives after the power cut", pid)
+		}
+	}
+	replaced, _ := p.running(t, 1)
+	if replaced[0].ID == instances[0].ID {
+		t.Errorf("instance %s was not replaced", replaced[0].ID)
+	}
+}
+
+func TestFreezeStopsEverythingUntilThaw(t *testing.T) {
+	p := newPool(t, 1)
+	instances, _ := p.running(t, 1)
+	machine := instances[0].Machine.(*process)
+	if err := machine.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	count := func(stopped bool) (n int) {
+		for _, m := range machine.members() {
+			if m.stopped == stopped {
+				n++
+			}
+		}
+		return n
+	}
+	if stopped, running := count(true), count(false); stopped != 3 || running != 0 {
+		t.Errorf("frozen: %d stopped and %d running, want the worker and its 2 children stopped", stopped, running)
+	}
+	if err := machine.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if stopped, running := count(true), count(false); stopped != 0 || running != 3 {
+		t.Errorf("thawed: %d stopped and %d running, want 3 running", stopped, running)
+	}
+}
+
+func TestScaleInWaitsForTheTerminationHook(t *testing.T) {
+	p := newPool(t, 2)
+	instances, _ := p.running(t, 2)
+	p.setDesired(t, 1)
+	first := instances[0]
+	<-first.Machine.Done()
+	if calls := first.lifecycleCalls("CompleteLifecycleAction"); len(calls) != 1 {
+		t.Errorf("%d completed lifecycle actions, want 1", len(calls))
+	}
+	log, err := os.ReadFile(filepath.Join(first.Dir, LogFile))
+	if err != nil || string(log) != "drained\n" {
+		t.Errorf("log %q (%v): the worker was not shut down in order", log, err)
+	}
+	if left, _ := p.running(t, 1); left[0] != instances[1] {
+		t.Errorf("instance %s runs, want %s", left[0].ID, instances[1].ID)
+	}
+	if memory, err := instances[1].Machine.Memory(); err != nil || memory < 1<<20 {
+		t.Errorf("memory %d (%v)", memory, err)
+	}
+}
+
+func TestShutdownIsReplaced(t *testing.T) {
+	p := newPool(t, 1)
+	instances, reports := p.running(t, 1)
+	instances[0].Machine.Shutdown()
+	<-instances[0].Machine.Done()
+	if replaced, _ := p.running(t, 1); replaced[0] == instances[0] {
+		t.Error("not replaced")
+	}
+	for _, pid := range reports[0].Children {
+		if alive(pid) {
+			t.Errorf("child %d outlived its machine", pid)
+		}
+	}
+}
