@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	ec2imds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -72,7 +71,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	defer stop(nil)
 	drainOnSignal(log, stop)
 
-	metadata := imds.New(ec2imds.NewFromConfig(cfg))
+	metadata := imds.New(cfg)
 	instance, err := metadata.Discover(ctx)
 	if err != nil {
 		log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())

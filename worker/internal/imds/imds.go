@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -22,7 +23,9 @@ const discoverTimeout = 2 * time.Second
 type Client struct{ api *imds.Client }
 
 // New returns a client that never falls back to IMDSv1.
-func New(api *imds.Client) *Client { return &Client{api} }
+func New(cfg aws.Config) *Client {
+	return &Client{imds.NewFromConfig(cfg, func(o *imds.Options) { o.EnableFallback = aws.FalseTernary })}
+}
 
 // Instance is who this machine is.
 type Instance struct {
