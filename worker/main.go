@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/worker-tier/worker-tier/worker/processor"
 	"github.com/worker-tier/worker-tier/worker/processors/backup"
+	"github.com/worker-tier/worker-tier/worker/processors/exec"
 )
 
 func main() {
-	processor.Main(backup.New())
+	processor.Main(backup.New(), exec.New())
 }

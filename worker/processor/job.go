@@ -29,6 +29,7 @@ type Job struct {
 	Draining <-chan struct{}
 
 	report func(Progress)
+	save   func(Step) error
 }
 
 // DecodePayload reads the payload into a struct. Unknown fields, wrong types and missing JSON are
@@ -57,6 +58,15 @@ func (j *Job) Report(p Progress) {
 	if j.report != nil {
 		j.report(p)
 	}
+}
+
+// Save saves a cursor within a step, for the rare step that has to go on until something else lets it
+// end: what stands before the cursor is durable. Its Done is ignored.
+func (j *Job) Save(reached Step) error {
+	if j.save == nil {
+		return nil
+	}
+	return j.save(reached)
 }
 
 func decode(text []byte, into any) error {

@@ -162,5 +162,12 @@ func (r runner) job(cursorVersion int) *Job {
 		report: func(p Progress) {
 			_ = r.to.Progress(slot.Progress(p)) // a supervisor that is gone ends the slot by itself
 		},
+		save: func(reached Step) error {
+			checkpoint, err := r.checkpoint(Step{Cursor: reached.Cursor, Progress: reached.Progress})
+			if err != nil {
+				return Permanent(err)
+			}
+			return r.to.Checkpoint(*checkpoint)
+		},
 	}
 }

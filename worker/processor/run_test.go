@@ -134,7 +134,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "permanent", payload: `{"To":3,"At":2,"Then":"permanent"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "at 2: no such number"}},
 		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: slot.Outcome{Kind: slot.Later, Error: "closed on Sundays", At: someday}},
 		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "processor count returned a step without a cursor"}},
-		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "processor count: a cursor of 524290 bytes, more than 524288"}},
+		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Permanent, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor)}},
 		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint(2, 9)}},
 		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(2, 2)}},
 		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped}},

@@ -75,7 +75,7 @@ func (e *Endpoint) Tasks() <-chan *Task { return e.tasks }
 
 // take reads orders until the supervisor is gone.
 func (e *Endpoint) take(from io.Reader) {
-	lines := lineScanner(from, maxOrder)
+	lines := NewLineScanner(from, maxOrder)
 	for lines.Scan() {
 		var o Order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {

@@ -23,7 +23,7 @@ const maxOrder = 64 << 20
 // readReports reads reports until the slot closes its end, and passes them on. An error means that
 // the slot broke the protocol.
 func readReports(from io.Reader, orders *orders, to chan<- Report) error {
-	lines := lineScanner(from, MaxReport)
+	lines := NewLineScanner(from, MaxReport)
 	ready := false
 	for lines.Scan() {
 		report, err := parseReport(lines.Bytes())
@@ -93,9 +93,9 @@ func decodeStrictly(line []byte, into any) error {
 	return nil
 }
 
-// lineScanner reads lines of at most limit bytes. A last line without its end is dropped: its writer
+// NewLineScanner reads lines of at most limit bytes. A last line without its end is dropped: its writer
 // died over it.
-func lineScanner(from io.Reader, limit int) *bufio.Scanner {
+func NewLineScanner(from io.Reader, limit int) *bufio.Scanner {
 	s := bufio.NewScanner(from)
 	s.Buffer(nil, limit)
 	s.Split(func(data []byte, _ bool) (int, []byte, error) {

@@ -1,0 +1,271 @@
+package exec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/processor"
+)
+
+// patience bounds every wait of these tests; reaching it is a failure.
+const patience = 20 * time.Second
+
+// roleVariable makes the test's binary the worker's.
+const roleVariable = "EXEC_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		processor.Main(New())
+	}
+	os.Exit(m.Run())
+}
+
+func settings(command ...string) contract.Settings {
+	return contract.Settings{
+		Tier: "t", Environment: "test", ContentType: "docs", Processor: "exec", Processes: 1, Command: command,
+		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
+		Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: time.Second, DrainBudget: time.Second,
+	}
+}
+
+// startSlot starts a slot process that runs a shell script for each job.
+func startSlot(t *testing.T, script string) *slot.Process {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), roleVariable+"=1")
+	for k, v := range settings("sh", "-c", script).Environ() {
+		env = append(env, k+"="+v)
+	}
+	p, err := slot.Start(slot.Options{
+		Executable: exe, Args: []string{"slot", "--processor", "exec"}, Env: env, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		for range p.Reports() {
+		}
+	})
+	if r := next(t, p); r.Ready == nil {
+		t.Fatalf("first report: %+v", r)
+	}
+	return p
+}
+
+func next(t *testing.T, p *slot.Process) slot.Report {
+	t.Helper()
+	select {
+	case r, open := <-p.Reports():
+		if !open {
+			t.Fatalf("the slot ended: %v", p.Err())
+		}
+		return r
+	case <-time.After(patience):
+		t.Fatal("no report")
+	}
+	panic("unreachable")
+}
+
+func send(t *testing.T, p *slot.Process, o slot.Order) {
+	t.Helper()
+	if err := p.Send(o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func job(deadline time.Duration, payload, cursor string) slot.Order {
+	a := &slot.Assignment{ID: "7", ContentType: "docs", Tenant: "acme", Epoch: 4, Payload: json.RawMessage(payload), Deadline: monotonic.Now() + deadline}
+	if cursor != "" {
+		a.Cursor, a.CursorVersion = json.RawMessage(cursor), "exec@1"
+	}
+	return slot.Order{Run: a}
+}
+
+// outcome reads up to the outcome and returns it with the checkpoints before it.
+func outcome(t *testing.T, p *slot.Process) (slot.Outcome, []slot.Checkpoint) {
+	t.Helper()
+	var checkpoints []slot.Checkpoint
+	for {
+		switch r := next(t, p); {
+		case r.Checkpoint != nil:
+			checkpoints = append(checkpoints, *r.Checkpoint)
+		case r.Outcome != nil:
+			return *r.Outcome, checkpoints
+		}
+	}
+}
+
+func checkpoint(cursor string, done, total int64, unit string) *slot.Checkpoint {
+	return &slot.Checkpoint{
+		Cursor: json.RawMessage(cursor), Version: "exec@1", Progress: slot.Progress{Done: done, Total: total, Unit: unit},
+	}
+}
+
+// TestExit runs the payload, a shell script, and sees what its end makes of the job.
+func TestExit(t *testing.T) {
+	p := startSlot(t, `eval "$(python3 -c 'import json, os; print(json.load(open(os.environ["WORKER_JOB_FILE"]))["payload"])')"`)
+	for _, test := range []struct {
+		script string
+		want   slot.Outcome
+	}{
+		{`exit 0`, slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(`{"n":1}`, 0, 0, "")}},
+		{`echo '{"cursor":2,"done":2,"total":9,"unit":"files"}' >&$WORKER_REPORT_FD`, slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint("2", 2, 9, "files")}},
+		{`echo one; echo two >&2; exit 65`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 65: one | two"}},
+		{`exit 66`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 66"}},
+		{`exit 67`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 67"}},
+		{`exit 75`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 75"}},
+		{`echo '{"retryAt":"2030-01-02T03:04:05Z"}' >&$WORKER_REPORT_FD; exit 75`, slot.Outcome{Kind: slot.Later, At: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Error: "sh: exit status 75"}},
+		{`exit 78`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 78"}},
+		{`exit 1`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 1"}},
+		{`kill -SEGV $$`, slot.Outcome{Kind: slot.Retry, Error: "sh: signal: segmentation fault"}},
+		{`echo 'half a line' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "half a line": invalid character 'h' looking for beginning of value`}},
+		{`echo '{"curser":1}' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "{\"curser\":1}": json: unknown field "curser"`}},
+		{`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: "sh: wrote a report of more than 1048576 bytes"}},
+		{`printf '{"cursor":' >&$WORKER_REPORT_FD; exit 75`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 75"}},
+	} {
+		t.Run(test.script, func(t *testing.T) {
+			payload, err := json.Marshal(test.script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			send(t, p, job(time.Minute, string(payload), `{"n":1}`))
+			got, _ := outcome(t, p)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWhatTheProgramIsGiven(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	p := startSlot(t, `{ cat $WORKER_JOB_FILE; echo; cat $WORKER_CURSOR_FILE; echo; echo $WORKER_CONTENT_TYPE; } >`+out)
+	for cursor, want := range map[string]string{"": "null", `[3]`: "[3]"} {
+		send(t, p, job(time.Minute, `{"a":1}`, cursor))
+		outcome(t, p)
+		got, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `{"id":"7","contentType":"docs","tenant":"acme","epoch":4,"payload":{"a":1}}` + "\n" + want + "\ndocs\n"
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestDrain(t *testing.T) {
+	const line = `echo '{"cursor":%d}' >&$WORKER_REPORT_FD; `
+	for name, test := range map[string]struct {
+		onTerm string
+		want   slot.Outcome
+	}{
+		"checkpoints":       {fmt.Sprintf(line+line, 2, 3) + "exit 75", slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint("3", 0, 0, "")}},
+		"nothing to save":   {"exit 75", slot.Outcome{Kind: slot.Stopped}},
+		"done":              {"exit 0", slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint("1", 0, 0, "")}},
+		"fails in the rush": {"exit 1", slot.Outcome{Kind: slot.Stopped}},
+		"permanently bad":   {"exit 65", slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 65"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startSlot(t, `trap '`+strings.ReplaceAll(test.onTerm, "'", `'\''`)+`' TERM; `+fmt.Sprintf(line, 1)+`while :; do sleep 0.05; done`)
+			send(t, p, job(time.Minute, `{}`, ""))
+			if r := next(t, p); r.Checkpoint == nil {
+				t.Fatalf("%+v", r)
+			}
+			send(t, p, slot.Order{Drain: &slot.Drain{Cause: "test"}})
+			got, _ := outcome(t, p)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestStubbornProgramEndsAtTheDeadline has a program that ignores SIGTERM and has a child.
+func TestStubbornProgramEndsAtTheDeadline(t *testing.T) {
+	fifo := newFifo(t)
+	p := startSlot(t, `exec 9>`+fifo.Name()+`; trap "" TERM; sh -c 'echo held >&9; sleep 60' & sleep 60; sleep 60`)
+	send(t, p, job(2*time.Second, `{}`, ""))
+	awaitHeld(t, fifo)
+	send(t, p, slot.Order{Drain: &slot.Drain{Cause: "test"}})
+	if r, open := <-p.Reports(); open {
+		t.Errorf("report %+v, want the slot's end", r)
+	}
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
+		t.Errorf("Err() = %v", err)
+	}
+	nobodyLeft(t, fifo)
+}
+
+func TestCommandIsMissing(t *testing.T) {
+	for want, command := range map[string][]string{
+		"WORKER_COMMAND is not set":       nil,
+		"start /no/such/program: ":        {"/no/such/program"},
+		"executable file not found in $P": {"no-such-program"},
+	} {
+		_, err := New().Open(t.Context(), &processor.Job{Settings: settings(command...)})
+		if err == nil || !strings.Contains(err.Error(), want) || processor.IsPermanent(err) {
+			t.Errorf("command %q: %v, want %q and another try", command, err, want)
+		}
+	}
+}
+
+// newFifo makes a FIFO that ends for its reader when the last process that holds it is dead.
+func newFifo(t *testing.T) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func awaitHeld(t *testing.T, fifo *os.File) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		line := make([]byte, len("held\n")) // a FIFO without a writer yet is at its end
+		if _, err := io.ReadFull(fifo, line); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the program did not start")
+		}
+	}
+}
+
+func nobodyLeft(t *testing.T, fifo *os.File) {
+	t.Helper()
+	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, fifo); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("somebody is left")
+		} else {
+			t.Error(err)
+		}
+	}
+}
