@@ -27,11 +27,11 @@ func (n names) grants(code assets) []grant {
 		// Never Scan: it ignores dynamodb:LeadingKeys.
 		// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 		{"Jobs", "worker",
-			[]string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"},
+			[]string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
 			[]string{n.arn("dynamodb", "table/"+n.Table), n.arn("dynamodb", "table/"+n.Table+"/index/"+contract.DueIndex)},
 			map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []string{t.Name + "#*", "control#" + t.Name}}}},
 		{"Artifacts", "worker",
-			[]string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
+			[]string{"s3:GetObject", "s3:PutObject"},
 			[]string{n.s3(n.ArtifactsBucket + "/" + t.Name + "/*")}, nil},
 		{"ListArtifacts", "worker",
 			[]string{"s3:ListBucket"},

@@ -48,7 +48,8 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 		panic(*pool.Node().Path() + ": " + wrong)
 	}
 	props = props.withDefaults()
-	name := names{Props: props, partition: *awscdk.Aws_PARTITION(), region: *awscdk.Stack_Of(scope).Region(), account: *awscdk.Stack_Of(scope).Account()}
+	stack := awscdk.Stack_Of(scope)
+	name := names{Props: props, partition: *awscdk.Aws_PARTITION(), region: *stack.Region(), account: *stack.Account()}
 
 	pool.addQueues(&name)
 	code := pool.addAssets(props)

@@ -1,0 +1,119 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+func TestMain(m *testing.M) { synthtest.Main(m) }
+
+var zones = []string{"us-east-1a", "us-east-1b", "us-east-1c"}
+
+func synth(t *testing.T, props Props) (*Network, synthtest.Template) {
+	t.Helper()
+	var network *Network
+	template := synthtest.Synth(t, func(stack awscdk.Stack) { network = New(stack, "Network", props) })
+	return network, template
+}
+
+func TestModes(t *testing.T) {
+	for _, c := range []struct {
+		mode               config.NetworkMode
+		nat, interfaces    int
+		internet, publicIP bool
+	}{
+		{config.Public, 0, 0, true, true},
+		{config.PrivateNAT, 3, 0, true, false},
+		{config.PrivateEndpoints, 0, 7, false, false},
+	} {
+		t.Run(string(c.mode), func(t *testing.T) {
+			network, template := synth(t, Props{Network: config.Network{Mode: c.mode}, AvailabilityZones: zones})
+			if n := len(network.Subnets); n != len(zones) {
+				t.Errorf("%d subnets for instances, want one per zone", n)
+			}
+			if n := len(template.Of("AWS::EC2::NatGateway")); n != c.nat {
+				t.Errorf("%d NAT gateways, want %d", n, c.nat)
+			}
+			if n := len(template.Of("AWS::EC2::InternetGateway")); (n > 0) != c.internet {
+				t.Errorf("%d internet gateways", n)
+			}
+			kinds := map[any]int{}
+			for _, e := range template.Of("AWS::EC2::VPCEndpoint") {
+				kinds[e.At("VpcEndpointType")]++
+			}
+			if kinds["Gateway"] != 2 || kinds["Interface"] != c.interfaces {
+				t.Errorf("endpoints %v, want the 2 free gateways and %d interfaces", kinds, c.interfaces)
+			}
+			placed := map[any]bool{}
+			for _, s := range template.Of("AWS::EC2::Subnet") {
+				if strings.Contains(s.ID, "Instances") {
+					placed[s.At("AvailabilityZone")] = s.At("MapPublicIpOnLaunch") == true
+				}
+			}
+			for _, z := range zones {
+				if public, ok := placed[z]; !ok || public != c.publicIP {
+					t.Errorf("zone %s: subnet %v, public addresses %v", z, ok, public)
+				}
+			}
+			if n := len(template.Of("AWS::Lambda::Function")); n > 0 {
+				t.Errorf("%d Lambda functions", n)
+			}
+		})
+	}
+}
+
+// Nothing but HTTPS from inside the VPC may reach the interface endpoints.
+func TestEndpointsTakeHTTPSFromTheVPCOnly(t *testing.T) {
+	_, template := synth(t, Props{Network: config.Network{Mode: config.PrivateEndpoints}, AvailabilityZones: zones})
+	rules, _ := template.One(t, "AWS::EC2::SecurityGroup").At("SecurityGroupIngress").([]any)
+	if len(rules) != 1 {
+		t.Fatalf("%d inbound rules, want 1", len(rules))
+	}
+	rule, _ := rules[0].(map[string]any)
+	if cidr := fmt.Sprint(rule["CidrIp"]); rule["FromPort"] != 443.0 || rule["ToPort"] != 443.0 || !strings.Contains(cidr, "CidrBlock") {
+		t.Errorf("inbound rule %v", rule)
+	}
+}
+
+func TestExistingCreatesNothing(t *testing.T) {
+	network, template := synth(t, Props{Network: config.Network{
+		Mode: config.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"us-east-1b": "subnet-2", "us-east-1a": "subnet-1"},
+	}})
+	if len(template) > 0 || network.VPC != "vpc-1" || !slices.Equal(network.Subnets, []string{"subnet-1", "subnet-2"}) {
+		t.Errorf("%d resources, %s, %s", len(template), network.VPC, network.Subnets)
+	}
+}
+
+// Without names the zones come from the account: placeholders until the CDK command line has looked.
+func TestZonesAreLookedUp(t *testing.T) {
+	network, _ := synth(t, Props{Network: config.Network{Mode: config.Public}})
+	if len(network.Subnets) != 3 {
+		t.Errorf("%d subnets, want 3", len(network.Subnets))
+	}
+}
+
+func TestOneZoneIsRefused(t *testing.T) {
+	for want, props := range map[string]Props{
+		"test/Network: AvailabilityZones: 1 given or found": {Network: config.Network{Mode: config.Public}, AvailabilityZones: zones[:1]},
+		"test/Network: SubnetIDs: 1 given":                  {Network: config.Network{Mode: config.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"a": "subnet-1"}}},
+		`test/Network: Mode: "" is none of`:                 {AvailabilityZones: zones},
+	} {
+		if got := refusal(t, props); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q…", got, want)
+		}
+	}
+}
+
+func refusal(t *testing.T, props Props) (text string) {
+	t.Helper()
+	defer func() { text, _ = recover().(string) }()
+	synth(t, props)
+	return ""
+}

@@ -1,0 +1,76 @@
+package workerpool
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+func TestMain(m *testing.M) { synthtest.Main(m) }
+
+// mail is a pool with everything a content type may ask for.
+func mail(t *testing.T) Props {
+	t.Helper()
+	bundle := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bundle, "worker"), []byte("a worker"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Props{
+		Tier: "tier", Environment: "prod", Bundle: bundle, Image: "ami-0123456789abcdef0",
+		VPC: "vpc-1", Subnets: []string{"subnet-a", "subnet-b"},
+		Table: "jobs", ArtifactsBucket: "artifacts", AlarmTopic: "arn:aws:sns:us-east-1:111122223333:alarms",
+		Chef: config.Chef{Distribution: "cinc", Version: "18"},
+		ContentType: config.ContentType{
+			Name: "mail", Processor: "backup", Role: "worker-mail", Files: bundle,
+			Variables: map[string]string{"LANG": "C"},
+			Secrets:   []string{"imap-service"}, Reads: []string{"backup"},
+			Policy:    []config.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"*"}}},
+			Producers: []string{"arn:aws:iam::111122223333:role/frontend"},
+			Tags:      map[string]string{"team": "mail"},
+
+			InstanceTypes: []string{"m7g.large", "c7g.large"}, Architecture: config.ARM64,
+			ProcessesPerInstance: 2, RootVolumeGiB: 40, MinCapacity: 1, MaxCapacity: 60, SpotPercent: 80,
+			ScaleOut: config.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
+			ScaleIn:  config.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+			Job: config.Job{
+				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
+				Checkpoint: 10 * time.Second, DrainBudget: time.Minute,
+			},
+		},
+	}
+}
+
+func synth(t *testing.T, props Props) synthtest.Template {
+	t.Helper()
+	return synthtest.Synth(t, func(stack awscdk.Stack) { New(stack, "Pool", props) })
+}
+
+func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
+	for want, change := range map[string]func(*Props){
+		"test/Pool: Table is empty":                                        func(p *Props) { p.Table = "" },
+		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
+		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
+		`test/Pool: ContentType.Tags: "cost center" may not be the key of`: func(p *Props) { p.ContentType.Tags = map[string]string{"cost center": "7"} },
+		"test/Pool: ContentType: its user-data has ":                       func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
+	} {
+		props := mail(t)
+		change(&props)
+		if got := refusal(t, props); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q…", got, want)
+		}
+	}
+}
+
+func refusal(t *testing.T, props Props) (text string) {
+	t.Helper()
+	defer func() { text, _ = recover().(string) }()
+	synth(t, props)
+	return ""
+}

@@ -1,0 +1,159 @@
+package workerpool
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+)
+
+// sdkCall finds an operation by its input, which every call needs: sqs.ReceiveMessageInput.
+var sdkCall = regexp.MustCompile(`\b(autoscaling|cloudwatch|dynamodb|ec2|s3|secretsmanager|sns|sqs|ssm|sts)\.([A-Z]\w+)Input\b`)
+
+// otherwiseNamed are the operations whose permission has another name than theirs.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+var otherwiseNamed = map[string]string{
+	"s3:HeadObject":          "s3:GetObject",
+	"s3:ListObjectsV2":       "s3:ListBucket",
+	"sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+}
+
+// needed are the actions that the worker's source calls. What runs with an operator's own credentials
+// (the commands in internal/cli) is not the instances' business.
+func needed(t *testing.T) []string {
+	t.Helper()
+	var actions []string
+	root := filepath.Join("..", "..", "worker")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path == filepath.Join(root, "internal", "cli") {
+			return fs.SkipDir
+		}
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, call := range sdkCall.FindAllStringSubmatch(string(source), -1) {
+			action := call[1] + ":" + call[2]
+			if name, ok := otherwiseNamed[action]; ok {
+				action = name
+			}
+			actions = append(actions, action)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+func TestInstancesMayDoWhatTheWorkerDoesAndNoMore(t *testing.T) {
+	var granted []string
+	for _, g := range (names{Props: mail(t)}).grants(assets{}) {
+		if g.caller == "worker" {
+			granted = append(granted, g.actions...)
+		}
+	}
+	slices.Sort(granted)
+	if diff := cmp.Diff(needed(t), slices.Compact(granted)); diff != "" {
+		t.Errorf("actions (-the worker calls +the role grants):\n%s", diff)
+	}
+}
+
+// statements are those of the instance role, by Sid; the config's own have none.
+func statements(t *testing.T, template synthtest.Template) map[string]object {
+	t.Helper()
+	found := map[string]object{}
+	all, _ := template.One(t, "AWS::IAM::Role").At("Policies", 0, "PolicyDocument", "Statement").([]any)
+	for _, s := range all {
+		statement, _ := s.(object)
+		sid, _ := statement["Sid"].(string)
+		found[sid] = statement
+	}
+	return found
+}
+
+func TestRoleReachesItsOwnOnly(t *testing.T) {
+	got := statements(t, synth(t, mail(t)))
+	arn := func(rest string) any {
+		return object{"Fn::Join": []any{"", []any{"arn:", object{"Ref": "AWS::Partition"}, rest}}}
+	}
+	equal(t, "jobs", got["Jobs"]["Condition"], any(object{
+		"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"mail#*", "control#mail"}},
+	}))
+	equal(t, "table and index", got["Jobs"]["Resource"], any([]any{
+		arn(":dynamodb:us-east-1:111122223333:table/jobs"), arn(":dynamodb:us-east-1:111122223333:table/jobs/index/due"),
+	}))
+	equal(t, "artifacts", got["Artifacts"]["Resource"], arn(":s3:::artifacts/mail/*"))
+	equal(t, "artifacts of others", [2]any{got["ReadArtifacts"]["Resource"], got["ReadArtifacts"]["Action"]}, [2]any{arn(":s3:::artifacts/backup/*"), "s3:GetObject"})
+	equal(t, "listing", got["ListArtifacts"]["Condition"], any(object{"StringLike": object{"s3:prefix": []any{"mail/*", "backup/*"}}}))
+	equal(t, "metrics", got["Metrics"]["Condition"], any(object{"StringEquals": object{"cloudwatch:namespace": "WorkerTier"}}))
+	equal(t, "secrets", got["Secrets"]["Resource"], arn(":secretsmanager:us-east-1:111122223333:secret:imap-service-??????"))
+	equal(t, "the config's own statement", got[""]["Action"], any("polly:SynthesizeSpeech"))
+}
+
+// The condition of the hook's statement must name tags that the group has, with their values.
+func TestRoleKnowsItsGroupByTags(t *testing.T) {
+	template := synth(t, mail(t))
+	tags := object{}
+	group, _ := template.One(t, "AWS::AutoScaling::AutoScalingGroup").At("Tags").([]any)
+	for _, entry := range group {
+		tag, _ := entry.(object)
+		if tag["PropagateAtLaunch"] != true {
+			t.Errorf("tag %v does not reach the instances", tag["Key"])
+		}
+		tags[tag["Key"].(string)] = tag["Value"]
+	}
+	condition, _ := statements(t, template)["TerminationHook"]["Condition"].(object)
+	wanted, _ := condition["StringEquals"].(object)
+	if len(wanted) != 2 {
+		t.Fatalf("condition %v, want the environment and the content type", condition)
+	}
+	for key, value := range wanted {
+		equal(t, key, tags[strings.TrimPrefix(key, "aws:ResourceTag/")], value)
+	}
+}
+
+func TestNoActionIsAWildcard(t *testing.T) {
+	for sid, s := range statements(t, synth(t, mail(t))) {
+		actions, several := s["Action"].([]any)
+		if !several {
+			actions = []any{s["Action"]}
+		}
+		for _, a := range actions {
+			if action, _ := a.(string); strings.Contains(action, "*") || action == "dynamodb:Scan" {
+				t.Errorf("statement %q allows %s", sid, action)
+			}
+		}
+	}
+}
+
+func TestProducersMaySend(t *testing.T) {
+	found := false
+	for _, p := range synth(t, mail(t)).Of("AWS::SQS::QueuePolicy") {
+		all, _ := p.At("PolicyDocument", "Statement").([]any)
+		for _, entry := range all {
+			if s, _ := entry.(object); s["Sid"] == "Producers" {
+				found = true
+				equal(t, "producers", s["Principal"], any(object{"AWS": "arn:aws:iam::111122223333:role/frontend"}))
+			}
+		}
+	}
+	if !found {
+		t.Error("no queue policy lets producers send")
+	}
+}

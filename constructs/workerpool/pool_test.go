@@ -1,0 +1,131 @@
+package workerpool
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+)
+
+type object = map[string]any
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// cdk-nag does not look into launch templates.
+func TestInstancesAreLockedDown(t *testing.T) {
+	template := synth(t, mail(t))
+	data := template.One(t, "AWS::EC2::LaunchTemplate")
+	equal(t, "metadata service", data.At("LaunchTemplateData", "MetadataOptions"), any(object{
+		"HttpTokens": "required", "HttpPutResponseHopLimit": 1.0, "InstanceMetadataTags": "enabled",
+	}))
+	equal(t, "root volume", data.At("LaunchTemplateData", "BlockDeviceMappings"), any([]any{object{
+		"DeviceName": "/dev/xvda",
+		"Ebs":        object{"Encrypted": true, "VolumeType": "gp3", "VolumeSize": 40.0, "DeleteOnTermination": true},
+	}}))
+	equal(t, "detailed monitoring", data.At("LaunchTemplateData", "Monitoring", "Enabled"), any(true))
+	equal(t, "SSH key", data.At("LaunchTemplateData", "KeyName"), nil)
+	group := template.One(t, "AWS::EC2::SecurityGroup")
+	equal(t, "inbound rules", group.At("SecurityGroupIngress"), nil)
+	if n := len(template.Of("AWS::EC2::SecurityGroupIngress")); n > 0 {
+		t.Errorf("%d inbound rules stand by themselves", n)
+	}
+}
+
+func TestGroup(t *testing.T) {
+	props := mail(t)
+	group := synth(t, props).One(t, "AWS::AutoScaling::AutoScalingGroup")
+	equal(t, "sizes", [3]any{group.At("MinSize"), group.At("MaxSize"), group.At("DesiredCapacity")}, [3]any{"1", "60", nil})
+	equal(t, "subnets", group.At("VPCZoneIdentifier"), any([]any{"subnet-a", "subnet-b"}))
+	equal(t, "warm-up", group.At("DefaultInstanceWarmup"), any(120.0))
+	equal(t, "metrics", group.At("MetricsCollection"), any([]any{object{"Granularity": "1Minute"}}))
+	equal(t, "deletion protection", group.At("DeletionProtection"), any("prevent-force-deletion"))
+	equal(t, "hooks", group.At("LifecycleHookSpecificationList"), any([]any{object{
+		"LifecycleHookName": "drain", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+		"HeartbeatTimeout": 90.0, "DefaultResult": "CONTINUE",
+	}}))
+	equal(t, "on demand", group.At("MixedInstancesPolicy", "InstancesDistribution", "OnDemandPercentageAboveBaseCapacity"), any(20.0))
+	equal(t, "types", group.At("MixedInstancesPolicy", "LaunchTemplate", "Overrides"), any([]any{
+		object{"InstanceType": "m7g.large"}, object{"InstanceType": "c7g.large"},
+	}))
+	refresh, _ := group.UpdatePolicy["AutoScalingInstanceRefresh"].(object)
+	equal(t, "update policy", refresh["Strategy"], any("Rolling"))
+	if preferences, _ := refresh["Preferences"].(object); preferences["ScaleInProtectedInstances"] != "Refresh" || preferences["StandbyInstances"] != "Ignore" {
+		t.Errorf("%v: waiting for a protected or standing-by instance fails the deploy after an hour", preferences)
+	}
+
+	props.ContentType.InstanceTypes, props.ContentType.SpotPercent = []string{"m7g.large"}, 0
+	if one := synth(t, props).One(t, "AWS::AutoScaling::AutoScalingGroup"); one.At("LaunchTemplate") == nil || one.At("MixedInstancesPolicy") != nil {
+		t.Error("one on-demand instance type needs no mixed instances policy")
+	}
+}
+
+func TestQueues(t *testing.T) {
+	for _, disposable := range []bool{false, true} {
+		props := mail(t)
+		props.Disposable = disposable
+		template := synth(t, props)
+		queues := template.Of("AWS::SQS::Queue")
+		if len(queues) != 2 {
+			t.Fatalf("%d queues, want the queue and its dead-letter queue", len(queues))
+		}
+		for _, q := range queues {
+			equal(t, q.ID+" retention", q.At("MessageRetentionPeriod"), any(1209600.0))
+			equal(t, q.ID+" encryption", q.At("SqsManagedSseEnabled"), any(true))
+			equal(t, q.ID+" name", q.At("QueueName"), nil)
+			equal(t, q.ID+" is kept", q.DeletionPolicy == "RetainExceptOnCreate" && q.UpdateReplacePolicy == "Retain", !disposable)
+			tlsOnly(t, template, q)
+		}
+		if q := queues[slices.IndexFunc(queues, func(r synthtest.Resource) bool { return r.At("RedrivePolicy") != nil })]; q.At("RedrivePolicy", "maxReceiveCount") != 20.0 {
+			t.Errorf("redrive policy %v, want 20 receives", q.At("RedrivePolicy"))
+		}
+	}
+}
+
+func tlsOnly(t *testing.T, template synthtest.Template, queue synthtest.Resource) {
+	t.Helper()
+	for _, p := range template.Of("AWS::SQS::QueuePolicy") {
+		if p.At("Queues", 0, "Ref") != queue.ID {
+			continue
+		}
+		statements, _ := p.At("PolicyDocument", "Statement").([]any)
+		for _, s := range statements {
+			if s, _ := s.(object); s["Effect"] == "Deny" && cmp.Equal(s["Condition"], any(object{"Bool": object{"aws:SecureTransport": "false"}})) {
+				return
+			}
+		}
+	}
+	t.Errorf("%s may be used without TLS", queue.ID)
+}
+
+// Each alarm must trigger its own policy and say how its data points are aggregated.
+func TestAlarmsTriggerTheirPolicies(t *testing.T) {
+	template := synth(t, mail(t))
+	policies := map[string]synthtest.Resource{}
+	for _, p := range template.Of("AWS::AutoScaling::ScalingPolicy") {
+		policies[p.ID] = p
+	}
+	triggered := 0
+	for _, a := range template.Of("AWS::CloudWatch::Alarm") {
+		equal(t, a.ID+" missing data", a.At("TreatMissingData"), any("notBreaching"))
+		id, _ := a.At("AlarmActions", 0, "Ref").(string)
+		policy, ok := policies[id]
+		if !ok {
+			equal(t, a.ID+" tells the topic", a.At("AlarmActions", 0), any("arn:aws:sns:us-east-1:111122223333:alarms"))
+			continue
+		}
+		triggered++
+		out := a.At("ComparisonOperator") == "GreaterThanOrEqualToThreshold"
+		equal(t, policy.ID+" grows", policy.At("StepAdjustments", 0, "ScalingAdjustment").(float64) > 0, out)
+		if aggregation := policy.At("MetricAggregationType"); aggregation == nil {
+			t.Errorf("%s: MetricAggregationType is not set", policy.ID)
+		}
+	}
+	equal(t, "policies that an alarm triggers", triggered, len(policies))
+}
