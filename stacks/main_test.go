@@ -1,0 +1,80 @@
+package stacks
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden templates")
+
+// TestMain runs everything with one Node process. The library's own check of templates takes four
+// seconds in each synth; the tests of the app have it on.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = os.Setenv("CDK_VALIDATION", "false")
+	_ = os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// load reads a config for one environment.
+func load(t *testing.T, file, environment string) *config.Tier {
+	t.Helper()
+	tier, _, err := config.Load(file, environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tier
+}
+
+const testConfig = "testdata/worker-tier.yaml"
+
+// standIn is a bundle that has the same hash on every machine and after every change of the worker.
+var standIn = Bundles{config.ARM64: "testdata/bundle", config.X8664: "testdata/bundle"}
+
+// synthesize writes the cloud assembly of a tier and returns its folder.
+func synthesize(t *testing.T, tier *config.Tier, bundles Bundles) string {
+	t.Helper()
+	dir := t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Outdir:             &dir,
+		AnalyticsReporting: new(false), // as in cdk.json
+		Context:            &map[string]any{lookup(tier): "ami-0123456789abcdef0"},
+	})
+	New(app, tier, bundles)
+	app.Synth(nil)
+	return dir
+}
+
+// lookup is the key under which cdk.context.json holds the AMI that a tier's SSM parameter names.
+func lookup(tier *config.Tier) string {
+	env := tier.Environment
+	return "ssm:account=" + env.Account + ":parameterName=" + env.BaseImage.SSMParameter + ":region=" + env.Region
+}
+
+// templates are the templates in a cloud assembly, by stack.
+func templates(t *testing.T, assembly string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(assembly, "*.template.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no templates in %s: %v", assembly, err)
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[strings.TrimSuffix(filepath.Base(file), ".template.json")] = string(text)
+	}
+	return texts
+}

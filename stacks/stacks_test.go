@@ -1,0 +1,92 @@
+package stacks
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// An export that another stack imports cannot be removed, nor can its stack: a pool could not go.
+func TestStacksShareNothingThroughCloudFormation(t *testing.T) {
+	for stack, text := range templates(t, synthesize(t, load(t, testConfig, "prod"), standIn)) {
+		for _, forbidden := range []string{"Fn::ImportValue", "Fn::GetStackOutput", `"Export"`} {
+			if strings.Contains(text, forbidden) {
+				t.Errorf("%s uses %s", stack, forbidden)
+			}
+		}
+	}
+}
+
+// A retained queue or table with a fixed name collides when its content type is added again.
+func TestNothingHasAPhysicalName(t *testing.T) {
+	named := regexp.MustCompile(`"(QueueName|TableName|BucketName|TopicName|RoleName|InstanceProfileName|GroupName|LaunchTemplateName|AutoScalingGroupName|AlarmName|DashboardName|LogGroupName)": "`)
+	for stack, text := range templates(t, synthesize(t, load(t, testConfig, "prod"), standIn)) {
+		if found := named.FindString(text); found != "" {
+			t.Errorf("%s: %s…", stack, found)
+		}
+	}
+}
+
+func TestStacksAreProtectedUnlessDisposable(t *testing.T) {
+	for environment, protected := range map[string]bool{"prod": true, "lab": false} {
+		text, err := os.ReadFile(filepath.Join(synthesize(t, load(t, testConfig, environment), standIn), "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var manifest struct {
+			Artifacts map[string]struct {
+				Type         string
+				Dependencies []string
+				Properties   struct{ TerminationProtection bool }
+			}
+		}
+		if err := json.Unmarshal(text, &manifest); err != nil {
+			t.Fatal(err)
+		}
+		stacks := 0
+		for name, a := range manifest.Artifacts {
+			if a.Type != "aws:cloudformation:stack" {
+				continue
+			}
+			stacks++
+			if a.Properties.TerminationProtection != protected {
+				t.Errorf("%s: termination protection %v, want %v", name, !protected, protected)
+			}
+			if shared := "tier-" + environment + "-shared"; name != shared && !strings.Contains(strings.Join(a.Dependencies, " "), shared) {
+				t.Errorf("%s does not wait for %s, whose parameters it reads", name, shared)
+			}
+		}
+		if stacks != 5 {
+			t.Errorf("%s: %d stacks, want the shared one and four content types", environment, stacks)
+		}
+	}
+}
+
+// The project's own file, in each of its environments, and the one of the golden templates.
+func TestTemplatesPassLint(t *testing.T) {
+	linter := filepath.Join("..", ".venv", "bin", "cfn-lint")
+	if _, err := os.Stat(linter); err != nil {
+		t.Fatalf("%s is not there: run make tools", linter)
+	}
+	args := []string{
+		// The zones are named in the configuration so that a diff shows them.
+		"--ignore-checks", "W3010",
+		"--",
+	}
+	for _, c := range []struct{ file, environment string }{
+		{testConfig, "prod"}, {testConfig, "lab"},
+		{"../worker-tier.yaml", "prod"}, {"../worker-tier.yaml", "dev"}, {"../worker-tier.yaml", "local"},
+	} {
+		assembly := synthesize(t, load(t, c.file, c.environment), standIn)
+		for stack := range templates(t, assembly) {
+			args = append(args, filepath.Join(assembly, stack+".template.json"))
+		}
+	}
+	if out, err := exec.Command(linter, args...).CombinedOutput(); err != nil {
+		t.Errorf("cfn-lint: %v\n%s", err, out)
+	}
+}
