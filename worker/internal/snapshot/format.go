@@ -141,14 +141,13 @@ type Counts struct {
 	Bytes    int64 `json:"bytes"`              // contents
 	Uploaded int64 `json:"uploaded"`           // bytes of packs that were sent
 	Reused   int64 `json:"reused,omitempty"`   // bytes of packs that were there already
-	Packs    int64 `json:"packs"`              // sent or reused
 }
 
 // Plus adds up two counts.
 func (c Counts) Plus(d Counts) Counts {
 	return Counts{
 		Entries: c.Entries + d.Entries, Problems: c.Problems + d.Problems, Bytes: c.Bytes + d.Bytes,
-		Uploaded: c.Uploaded + d.Uploaded, Reused: c.Reused + d.Reused, Packs: c.Packs + d.Packs,
+		Uploaded: c.Uploaded + d.Uploaded, Reused: c.Reused + d.Reused,
 	}
 }
 

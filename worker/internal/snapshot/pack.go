@@ -110,9 +110,6 @@ func (p *Pack) Seal() {
 // counts counts what the pack adds to a snapshot; a file counts where it ends.
 func (p *Pack) counts() Counts {
 	c := Counts{Bytes: int64(len(p.content))}
-	if len(p.content) > 0 {
-		c.Packs = 1
-	}
 	for _, e := range p.pieces {
 		if !e.More {
 			c.Entries++

@@ -18,9 +18,9 @@ const maxSteps = 100_000
 type Case struct {
 	Processor processor.Processor
 	// New makes a job on a source that is the same each time and with a fresh place for its output, and
-	// a function that reads the output into something [cmp.Diff] can compare. The output must not hold
-	// what differs from run to run, such as the epoch. Epoch is set by [Check].
-	New func(t *testing.T) (job processor.Job, output func() any)
+	// a function that reads the output, given the job's last cursor, into something [cmp.Diff] can
+	// compare. It must not hold what differs from run to run, such as the epoch, which [Check] sets.
+	New func(t *testing.T) (job processor.Job, output func(last json.RawMessage) any)
 }
 
 // Check runs the job to its end in several ways and fails unless each gives the output of the
@@ -34,12 +34,12 @@ func Check(t *testing.T, c Case) {
 	t.Run("undisturbed", func(t *testing.T) {
 		r := newRun(t, c)
 		session := r.open(nil)
-		for cursor, done := session.step(); !done; cursor, done = session.step() {
-			_ = cursor
-			steps++
+		cursor, done := session.step()
+		for ; !done; steps++ {
+			cursor, done = session.step()
 		}
 		session.close()
-		want = r.output()
+		want = r.output(cursor)
 	})
 	if t.Failed() {
 		return
@@ -58,7 +58,7 @@ func Check(t *testing.T, c Case) {
 			for !done {
 				cursor, done = disturb(r, cursor)
 			}
-			if diff := cmp.Diff(want, r.output()); diff != "" {
+			if diff := cmp.Diff(want, r.output(cursor)); diff != "" {
 				t.Errorf("the output differs from the undisturbed run's (-undisturbed +%s):\n%s", name, diff)
 			}
 		})
@@ -89,7 +89,7 @@ type run struct {
 	t         *testing.T
 	processor processor.Processor
 	job       processor.Job
-	output    func() any
+	output    func(json.RawMessage) any
 	steps     int
 }
 

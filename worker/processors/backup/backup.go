@@ -49,7 +49,7 @@ type cursor struct {
 	snapshot.Position
 	Counts   snapshot.Counts `json:"counts"`
 	Total    int64           `json:"total,omitempty"` // bytes in the source; 0: not counted yet, -1: too many to count
-	Started  time.Time       `json:"started"`
+	Started  int64           `json:"started"`         // seconds since 1970
 	Manifest string          `json:"manifest,omitempty"`
 }
 
@@ -62,7 +62,7 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	if err != nil {
 		return nil, processor.Permanent(fmt.Errorf("payload: %w", err))
 	}
-	at := cursor{Started: time.Now().UTC().Truncate(time.Second)}
+	at := cursor{Started: time.Now().Unix()}
 	if err := spec.apartFrom(job.Settings.ArtifactsBucket, job.ContentType); err != nil {
 		return nil, processor.Permanent(fmt.Errorf("payload: %w", err))
 	}

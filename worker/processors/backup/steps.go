@@ -114,7 +114,7 @@ func (s *steps) Step(ctx context.Context) (processor.Step, error) {
 func (s *steps) finish(ctx context.Context) error {
 	key, err := s.writer.Finish(ctx, snapshot.Manifest{
 		Job: s.job.ID, Epoch: s.job.Epoch, Source: s.spec, Counts: s.at.Counts,
-		Started: s.at.Started, Finished: time.Now().UTC().Truncate(time.Second),
+		Started: time.Unix(s.at.Started, 0).UTC(), Finished: time.Now().UTC().Truncate(time.Second),
 	})
 	s.at.place = place{}
 	s.at.Total = s.at.Counts.Bytes // what there was in the end
