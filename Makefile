@@ -51,7 +51,7 @@ bench-synth: tools ## Time synth against the same resources in plain JavaScript 
 
 .PHONY: update
 update: tools ## Rewrite the golden templates and the config's JSON Schema; review the diff
-	go test ./stacks ./constructs/scaling ./stacks/config -update
+	go test ./stacks ./stacks/config -update
 
 .PHONY: tools
 tools: go-there .venv/installed node_modules/installed ## Install the CDK CLI and the local AWS into the project

@@ -46,6 +46,7 @@ require (
 	github.com/buger/jsonparser v1.1.2
 	github.com/cdklabs/awscdk-asset-awscli-go/awscliv1/v2 v2.2.292
 	github.com/cdklabs/awscdk-asset-node-proxy-agent-go/nodeproxyagentv6/v2 v2.1.2
+	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.35.0
 	github.com/cdklabs/cloud-assembly-schema-go/awscdkcloudassemblyschema/v54 v54.11.0
 	github.com/fatih/color v1.19.0
 	github.com/google/go-cmp v0.7.0

@@ -35,7 +35,7 @@ func TestEveryBreachHasOneStep(t *testing.T) {
 			t.Errorf("%d missing: adds %d", missing, add)
 		}
 	}
-	for tenths := 0; tenths <= 700; tenths++ {
+	for tenths := range 701 {
 		steps := matching(in, float64(tenths)/10)
 		if len(steps) != 1 || steps[0].Adjustment != -10 {
 			t.Fatalf("CPU %.1f: steps %+v, want one of -10", float64(tenths)/10, steps)
