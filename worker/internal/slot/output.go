@@ -2,6 +2,7 @@ package slot
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -32,7 +33,7 @@ func (o *output) read(from io.Reader) {
 			o.log.Info("slot output", "line", line)
 			o.remember(line)
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return // the end, or endReading's deadline
 		}
 	}

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // maxSteps bounds a run: a processor that needs more for a test's job does not get on.
-const maxSteps = 100_000
+const maxSteps = 10_000
 
 // Case is a processor with a job for it.
 type Case struct {

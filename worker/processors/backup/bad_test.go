@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -176,7 +177,7 @@ func paths(t *testing.T, src source, after snapshot.Path) []snapshot.Path {
 	for w := src.walk(after); ; {
 		e, err := w.next(context.Background())
 		if err != nil {
-			if err.Error() != "EOF" {
+			if !errors.Is(err, io.EOF) {
 				t.Fatal(err)
 			}
 			return all

@@ -2,8 +2,9 @@ package backup
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,11 @@ import (
 //	go test -run '^$' -bench Backup -benchtime 1x ./worker/processors/backup
 func BenchmarkBackup(b *testing.B) {
 	client := newBucket(b, "bench")
-	job := newJob("bench", directorySource(filepath.Join(runtime.GOROOT(), "src")))
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	job := newJob("bench", directorySource(filepath.Join(strings.TrimSpace(string(root)), "src")))
 	for n := 0; b.Loop(); n++ {
 		for _, round := range []string{"first", "again"} {
 			job.ID = fmt.Sprintf("%s-%d", round, n)
