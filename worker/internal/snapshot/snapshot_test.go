@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -122,31 +121,6 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 	if _, err := Newest(t.Context(), b, "backup", "k"); err == nil {
 		t.Error("a job without a snapshot has a newest one")
-	}
-}
-
-// memory is a bucket for tests that make hundreds of objects.
-type memory map[string][]byte
-
-func (m memory) Has(_ context.Context, key string, _ int) (bool, error) { return m[key] != nil, nil }
-func (m memory) Put(_ context.Context, key string, body []byte) error   { m[key] = body; return nil }
-func (m memory) Get(_ context.Context, key string) ([]byte, error)      { return m[key], nil }
-func (m memory) List(context.Context, string) ([]string, error)         { return nil, nil }
-
-// TestChain goes over the bounds at which segments name other ones, with a new writer each time.
-func TestChain(t *testing.T) {
-	b := memory{}
-	var at Position
-	var want [][2]string
-	for n := range 2*links + 3 {
-		w := newWriter(t, b, at)
-		path := fmt.Sprintf("%05d", n)
-		write(t, w, seal(func(p *Pack) { p.Add(Entry{Path: Path(path), Kind: Dir}, 0) }))
-		want = append(want, [2]string{path, ""})
-		at = w.Position()
-		if diff := cmp.Diff(want, finish(t, b, w, int64(n+1))); diff != "" {
-			t.Fatalf("%d segments: %s", n+1, diff)
-		}
 	}
 }
 
