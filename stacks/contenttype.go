@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
 	"github.com/worker-tier/worker-tier/stacks/config"
@@ -44,10 +43,18 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 }
 
 // image is the AMI. One that an SSM parameter names is looked up once and then kept in
-// cdk.context.json: taken at deploy time it would change without showing in a diff.
+// cdk.context.json: taken at deploy time it would change without showing in a diff. Until the CDK command
+// line has looked, a placeholder stands for it that passes for an AMI.
 func image(stack awscdk.Stack, base config.BaseImage) string {
 	if base.AMI != "" {
 		return base.AMI
 	}
-	return *awsssm.StringParameter_ValueFromLookup(stack, &base.SSMParameter, nil, nil)
+	found := awscdk.ContextProvider_GetValue(stack, &awscdk.GetContextValueOptions{
+		Provider:   new("ssm"),
+		Props:      &map[string]any{"parameterName": base.SSMParameter},
+		DummyValue: "ami-00000000000000000",
+		MustExist:  new(true),
+	})
+	id, _ := found.Value.(string)
+	return id
 }

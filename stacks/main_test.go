@@ -8,23 +8,14 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden templates")
 
-// TestMain runs everything with one Node process. The library's own check of templates takes four
-// seconds in each synth; the tests of the app have it on.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	_ = os.Setenv("CDK_VALIDATION", "false")
-	_ = os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
-	code := m.Run()
-	jsii.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { synthtest.Main(m) }
 
 // load reads a config for one environment.
 func load(t *testing.T, file, environment string) *config.Tier {

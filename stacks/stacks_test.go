@@ -6,8 +6,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 )
 
 // An export that another stack imports cannot be removed, nor can its stack: a pool could not go.
@@ -62,6 +65,41 @@ func TestStacksAreProtectedUnlessDisposable(t *testing.T) {
 		}
 		if stacks != 5 {
 			t.Errorf("%s: %d stacks, want the shared one and four content types", environment, stacks)
+		}
+	}
+}
+
+// What is named need not be looked up: synth then needs no credentials. What is not named is looked up
+// by the CDK command line, which finds the question in the manifest.
+func TestOnlyWhatIsNotNamedIsLookedUp(t *testing.T) {
+	for _, c := range []struct {
+		file, environment string
+		want              []string
+	}{
+		{testConfig, "prod", nil},
+		{testConfig, "lab", []string{"ssm"}},
+		{"../worker-tier.yaml", "local", nil},
+		{"../worker-tier.yaml", "dev", []string{"availability-zones", "ssm"}},
+	} {
+		dir := t.TempDir()
+		app := awscdk.NewApp(&awscdk.AppProps{Outdir: &dir})
+		New(app, load(t, c.file, c.environment), standIn)
+		app.Synth(nil)
+		var manifest struct{ Missing []struct{ Provider string } }
+		text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &manifest); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range manifest.Missing {
+			got = append(got, m.Provider)
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, c.want) {
+			t.Errorf("%s %s: looked up is %v, want %v", c.file, c.environment, got, c.want)
 		}
 	}
 }

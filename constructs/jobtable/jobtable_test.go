@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
-	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
 // sdkCall finds an operation by its input, which every call needs: sqs.ReceiveMessageInput.

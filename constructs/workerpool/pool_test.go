@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/constructs/internal/synthtest"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
 type object = map[string]any
