@@ -1,7 +1,9 @@
 package localaws
 
 import (
+	"context"
 	_ "embed"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -121,5 +124,40 @@ func TestAlarmOnBadMetricMathIsRefused(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: the stack was created", name)
 		}
+	}
+}
+
+// TestCutLongPollTakesNoMessage cuts a long poll and then sends: who polls next must get the message.
+func TestCutLongPollTakesNoMessage(t *testing.T) {
+	cfg, err := StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := sqs.NewFromConfig(cfg)
+	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("polls")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	polling, cut := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.ReceiveMessage(polling, &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, WaitTimeSeconds: 20})
+		ended <- err
+	}()
+	time.Sleep(300 * time.Millisecond) // nothing tells that a poll has begun; a cut before it proves nothing, but harms nothing
+	cut()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatalf("the poll ended with %v", err)
+	}
+	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // a poll that goes on looks every 100 ms: give it the chance to take the message
+	got, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Messages) != 1 {
+		t.Errorf("%d messages, want the one that was sent: the poll that was cut took it", len(got.Messages))
 	}
 }

@@ -6,7 +6,8 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
   completing or heartbeating an action of a hook that does not exist is refused;
 - a group in subnets stands in the zones of its subnets;
-- a group with a MixedInstancesPolicy keeps and describes it.
+- a group with a MixedInstancesPolicy keeps and describes it;
+- a long poll whose client has gone away ends, instead of taking the next message with it.
 
 Usage: server.py FD [--with-parent]
 FD is a listening socket; with --with-parent the server ends when its standard input does.
@@ -15,6 +16,7 @@ FD is a listening socket; with --with-parent the server ends when its standard i
 import asyncio
 import os
 import re
+import socket
 import sys
 import threading
 
@@ -158,6 +160,37 @@ def with_hook(handler):
     return handle
 
 
+def cut_long_polls(app):
+    """Cancel an SQS long poll when its client disconnects; nothing else is cut short, as on AWS."""
+    async def serve_request(scope, receive, send):
+        if scope["type"] != "http" or dict(scope["headers"]).get(b"x-amz-target") != b"AmazonSQS.ReceiveMessage":
+            return await app(scope, receive, send)
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        answering = asyncio.ensure_future(app(scope, replay(messages), send))
+        gone = asyncio.ensure_future(receive())  # the next message can only be that the client is gone
+        await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            answering.cancel()
+        gone.cancel()
+        await asyncio.gather(answering, gone, return_exceptions=True)
+
+    return serve_request
+
+
+def replay(messages):
+    """A receive channel with these messages and no end."""
+    queue = iter(messages)
+
+    async def receive():
+        for message in queue:
+            return message
+        return await asyncio.get_running_loop().create_future()
+
+    return receive
+
+
 def end_with_parent():
     """End this process when standard input ends: the parent is gone, however it went."""
     def wait():
@@ -174,11 +207,15 @@ def main():
     add_metric_math()
     add_group_properties()
     add_group_actions()
+    listener = socket.socket(fileno=os.dup(int(sys.argv[1])))
+    # Answers go out in several small writes: without this each waits 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = Config()
-    config.bind = [f"fd://{sys.argv[1]}"]
+    config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
+    config.keep_alive_max_requests = 1 << 62  # AWS SDKs log a warning when a connection ends early
     config.loglevel = "WARNING"
-    asyncio.run(serve(ministack.app, config))
+    asyncio.run(serve(cut_long_polls(ministack.app), config))
 
 
 main()

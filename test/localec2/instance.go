@@ -24,8 +24,9 @@ type Instance struct {
 	Group       string // name of its Auto Scaling group
 	ContentType string
 	Zone        string
-	Dir         string    // its bundle, its logs: LogFile and RequestsFile
-	Started     time.Time // just before its worker was
+	Document    contract.FirstBoot // of the deployed user-data
+	Dir         string             // its bundle, its logs: LogFile and RequestsFile
+	Started     time.Time          // just before its worker was
 	Machine     Machine
 	Metadata    *fakeimds.Server
 	AWS         *awsproxy.Proxy
@@ -42,7 +43,7 @@ const RequestsFile = "aws-requests.jsonl"
 func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (*Instance, error) {
 	id := newID()
 	i := &Instance{
-		ID: id, Group: g.name, Zone: zone, version: *g.template.Version,
+		ID: id, Group: g.name, Zone: zone, version: *g.template.Version, Document: t.boot,
 		ContentType: t.boot.WorkerTier.Environment[contract.EnvContentType],
 	}
 	i.Dir = filepath.Join(l.options.Dir, i.ContentType+"-"+id)

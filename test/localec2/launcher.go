@@ -3,6 +3,7 @@
 package localec2
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -142,13 +143,19 @@ func (l *Launcher) launch(ctx context.Context, g group) error {
 	return nil
 }
 
-// zone is the zone of a group that holds the fewest of its instances.
+// zone is the zone of a group that holds the fewest of its instances, and of those the one that holds
+// the fewest of all.
 func (l *Launcher) zone(g group) string {
-	count := map[string]int{}
-	for _, i := range l.capacity(g.name) {
-		count[i.Zone]++
+	own, all := map[string]int{}, map[string]int{}
+	for _, i := range l.Instances() {
+		all[i.Zone]++
 	}
-	return slices.MinFunc(g.zones, func(a, b string) int { return count[a] - count[b] })
+	for _, i := range l.capacity(g.name) {
+		own[i.Zone]++
+	}
+	return slices.MinFunc(g.zones, func(a, b string) int {
+		return cmp.Or(cmp.Compare(own[a], own[b]), cmp.Compare(all[a], all[b]))
+	})
 }
 
 // leave takes an instance out of its group's capacity; false: it was out already.

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+)
+
+// cdk is the stock CDK command line against the local AWS.
+type cdk struct {
+	o      options
+	server *localaws.Server
+	config string // file
+}
+
+func cdkProgram(o options) string { return filepath.Join(o.root, "node_modules", ".bin", "cdk") }
+
+// logFile is where everything that the CDK says goes.
+func (c cdk) logFile() string { return filepath.Join(c.o.dir, "cdk.log") }
+
+// run runs a command of the CDK in a folder and returns what it said.
+func (c cdk) run(ctx context.Context, dir string, args ...string) (string, error) {
+	log, err := os.OpenFile(c.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = log.Close() }()
+	fmt.Fprintln(log, "$ cdk", strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, cdkProgram(c.o), args...)
+	cmd.Dir = dir
+	cmd.Env = append(withoutAWS(os.Environ()), c.server.CDKEnviron()...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	err = cmd.Run()
+	_, _ = log.Write(said.Bytes()) // it is in the error too
+	if err != nil {
+		return "", fmt.Errorf("cdk %s: %w; it ended with:\n%s", args[0], err, lastLines(said.String(), 15))
+	}
+	return said.String(), nil
+}
+
+// app runs a command that synthesises the app.
+func (c cdk) app(ctx context.Context, args ...string) (string, error) {
+	return c.run(ctx, c.o.root, append(args, "--context", "env="+environment, "--context", "config="+c.config,
+		"--output", filepath.Join(c.o.dir, "cdk.out"), "--no-color", "--no-notices")...)
+}
+
+// bootstrap runs where there is no cdk.json: it needs no app.
+func (c cdk) bootstrap(ctx context.Context) error {
+	_, err := c.run(ctx, c.o.dir, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region, "--no-color", "--no-notices")
+	return err
+}
+
+func (c cdk) deploy(ctx context.Context, stacks ...string) error {
+	_, err := c.app(ctx, append([]string{"deploy", "--require-approval", "never", "--concurrency", "4"}, stacks...)...)
+	return err
+}
+
+// stackHeading begins what cdk diff says about a stack.
+var stackHeading = regexp.MustCompile(`(?m)^Stack (\S+)`)
+
+// diff says which stacks differ from what is deployed, and which do not.
+func (c cdk) diff(ctx context.Context) (differ, same []string, err error) {
+	said, err := c.app(ctx, "diff")
+	if err != nil {
+		return nil, nil, err
+	}
+	headings := stackHeading.FindAllStringSubmatchIndex(said, -1)
+	for n, h := range headings {
+		end := len(said)
+		if n+1 < len(headings) {
+			end = headings[n+1][0]
+		}
+		if name := said[h[2]:h[3]]; strings.Contains(said[h[1]:end], "There were no differences") {
+			same = append(same, name)
+		} else {
+			differ = append(differ, name)
+		}
+	}
+	return differ, same, nil
+}
+
+// withoutAWS is an environment without the user's AWS settings.
+func withoutAWS(environ []string) []string {
+	var out []string
+	for _, v := range environ {
+		if !strings.HasPrefix(v, "AWS_") {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return "  " + strings.Join(lines[max(0, len(lines)-n):], "\n  ")
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+// What the worker may need.
+const (
+	maxBinary       = 30_000_000 // bytes
+	maxMemory       = 40_000_000 // bytes; of an idle supervisor
+	maxStartToClaim = 500 * time.Millisecond
+)
+
+// binary is a built worker.
+type binary struct {
+	path string
+	size int64
+}
+
+// buildWorkers builds the worker as it is bundled for the instances, for each architecture.
+func (d *demo) buildWorkers(ctx context.Context) (map[string]binary, error) {
+	out := map[string]binary{}
+	for _, architecture := range []bundle.Architecture{bundle.AMD64, bundle.ARM64} {
+		folder, err := bundle.Build(ctx, bundle.Props{Dir: d.root, Worker: config.Worker{Package: "./worker"}, Architecture: architecture})
+		if err != nil {
+			return nil, err
+		}
+		path := filepath.Join(folder, "bin", "worker")
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		out[string(architecture)] = binary{path, info.Size()}
+	}
+	return out, nil
+}
+
+// hostWorker is the worker that runs on this machine.
+func (d *demo) hostWorker() string { return d.workers[runtime.GOARCH].path }
+
+// figures checks size, memory and start of the worker.
+func (d *demo) figures(context.Context) (string, error) {
+	var memory int64
+	for _, i := range d.launcher.Instances() {
+		m, err := i.Machine.Memory()
+		if err != nil {
+			return "", err
+		}
+		memory = max(memory, m)
+	}
+	amd64, arm64 := d.workers["amd64"].size, d.workers["arm64"].size
+	seen := fmt.Sprintf("start to first claim %d ms (limit %d), idle supervisor at most %.1f MB (limit %d), binary %.1f MB for amd64 and %.1f MB for arm64 (limit %d)",
+		d.startToClaim.Milliseconds(), maxStartToClaim.Milliseconds(), float64(memory)/1e6, maxMemory/1_000_000, float64(amd64)/1e6, float64(arm64)/1e6, maxBinary/1_000_000)
+	if d.startToClaim == 0 || d.startToClaim > maxStartToClaim || memory > maxMemory || amd64 > maxBinary || arm64 > maxBinary {
+		return "", fmt.Errorf("%s", seen)
+	}
+	return seen, nil
+}

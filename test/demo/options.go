@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+)
+
+// defaultPort is where local AWS endpoints are usually found.
+const defaultPort = 4566
+
+// options are what the user chose and where things are.
+type options struct {
+	root string // of the project
+	dir  string // everything the demo writes, but for what the tools cache
+	port int    // of the local AWS
+	keep bool   // leave the tier running
+}
+
+func readOptions(getenv func(string) string) (options, error) {
+	root, err := projectRoot()
+	if err != nil {
+		return options{}, err
+	}
+	o := options{root: root, dir: filepath.Join(root, ".build", "demo"), port: defaultPort}
+	if text := getenv("PORT"); text != "" {
+		if o.port, err = strconv.Atoi(text); err != nil || o.port < 0 || o.port > 65535 {
+			return options{}, fmt.Errorf("PORT=%s is not a port: give a number from 1 to 65535, or 0 for a free one", text)
+		}
+	}
+	if text := getenv("KEEP"); text != "" {
+		if o.keep, err = strconv.ParseBool(text); err != nil {
+			return options{}, fmt.Errorf("KEEP=%s is neither 1 nor 0", text)
+		}
+	}
+	return o, nil
+}
+
+// projectRoot is the folder with go.mod, at the working directory or above.
+func projectRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for root := dir; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			return root, nil
+		}
+		if root == filepath.Dir(root) {
+			return "", fmt.Errorf("no go.mod in %s or above it: run this inside the project", dir)
+		}
+	}
+}
+
+// checkMachine refuses a machine that the demo cannot run on, with what to do.
+func checkMachine(o options) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("the demo starts instances as Linux processes and this is %s: run it in a Linux machine or container", runtime.GOOS)
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make demo again")
+	}
+	if _, err := os.Stat(cdkProgram(o)); err != nil {
+		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make demo, which does", cdkProgram(o))
+	}
+	if pid, ok := runningDemo(o); ok {
+		return fmt.Errorf("a demo is running already (process %d): stop it with make demo-stop", pid)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// inventories are the jobs of the content types that run the example program, by content type: which
+// part of the tree each lists.
+var inventories = map[string]string{"docs": "net", "calendars": "time", "sites": "crypto", "mail": "encoding"}
+
+const inventoryID = "inventory"
+
+// submitInventories submits a job to each of several content types; they run beside the backups.
+func (d *demo) submitInventories(ctx context.Context) error {
+	for contentType, folder := range inventories {
+		if err := d.submitInventory(ctx, contentType, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) submitInventory(ctx context.Context, contentType, folder string) error {
+	return d.submit(ctx, contentType, inventoryID, map[string]string{"directory": filepath.Join(d.tree, folder), "output": d.inventoryDir(contentType)})
+}
+
+func (d *demo) inventoryDir(contentType string) string {
+	return filepath.Join(d.dir, "inventories", contentType)
+}
+
+// otherTypes checks what the jobs of the other content types wrote.
+func (d *demo) otherTypes(ctx context.Context) (string, error) {
+	var seen []string
+	for contentType, folder := range inventories {
+		files, err := d.checkInventory(ctx, contentType, folder)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", contentType, err)
+		}
+		seen = append(seen, fmt.Sprintf("%s %d files", contentType, files))
+	}
+	return strings.Join(seen, ", ") + ", each listed with its SHA-256", nil
+}
+
+// checkInventory waits for an inventory and compares it with the tree.
+func (d *demo) checkInventory(ctx context.Context, contentType, folder string) (files int, err error) {
+	r, err := d.awaitDone(ctx, contentType, inventoryID)
+	if err != nil {
+		return 0, err
+	}
+	var cursor struct {
+		Epoch int64 `json:"epoch"`
+	}
+	if err := json.Unmarshal([]byte(r.Cursor), &cursor); err != nil {
+		return 0, fmt.Errorf("cursor %q: %w", r.Cursor, err)
+	}
+	text, err := os.ReadFile(filepath.Join(d.inventoryDir(contentType), fmt.Sprintf("inventory.%d.jsonl", cursor.Epoch)))
+	if err != nil {
+		return 0, err
+	}
+	listed := map[string]string{}
+	for line := range bytes.Lines(text) {
+		var file struct{ Path, SHA256 string }
+		if err := json.Unmarshal(line, &file); err != nil {
+			return 0, fmt.Errorf("line %q: %w", line, err)
+		}
+		listed[file.Path] = file.SHA256
+	}
+	root := filepath.Join(d.tree, folder)
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		files++
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(content)
+		if name := strings.TrimPrefix(path, root+"/"); listed[name] != hex.EncodeToString(sum[:]) {
+			return fmt.Errorf("%s is listed with SHA-256 %q", name, listed[name])
+		}
+		return nil
+	})
+	if err == nil && files != len(listed) {
+		err = fmt.Errorf("%d files are listed, the tree has %d", len(listed), files)
+	}
+	return files, err
+}
+
+// addedType adds a content type to the config and deploys it.
+func (d *demo) addedType(ctx context.Context) (string, error) {
+	lines, err := d.config.addType()
+	if err != nil {
+		return "", err
+	}
+	d.say("added to the config:")
+	for line := range strings.Lines(lines) {
+		d.say("%s", strings.TrimSuffix(line, "\n"))
+	}
+	start := time.Now()
+	differ, same, err := d.cdk.diff(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.say("cdk diff: %s; differs: %s; unchanged: %d stacks", since(start), strings.Join(differ, ", "), len(same))
+	stack := d.config.tier.Name + "-" + environment + "-" + addedType
+	if len(differ) != 1 || differ[0] != stack || len(same) != len(d.config.tier.ContentTypes) {
+		return "", fmt.Errorf("cdk diff shows differences in %v and none in %v: want one in %s alone", differ, same, stack)
+	}
+	start = time.Now()
+	if err := d.cdk.deploy(ctx, "--exclusively", stack); err != nil {
+		return "", err
+	}
+	d.say("cdk deploy %s: %s", stack, since(start))
+	if _, err := d.running(ctx, addedType, 1); err != nil {
+		return "", err
+	}
+	if err := d.submitInventory(ctx, addedType, "image"); err != nil {
+		return "", err
+	}
+	files, err := d.checkInventory(ctx, addedType, "image")
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("cdk diff changes %s alone; deployed, its instance finished a job (%d files)", stack, files), nil
+}
