@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"maps"
 	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -19,7 +20,12 @@ type ContentType struct {
 // architecture. The stack depends on nothing but the configuration of this type and on the SSM
 // parameters of the shared stack, so that a change of one type leaves the others' stacks as they are.
 func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bundle string) *ContentType {
-	stack := newStack(app, tier, prefix(tier)+"-"+t.Name, "The pool of workers for "+t.Name+" jobs")
+	tags := maps.Clone(t.Tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	tags[workerpool.TagContentType] = t.Name
+	stack := newStack(app, tier, prefix(tier)+"-"+t.Name, "The pool of workers for "+t.Name+" jobs", tags)
 	if t.Files != "" && !filepath.IsAbs(t.Files) {
 		t.Files = filepath.Join(tier.Dir, t.Files)
 	}

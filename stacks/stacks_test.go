@@ -34,7 +34,7 @@ func TestNothingHasAPhysicalName(t *testing.T) {
 	}
 }
 
-func TestStacksAreProtectedUnlessDisposable(t *testing.T) {
+func TestStacksAreTaggedAndProtectedUnlessDisposable(t *testing.T) {
 	for environment, protected := range map[string]bool{"prod": true, "lab": false} {
 		text, err := os.ReadFile(filepath.Join(synthesize(t, load(t, testConfig, environment), standIn), "manifest.json"))
 		if err != nil {
@@ -44,7 +44,10 @@ func TestStacksAreProtectedUnlessDisposable(t *testing.T) {
 			Artifacts map[string]struct {
 				Type         string
 				Dependencies []string
-				Properties   struct{ TerminationProtection bool }
+				Properties   struct {
+					TerminationProtection bool
+					Tags                  map[string]string
+				}
 			}
 		}
 		if err := json.Unmarshal(text, &manifest); err != nil {
@@ -59,9 +62,15 @@ func TestStacksAreProtectedUnlessDisposable(t *testing.T) {
 			if a.Properties.TerminationProtection != protected {
 				t.Errorf("%s: termination protection %v, want %v", name, !protected, protected)
 			}
+			if got := a.Properties.Tags["worker-tier:environment"]; got != "tier-"+environment {
+				t.Errorf("%s: tagged with environment %q", name, got)
+			}
 			if shared := "tier-" + environment + "-shared"; name != shared && !strings.Contains(strings.Join(a.Dependencies, " "), shared) {
 				t.Errorf("%s does not wait for %s, whose parameters it reads", name, shared)
 			}
+		}
+		if got := manifest.Artifacts["tier-"+environment+"-mail"].Properties.Tags; got["team"] != "mail" || got["worker-tier:content-type"] != "mail" {
+			t.Errorf("the stack of mail has the tags %v", got)
 		}
 		if stacks != 5 {
 			t.Errorf("%s: %d stacks, want the shared one and four content types", environment, stacks)

@@ -5,6 +5,7 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"github.com/worker-tier/worker-tier/constructs/workerpool"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -29,11 +30,17 @@ func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
 	return all
 }
 
-// newStack defines a stack, protected against termination unless its environment is disposable.
-func newStack(app awscdk.App, tier *config.Tier, name, description string) awscdk.Stack {
+// newStack defines a stack, protected against termination unless its environment is disposable. With
+// its tags CloudFormation tags all that is in it, so that a bill can be told apart by them.
+func newStack(app awscdk.App, tier *config.Tier, name, description string, tags map[string]string) awscdk.Stack {
 	env := tier.Environment
+	all := map[string]*string{workerpool.TagEnvironment: new(prefix(tier))}
+	for key, value := range tags {
+		all[key] = &value
+	}
 	return awscdk.NewStack(app, &name, &awscdk.StackProps{
 		Description:           &description,
+		Tags:                  &all,
 		Env:                   &awscdk.Environment{Account: &env.Account, Region: &env.Region},
 		TerminationProtection: new(!env.Disposable),
 	})
