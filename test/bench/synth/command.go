@@ -91,6 +91,15 @@ func (s samples) median() float64 {
 	return sorted[len(sorted)/2]
 }
 
+// ratios are those of each pair.
+func ratios(a, b samples) samples {
+	all := make(samples, len(a))
+	for i := range a {
+		all[i] = a[i] / b[i]
+	}
+	return all
+}
+
 // costs are those of all rounds.
 type costs struct{ wall, cpu samples }
 
