@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -61,7 +62,7 @@ func problemLines(t testing.TB, err error) []string {
 	if err == nil {
 		return nil
 	}
-	problems, ok := err.(Problems)
+	problems, ok := errors.AsType[Problems](err)
 	if !ok {
 		t.Fatalf("error is a %T, not Problems: %v", err, err)
 	}

@@ -122,7 +122,7 @@ func TestEndsWithItsParent(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	_ = <-ended // killed, as it was told
 	eventually(t, "the server to end", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+string(port))
 		if err == nil {
