@@ -33,6 +33,8 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 	pool := workerpool.New(stack, "Pool", workerpool.Props{
 		Tier:        tier.Name,
 		Environment: tier.Environment.Name,
+		Region:      tier.Environment.Region,
+		Account:     tier.Environment.Account,
 		ContentType: t,
 		Chef:        tier.Chef,
 		Bundle:      bundle,

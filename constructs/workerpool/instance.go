@@ -45,7 +45,7 @@ func (pool *WorkerPool) addAsset(id, folder string) contract.Object {
 // addRole defines the instances' role and returns the name of its instance profile.
 func (pool *WorkerPool) addRole(name names, code assets) string {
 	pool.Role = awsiam.NewRole(pool.Construct, new("Role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil),
+		AssumedBy:   ec2(),
 		Description: new("Instances that work on " + name.ContentType.Name + " jobs"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"worker": awsiam.PolicyDocument_FromJson(document(name.grants(code))),
@@ -102,7 +102,7 @@ func (pool *WorkerPool) userData(name names, code assets) *string {
 		environment = map[string]string{}
 	}
 	maps.Copy(environment, name.settings().Environ())
-	environment["AWS_REGION"] = name.region
+	environment["AWS_REGION"] = name.Region
 	script := userdata.Render(userdata.Props{
 		Role:       name.ContentType.Role,
 		Chef:       name.Chef,

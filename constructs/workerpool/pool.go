@@ -48,8 +48,11 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 		panic(*pool.Node().Path() + ": " + wrong)
 	}
 	props = props.withDefaults()
-	stack := awscdk.Stack_Of(scope)
-	name := names{Props: props, partition: *awscdk.Aws_PARTITION(), region: *stack.Region(), account: *stack.Account()}
+	if props.Region == "" || props.Account == "" {
+		stack := awscdk.Stack_Of(scope)
+		props.Region, props.Account = *stack.Region(), *stack.Account()
+	}
+	name := names{Props: props, partition: partition()}
 
 	pool.addQueues(&name)
 	code := pool.addAssets(props)
@@ -63,7 +66,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	pool.addGroup(&name)
 	pool.addAlarms(name)
 	dashboard.NewPool(pool.Construct, "Dashboard", dashboard.PoolProps{
-		Region: name.region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
+		Region: props.Region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
 		Queue: name.queue, DeadLetterQueue: name.deadLetterQueue, Group: name.group,
 		Scaling: props.scaling(),
 	})
@@ -80,7 +83,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 // message to the CDK's Node process, so each is asked for once.
 type names struct {
 	Props
-	partition, region, account string
+	partition string
 
 	queue, queueARN, queueURL                               string
 	deadLetterQueue, deadLetterQueueARN, deadLetterQueueURL string
@@ -90,7 +93,7 @@ type names struct {
 
 // arn is an ARN in the stack's account and Region.
 func (n names) arn(service, resource string) string {
-	return "arn:" + n.partition + ":" + service + ":" + n.region + ":" + n.account + ":" + resource
+	return "arn:" + n.partition + ":" + service + ":" + n.Region + ":" + n.Account + ":" + resource
 }
 
 // s3 is the ARN of a bucket, or of keys in it.

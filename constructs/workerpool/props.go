@@ -12,6 +12,8 @@ import (
 type Props struct {
 	Tier        string // name of the tier, for example "worker-tier"
 	Environment string // name of the environment, for example "prod"
+	// Region and Account are the stack's. Default: the stack is asked, which takes longer than being told.
+	Region, Account string
 	// ContentType is what the pool is for, with every value set, as [config.Load] resolves it.
 	ContentType config.ContentType
 	Chef        config.Chef

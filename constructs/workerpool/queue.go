@@ -23,16 +23,15 @@ func (pool *WorkerPool) addQueues(name *names) {
 	if name.Disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
 	}
-	retention := awscdk.Duration_Days(new(float64(retentionDays)))
 	deadLetters := awssqs.NewQueue(pool.Construct, new("DeadLetterQueue"), &awssqs.QueueProps{
-		RetentionPeriod: retention,
+		RetentionPeriod: retention(),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      new(true),
 		RemovalPolicy:   removal,
 	})
 	queue := awssqs.NewQueue(pool.Construct, new("Queue"), &awssqs.QueueProps{
-		RetentionPeriod:   retention,
-		VisibilityTimeout: awscdk.Duration_Minutes(new(float64(visibilityMinutes))),
+		RetentionPeriod:   retention(),
+		VisibilityTimeout: visibility(),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        new(true),
 		RemovalPolicy:     removal,

@@ -24,15 +24,15 @@ func main() {
 	rounds := flag.Int("rounds", 9, "how often each program is timed")
 	types := flag.Int("types", 7, "content types to time")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *rounds, *types); err != nil {
+	if err := run(*rounds, *types); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-synth:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds, types int) error {
+func run(rounds, types int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	b, err := prepare(ctx)
 	if err != nil {
 		return err

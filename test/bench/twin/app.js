@@ -13,9 +13,10 @@ const { tier } = input;
 const prefix = `${tier.Name}-${tier.Environment.Name}`;
 const app = new cdk.App();
 
-function newStack(name, description) {
+function newStack(name, description, tags) {
   return new cdk.Stack(app, name, {
     description,
+    tags: { 'worker-tier:environment': prefix, ...tags },
     env: { account: tier.Environment.Account, region: tier.Environment.Region },
     terminationProtection: !tier.Environment.Disposable,
   });
@@ -24,7 +25,9 @@ function newStack(name, description) {
 const shared = newStack(`${prefix}-shared`, `What all content types of ${prefix} use: network, job table, artifacts, alarms`);
 addShared(shared, tier, input.parameters);
 for (const type of input.types) {
-  const stack = newStack(`${prefix}-${type.config.Name}`, `The pool of workers for ${type.config.Name} jobs`);
+  const stack = newStack(`${prefix}-${type.config.Name}`, `The pool of workers for ${type.config.Name} jobs`, {
+    ...type.config.Tags, 'worker-tier:content-type': type.config.Name,
+  });
   addPool(stack, tier, type, input.parameters);
   stack.addStackDependency(shared);
 }

@@ -14,6 +14,7 @@ const { addTierDashboard } = require('./dashboard');
 function addShared(stack, tier, parameters) {
   const env = tier.Environment;
   const removalPolicy = env.Disposable ? cdk.RemovalPolicy.DESTROY : cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
+  stack.node.setContext(`availability-zones:account=${env.Account}:region=${env.Region}`, env.AvailabilityZones);
   const vpc = addNetwork(stack, env);
   const table = addTable(stack, env, removalPolicy);
   const artifacts = new s3.Bucket(stack, 'Artifacts', {
