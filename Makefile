@@ -25,9 +25,13 @@ demo-stop: ## Stop what `make demo KEEP=1` left running
 	@go run ./test/demo stop
 
 .PHONY: test
-test: tools ## Run the unit, synth and local-AWS tests
+test: tools test/bench/node_modules/installed ## Run the unit, synth and local-AWS tests
 	go vet ./...
 	go test ./...
+
+.PHONY: bootstrap-test
+bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs Linux, root or user namespaces, shellcheck)
+	go test -tags bootstraptest ./bootstrap/...
 
 .PHONY: race
 race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
@@ -45,8 +49,7 @@ synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
 	node_modules/.bin/cdk synth --quiet --context env=$(or $(ENV),local)
 
 .PHONY: bench-synth
-bench-synth: tools ## Time synth against the same resources in plain JavaScript CDK, side by side
-	npm ci --prefix test/bench --no-audit --no-fund --loglevel=error
+bench-synth: tools test/bench/node_modules/installed ## Time synth against the same resources in plain JavaScript CDK, side by side
 	go run ./test/bench/synth
 
 .PHONY: update
@@ -69,6 +72,10 @@ go-there:
 node_modules/installed: package-lock.json
 	@command -v npm >/dev/null || { echo "Node.js is not on the PATH: install Node.js 20 or later (with npm), then run this again" >&2; exit 1; }
 	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test/bench/node_modules/installed: test/bench/package-lock.json | node_modules/installed
+	npm ci --prefix test/bench --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .tools/bin/golangci-lint-$(GOLANGCI_LINT): | go-there
