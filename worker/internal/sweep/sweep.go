@@ -52,14 +52,15 @@ type Sweeper struct {
 	Crashes     int64 // limit of crashes at one position after which a job is DEAD
 
 	control int64 // what this sweeper wrote as nextSweep; 0: not leading
-	seen    map[string]sighting
+	seen    map[string]sighting // kept while another leads: sweeps that take long pass the lead around
 	passed  time.Time // sending time of the newest message received
 }
 
 // sighting is when a RUNNING job's beat was first seen at its present count.
 type sighting struct {
-	epoch, beat int64
-	at          time.Duration
+	owner string
+	beat  int64
+	at    time.Duration
 }
 
 // Result is what a sweep found and did.
@@ -87,7 +88,6 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 		return r, err
 	}
 	if !led {
-		s.seen = nil
 		return r, nil
 	}
 	r.Led = true
@@ -157,8 +157,8 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 		r.Running++
 		key := j.Key.String()
 		sight, known := s.seen[key]
-		if !known || sight.epoch != j.Epoch || sight.beat != j.Beat {
-			sight = sighting{j.Epoch, j.Beat, now}
+		if !known || sight.owner != j.Owner || sight.beat != j.Beat {
+			sight = sighting{j.Owner, j.Beat, now}
 		}
 		seen[key] = sight
 		if now-sight.at < j.Lease+j.Lease/4 {

@@ -229,6 +229,27 @@ func TestOneWorkerSweepsAndALateOneIsReplaced(t *testing.T) {
 	}
 }
 
+// TestSweepsThatTakeLongStillReap: a sweep that lasts longer than two intervals loses the lead to the
+// next worker each time. What each has seen must still lead to a reap (found by the simulator).
+func TestSweepsThatTakeLongStillReap(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.sweeper("a"), w.sweeper("b")
+	w.running("one")
+	reaped := 0
+	for range 4 {
+		for _, s := range []*sweep.Sweeper{a, b} {
+			r := w.sweep(s)
+			reaped += r.Reaped
+			w.sweep(b)
+			w.sweep(a)
+			w.clock.pass(2*interval + time.Second)
+		}
+	}
+	if reaped != 1 {
+		t.Errorf("reaped %d of a dead worker's jobs in eight minutes, want 1", reaped)
+	}
+}
+
 func TestLostBellIsRungAgainWithGrowingPauses(t *testing.T) {
 	w := newWorld(t)
 	s := w.sweeper("a")
