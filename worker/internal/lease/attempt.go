@@ -167,6 +167,10 @@ func (a *Attempt) renew(ctx context.Context, stamp time.Duration) {
 		a.retryAt = a.Clock.Monotonic() + backoff(a.Rand, 0, a.Timing.Heartbeat/2)
 		return
 	}
+	if a.Clock.Monotonic() >= a.deadline { // the slot may have ended itself already
+		a.lose("the answer to a beat came after the lease had run out")
+		return
+	}
 	a.acknowledged(item, stamp)
 	if cp != nil {
 		a.savedAt = stamp

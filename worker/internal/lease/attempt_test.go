@@ -344,3 +344,25 @@ func TestSlotThatWasDeadBeforeTheJobCostsNothing(t *testing.T) {
 		t.Errorf("job %+v", j)
 	}
 }
+
+// TestAnswerAfterTheDeadlineIsTooLate: a supervisor that was frozen while the answer to its beat waited
+// has a slot that ended itself meanwhile: that is no failure of the job (found by the simulator).
+func TestAnswerAfterTheDeadlineIsTooLate(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	w.table.fail = func(op string) bool {
+		if op == "beat" {
+			w.clock.pass(timing.Lease)
+		}
+		return false
+	}
+	w.clock.pass(timing.Heartbeat)
+	a.Tick(t.Context())
+	if !a.Over() || !w.slot.killed {
+		t.Fatalf("over %t, slot killed %t: want the lease lost", a.Over(), w.slot.killed)
+	}
+	a.Ended(t.Context(), errors.New("ended itself"))
+	if j := w.job(); j.Failures != 0 || j.State != job.Running {
+		t.Errorf("state %s, %d failures: nothing more may be written", j.State, j.Failures)
+	}
+}
