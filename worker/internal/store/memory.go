@@ -56,6 +56,13 @@ func (m *Memory) Get(ctx context.Context, key string) (job.Item, error) {
 	return maps.Clone(m.items[key]), ctx.Err()
 }
 
+// Delete removes an item, as the table's TTL does some time after its expiry.
+func (m *Memory) Delete(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.items, key)
+}
+
 // BatchGet reads many items in any order; missing ones are left out.
 func (m *Memory) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
 	m.mu.Lock()
