@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/bench/twin"
@@ -61,7 +62,10 @@ func run(rounds, types int) error {
 		verdict = "NOT met"
 	}
 	fmt.Printf("  median of the rounds' ratios: %.2f of elapsed time (bar %.1f: %s), %.2f of processor time\n", wall, bar, verdict, cpu)
-	return b.printMessages(ctx)
+	if err := b.printMessages(ctx); err != nil {
+		return err
+	}
+	return b.printSizes(ctx)
 }
 
 // bench is what all measurements share.
@@ -122,5 +126,22 @@ func (b *bench) printMessages(ctx context.Context) error {
 		fmt.Printf("  %2d content types: %5d in all, %.1f per content type\n", types, counts[types], float64(counts[types])/float64(types))
 	}
 	fmt.Printf("  each further content type: %.1f\n", float64(counts[many]-counts[few])/(many-few))
+	return nil
+}
+
+// printSizes builds the worker for both architectures and says how large it is.
+func (b *bench) printSizes(ctx context.Context) error {
+	const limit = 30 // MB
+	for _, architecture := range []bundle.Architecture{bundle.ARM64, bundle.AMD64} {
+		folder, err := bundle.Build(ctx, bundle.Props{Dir: b.tier.Dir, Worker: b.tier.Worker, Architecture: architecture})
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(filepath.Join(folder, "bin", "worker"))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("worker for linux/%s: %.1f MB (bar %d)\n", architecture, float64(info.Size())/1e6, limit)
+	}
 	return nil
 }
