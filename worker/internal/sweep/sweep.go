@@ -51,9 +51,9 @@ type Sweeper struct {
 	Slots       int   // messages that must be waiting visibly for nothing to be rung
 	Crashes     int64 // limit of crashes at one position after which a job is DEAD
 
-	control int64 // what this sweeper wrote as nextSweep; 0: not leading
+	control int64               // what this sweeper wrote as nextSweep; 0: not leading
 	seen    map[string]sighting // kept while another leads: sweeps that take long pass the lead around
-	passed  time.Time // sending time of the newest message received
+	passed  time.Time           // sending time of the newest message received
 }
 
 // sighting is when a RUNNING job's beat was first seen at its present count.
