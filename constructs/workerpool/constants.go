@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"sync"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -10,8 +11,19 @@ import (
 // What is the same for all pools is asked of the CDK once: each question is a message to its Node
 // process and back.
 var (
-	partition  = sync.OnceValue(func() string { return *awscdk.Aws_PARTITION() })
-	retention  = sync.OnceValue(func() awscdk.Duration { return awscdk.Duration_Days(new(float64(retentionDays))) })
-	visibility = sync.OnceValue(func() awscdk.Duration { return awscdk.Duration_Minutes(new(float64(visibilityMinutes))) })
-	ec2        = sync.OnceValue(func() awsiam.IPrincipal { return awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil) })
+	partition = sync.OnceValue(func() string { return *awscdk.Aws_PARTITION() })
+	retention = sync.OnceValue(func() awscdk.Duration { return awscdk.Duration_Days(new(float64(retentionDays))) })
+	ec2       = sync.OnceValue(func() awsiam.IPrincipal { return awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil) })
 )
+
+var durations sync.Map // time.Duration → awscdk.Duration
+
+// seconds is d as the CDK has it.
+func seconds(d time.Duration) awscdk.Duration {
+	if known, ok := durations.Load(d); ok {
+		return known.(awscdk.Duration)
+	}
+	made := awscdk.Duration_Seconds(new(d.Seconds()))
+	durations.Store(d, made)
+	return made
+}

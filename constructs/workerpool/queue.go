@@ -1,6 +1,8 @@
 package workerpool
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -12,9 +14,11 @@ const (
 	maxReceiveCount = 20
 	// retentionDays is the longest that SQS keeps a message, in both queues.
 	retentionDays = 14
-	// visibilityMinutes is far longer than a claim takes; the message is deleted once the job is claimed.
-	visibilityMinutes = 2
 )
+
+// visibilityTimeout is a lease: a claim is settled or given up in less, and the message deleted. A longer
+// one would delay the jobs whose bell went to a worker that died or froze in its long poll.
+func visibilityTimeout(lease time.Duration) time.Duration { return lease.Round(time.Second) }
 
 // addQueues defines both queues: encrypted by SQS, reached over TLS only, and kept when the stack goes
 // unless the environment is disposable.
@@ -31,7 +35,7 @@ func (pool *WorkerPool) addQueues(name *names) {
 	})
 	queue := awssqs.NewQueue(pool.Construct, new("Queue"), &awssqs.QueueProps{
 		RetentionPeriod:   retention(),
-		VisibilityTimeout: visibility(),
+		VisibilityTimeout: seconds(visibilityTimeout(name.ContentType.Job.Lease)),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        new(true),
 		RemovalPolicy:     removal,

@@ -81,7 +81,7 @@ function addQueues(pool, tier, type) {
   const deadLetterQueue = new sqs.Queue(pool, 'DeadLetterQueue', common);
   const queue = new sqs.Queue(pool, 'Queue', {
     ...common,
-    visibilityTimeout: cdk.Duration.minutes(2),
+    visibilityTimeout: cdk.Duration.seconds(Math.round(type.config.Job.Lease / 1e9)),
     deadLetterQueue: { queue: deadLetterQueue, maxReceiveCount: 20 },
   });
   if (type.config.Producers?.length) {
