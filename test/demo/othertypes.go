@@ -115,7 +115,7 @@ func (d *demo) addedType(ctx context.Context) (string, error) {
 	d.say("cdk diff: %s; differs: %s; unchanged: %d stacks", since(start), strings.Join(differ, ", "), len(same))
 	stack := d.config.tier.Name + "-" + environment + "-" + addedType
 	if len(differ) != 1 || differ[0] != stack || len(same) != len(d.config.tier.ContentTypes) {
-		return "", fmt.Errorf("cdk diff shows differences in %v and none in %v: want one in %s alone", differ, same, stack)
+		return "", fmt.Errorf("cdk diff shows differences in %v and none in %v: want one in %s alone (unless the worker's source was changed while the demo ran)", differ, same, stack)
 	}
 	start = time.Now()
 	if err := d.cdk.deploy(ctx, "--exclusively", stack); err != nil {
