@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Campaign is many seeds.
+type Campaign struct {
+	First    uint64
+	Seeds    int
+	Controls int // seeds within which each negative control must be caught
+}
+
+// Summary of a campaign.
+type Summary struct {
+	Seeds      int
+	Events     uint64
+	Violations []*Violation
+	Different  []uint64 // seeds whose second run had another trace
+	Caught     map[Control]*Violation
+}
+
+// Passed reports whether there is nothing to complain of.
+func (s Summary) Passed() bool {
+	return len(s.Violations) == 0 && len(s.Different) == 0 && len(s.Caught) == len(Controls)
+}
+
+// Run plays the campaign on all processors.
+func (c Campaign) Run() Summary {
+	s := Summary{Seeds: c.Seeds, Caught: map[Control]*Violation{}}
+	var mu sync.Mutex
+	parallel(c.Seeds, func(i int) bool {
+		seed := c.First + uint64(i)
+		r := Run(Options{Seed: seed})
+		again := r.Trace
+		if i%50 == 0 {
+			again = Run(Options{Seed: seed}).Trace
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		s.Events += r.Events
+		if r.Violation != nil {
+			s.Violations = append(s.Violations, r.Violation)
+		}
+		if again != r.Trace {
+			s.Different = append(s.Different, seed)
+		}
+		return true
+	})
+	slices.SortFunc(s.Violations, func(a, b *Violation) int { return int(a.Seed) - int(b.Seed) })
+	for _, control := range Controls {
+		parallel(c.Controls, func(i int) bool {
+			r := Run(Options{Seed: c.First + uint64(i), Control: control})
+			if r.Violation == nil {
+				return true
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if first := s.Caught[control]; first == nil || r.Violation.Seed < first.Seed {
+				s.Caught[control] = r.Violation
+			}
+			return false
+		})
+	}
+	return s
+}
+
+// parallel calls do for 0 … n-1 until one call says stop.
+func parallel(n int, do func(i int) bool) {
+	var next atomic.Int64
+	var stop atomic.Bool
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for !stop.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if !do(i) {
+					stop.Store(true)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// Print writes what a person wants to know, the verdict last.
+func (s Summary) Print(to io.Writer) error {
+	var err error
+	print := func(format string, args ...any) {
+		if _, e := fmt.Fprintf(to, format+"\n", args...); err == nil {
+			err = e
+		}
+	}
+	for _, c := range Controls {
+		if v := s.Caught[c]; v != nil {
+			print("control %-31s caught by %s at seed %d: %.150s", string(c), v.Invariant, v.Seed, v.What)
+		} else {
+			print("control %-31s NOT CAUGHT", string(c))
+		}
+	}
+	for _, seed := range s.Different {
+		print("seed %d: two runs gave two traces", seed)
+	}
+	for _, v := range s.Violations {
+		print("%s\n  replay: go run ./worker/internal/sim/cmd -seed %d -trace", v, v.Seed)
+	}
+	print("%d events", s.Events)
+	print("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(Controls))
+	return err
+}

@@ -1,0 +1,91 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// Control is a rule of the protocol that the harness breaks, to show that the simulator would notice.
+type Control string
+
+// The negative controls. The core's code is the same under all of them: the harness weakens what passes
+// between the core and its surroundings.
+const (
+	None              Control = ""
+	NoEpochTest       Control = "no epoch test"                  // holders' writes test the state alone
+	DeleteBeforeClaim Control = "delete before claim"            // a message is deleted as it is received
+	CursorFirst       Control = "cursor saved before output"     // the processor reports first
+	LateStamp         Control = "lease stamped after the reply"  // clocks stand still while a call is in flight
+	ReapWithoutBeat   Control = "reap without the beat"          //
+	SilentRelease     Control = "silent release"                 // neither bell nor index entry
+	ClaimAnyState     Control = "claim without the state test"   //
+	BlindRing         Control = "ring without ringAt and epoch"  //
+	CreatingBells     Control = "bells that create"              //
+	Overwritten       Control = "overwritten outputs"            // named by position alone
+	DeafBeats         Control = "beats that stop at the signal"  //
+	UncheckedHandback Control = "handback that ignores a cancel" //
+	UncheckedClaim    Control = "claim that ignores a pause"     //
+	OneLease          Control = "reap after one lease"           // the sweeper's clock runs a quarter too fast
+	AnySeq            Control = "checkpoint without seq"         //
+)
+
+// Controls are all of them.
+var Controls = []Control{
+	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
+	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
+}
+
+// weaken takes from a write what the control takes from the protocol.
+func (c Control) weaken(w job.Write, before job.Item) job.Write {
+	holders := hasCond(w, contract.AttrOwner)
+	switch {
+	case c == NoEpochTest && holders:
+		return without(w, contract.AttrOwner, contract.AttrEpoch)
+	case c == ReapWithoutBeat && w.Op == "reap":
+		return without(w, contract.AttrBeat)
+	case c == ClaimAnyState && w.Op == "claim":
+		return without(w, contract.AttrState)
+	case c == BlindRing && w.Op == "ring":
+		return without(w, contract.AttrRingAt, contract.AttrEpoch)
+	case c == CreatingBells && w.Op == "claim" && before == nil:
+		w.If = nil
+	case c == UncheckedHandback && (w.Op == "hand back" || w.Op == "reap"):
+		return without(w, contract.AttrCancelRequested)
+	case c == UncheckedClaim && w.Op == "claim":
+		return without(w, contract.AttrPaused)
+	case c == AnySeq && holders:
+		return without(w, contract.AttrSeq)
+	case c == SilentRelease && w.Op == "hand back":
+		w.Set = maps.Clone(w.Set)
+		for _, attr := range []string{contract.AttrDuePartition, contract.AttrDueSort, contract.AttrRingAt} {
+			delete(w.Set, attr)
+		}
+	}
+	return w
+}
+
+func hasCond(w job.Write, attr string) bool {
+	return slices.ContainsFunc(w.If, func(c job.Cond) bool { return c.Attr == attr })
+}
+
+func without(w job.Write, attrs ...string) job.Write {
+	w.If = slices.DeleteFunc(slices.Clone(w.If), func(c job.Cond) bool { return slices.Contains(attrs, c.Attr) })
+	return w
+}
+
+// sweeperClock is the clock on which a sweeper waits.
+func (c Control) sweeperClock(clock *clock) sweep.Clock {
+	if c == OneLease {
+		return hastyClock{clock}
+	}
+	return clock
+}
+
+type hastyClock struct{ *clock }
+
+func (c hastyClock) Monotonic() time.Duration { return c.clock.Monotonic() * 5 / 4 }

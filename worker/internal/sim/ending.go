@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+)
+
+// patience is how long after the last fault every job must have ended: the longest pause between two
+// rings and the backoff of failures, with room.
+const patience = 26 * time.Hour
+
+// look sees every minute of calm whether all is done, and resumes what is paused.
+func (w *world) look() {
+	var open []string
+	for _, id := range w.ids {
+		j, err := job.FromItem(w.table.get(job.Key{ContentType: contentType, ID: id}.String()))
+		if err != nil || !j.State.Terminal() {
+			open = append(open, id)
+		}
+		if err == nil && j.Paused && !j.State.Terminal() {
+			w.command(id, w.resumeCommand)
+		}
+	}
+	open = append(open, w.unread()...)
+	visible, _ := w.queue.memory.Visible(context.Background())
+	switch {
+	case w.now > w.faults.chaos+patience:
+		w.stranded(open)
+	case len(open) > 0 || visible > 0 || len(w.queue.copies) > 0 || w.now < w.faults.chaos+10*time.Minute:
+		w.after(time.Minute, w.look)
+	default:
+		w.conclude()
+	}
+}
+
+// stranded is the end of a run whose jobs do not end.
+func (w *world) stranded(open []string) {
+	for _, id := range open {
+		w.violate("L1", "%s is still there %s after the last fault: %s", id, patience, brief(w.table.get(contentType+"#"+id)))
+	}
+	w.violate("L1", "messages are left in the queue")
+}
+
+// unread lists the malformed messages that are not in the dead-letter queue yet.
+func (w *world) unread() []string {
+	rejected := w.queue.memory.Rejected()
+	return slices.DeleteFunc(slices.Clone(w.malformed), func(body string) bool {
+		return slices.ContainsFunc(rejected, func(r queue.Rejected) bool { return r.Body == body })
+	})
+}
+
+// conclude judges the end state.
+func (w *world) conclude() {
+	for _, id := range w.ids {
+		item := w.table.get(contentType + "#" + id)
+		j, err := job.FromItem(item)
+		switch {
+		case err != nil:
+			w.violate("L1", "%s: %v", id, err)
+		case j.State == job.Cancelled && !w.jobs[id].cancelled:
+			w.violate("S6", "nobody cancelled %s", brief(item))
+		case j.State == job.Done:
+			w.oracle.outputs(write{Write: job.Write{Op: "end"}, is: j, after: item, script: w.jobs[id]})
+		}
+	}
+	if len(w.queue.dead) > 0 {
+		w.violate("L1", "%d messages were received %d times and dead-lettered", len(w.queue.dead), maxReceives)
+	}
+	if w.chance(0.25) && w.violation == nil {
+		w.longAfter()
+		return
+	}
+	w.finished = true
+}
+
+// longAfter plays what may come in the weeks after the end: late messages as long as the items live, and
+// bells by hand after their deletion. Nothing may run again, nothing may be made.
+func (w *world) longAfter() {
+	for _, n := range w.nodes {
+		n.crash()
+	}
+	w.calendar.events = nil
+	w.now += 28 * 24 * time.Hour
+	w.note("28 days later")
+	w.wanted = 1
+	w.fill()
+	w.late()
+	w.after(10*time.Minute, func() {
+		for _, n := range w.nodes {
+			n.crash()
+		}
+		w.calendar.events = nil
+		w.now += 4 * 24 * time.Hour
+		var keys []string
+		for _, id := range w.ids {
+			keys = append(keys, contentType+"#"+id)
+		}
+		w.table.expire(keys)
+		w.fill()
+		w.lateBells()
+		w.after(10*time.Minute, func() { w.finished = true })
+	})
+}

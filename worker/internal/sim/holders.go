@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+)
+
+// holder is one attempt as the harness knows it: what it believes, and what really became of it.
+type holder struct {
+	node     *node
+	claim    job.Claim
+	lease    time.Duration
+	deadline time.Duration // that it believes in, on its node's monotonic clock
+	since    time.Duration // true time from which the claim's lease runs
+	calling  time.Duration // on its node's monotonic clock: when its call in flight began; 0: none
+	troubled bool          // a call of it failed or was slow
+	crashed  bool
+	over     bool
+}
+
+// loss is a job whose machine died, until somebody runs it again.
+type loss struct {
+	key     string
+	epoch   int64
+	at      time.Duration
+	sweeper bool // the machine was the sweeper
+}
+
+// begin takes down a claim that its claimer knows of.
+func (o *oracle) begin(n *node, c lease.Claimed) *holder {
+	ago := (n.Monotonic() - c.Deadline + c.Job.Lease) * 1000 / time.Duration(n.rate)
+	h := &holder{node: n, claim: c.Job.Claim(), lease: c.Job.Lease, deadline: c.Deadline, since: o.world.now - ago}
+	o.holders[c.Job.Owner] = h
+	return h
+}
+
+// clockStood reports whether the holder's machine stood still with its clock during its present lease.
+func (h *holder) clockStood() bool {
+	return h.node.stopped || h.node.lastFreeze >= 0 && h.node.lastFreeze >= h.deadline-h.lease
+}
+
+// reallyLost reports whether something that can cost a holder its lease happened to it.
+func (h *holder) reallyLost() bool {
+	return h.crashed || h.troubled || h.waits() || h.node.frozen || h.node.frozeAt >= h.since
+}
+
+// waits reports whether the holder's call in flight takes long.
+func (h *holder) waits() bool { return h.calling > 0 && h.node.Monotonic()-h.calling > h.lease/4 }
+
+// acknowledged checks the other side of S8: nobody is told of a lease on a job that it no longer holds.
+func (o *oracle) acknowledged(h *holder, deadline time.Duration) {
+	h.deadline = deadline
+	item, err := job.FromItem(o.world.table.get(h.claim.Key.String()))
+	held := err == nil && item.State == job.Running && item.Epoch == h.claim.Epoch && item.Owner == h.claim.Owner
+	if left := deadline - h.node.Monotonic(); !held && left > 0 && !h.clockStood() {
+		o.world.violate("S8", "%s was told of a lease of %s on a job it does not hold: %s", h.claim.Owner, left, brief(o.world.table.get(h.claim.Key.String())))
+	}
+}
+
+// reaped checks S8, a holder that renewed its lease is not reaped, and S5, a reap means a loss.
+func (o *oracle) reaped(w write) {
+	w.script.lost++
+	h := o.holders[w.was.Owner]
+	if h == nil {
+		return // the claimer never learnt that it holds the job
+	}
+	left := h.deadline - h.node.Monotonic()
+	switch {
+	case !h.over && !h.crashed && left > 0 && !h.clockStood():
+		o.world.violate("S8", "%s was reaped %s before its deadline: %s", h.claim.Owner, left, brief(w.before))
+	case !h.reallyLost():
+		o.world.violate("S5", "%s was reaped although nothing happened to it (draining: %t): %s", h.claim.Owner, h.node.drainingAt != 0, brief(w.before))
+	}
+}
+
+// crashed notes what a machine takes with it.
+func (o *oracle) crashed(n *node) {
+	for _, h := range o.world.holding(n) {
+		h.crashed = true
+		if !h.over {
+			o.losses = append(o.losses, &loss{h.claim.Key.String(), h.claim.Epoch, o.world.now, n.leads})
+		}
+	}
+}
+
+// holding lists the holders on a machine that still hold their job in the table, sorted by job.
+func (w *world) holding(n *node) []*holder {
+	var held []*holder
+	for _, id := range w.ids {
+		item, err := job.FromItem(w.table.get(job.Key{ContentType: contentType, ID: id}.String()))
+		if err != nil || item.State != job.Running {
+			continue
+		}
+		if h := w.oracle.holders[item.Owner]; h != nil && h.node == n {
+			held = append(held, h)
+		}
+	}
+	return held
+}
+
+// restarted measures L2.
+func (o *oracle) restarted(j job.Job) {
+	for i, l := range o.losses {
+		if l.key != j.Key.String() || j.Epoch <= l.epoch {
+			continue
+		}
+		o.losses = append(o.losses[:i], o.losses[i+1:]...)
+		o.world.restarts = append(o.world.restarts, Restart{After: o.world.now - l.at, Sweeper: l.sweeper})
+		return
+	}
+}
+
+// drained checks L3: a drain ends soon after its budget.
+func (o *oracle) drained(n *node) {
+	w := o.world
+	most := n.budget + w.setup.lease + 2*sdkLimit + time.Minute
+	took := w.now - n.drainingAt
+	if n.frozeAt < n.drainingAt && w.control != LateStamp && took*9/10 > most {
+		w.violate("L3", "%s took %s to drain within %s", n.name, took, n.budget)
+	}
+	w.drains = append(w.drains, took)
+}

@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+)
+
+// The commands of package cli, in virtual time.
+
+// command runs an operator's command as a process of its own.
+func (w *world) command(id string, run func(id string, table tableClient, bells queueClient)) {
+	c := &caller{world: w, clock: w.operator}
+	p := &process{world: w, name: "operator"}
+	w.commands = slices.DeleteFunc(w.commands, func(p *process) bool { return p.tasks[0].done })
+	w.commands = append(w.commands, p)
+	p.spawn(func() { run(id, tableClient{c}, queueClient{c}) })
+}
+
+func (w *world) ctx() context.Context { return newScope(context.Background(), w.operator) }
+
+func (w *world) submitCommand(id string, table tableClient, bells queueClient) {
+	key := job.Key{ContentType: contentType, ID: id}
+	for try := 0; ; try++ {
+		item, err := table.Write(w.ctx(), job.Submit(key, job.Submission{ID: id, Payload: []byte("{}")}, w.operator.Now()))
+		if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+			if item, err = refused.Current, nil; item == nil {
+				item, err = table.Get(w.ctx(), key.String())
+			}
+		}
+		if err != nil { // the operator is told and tries again
+			_ = w.operator.Sleep(w.ctx(), sdkLimit)
+			continue
+		}
+		if j, err := job.FromItem(item); err == nil && j.State == job.Ready && !j.Paused {
+			_ = bells.Send(w.ctx(), job.Bell{ID: id, Epoch: j.Epoch}.JSON(), 0)
+		}
+		return
+	}
+}
+
+// change writes what build makes of the job as it is, looking again while others move it.
+func (w *world) change(id string, table tableClient, bells queueClient, build func(j *job.Job) (job.Write, bool)) {
+	key := job.Key{ContentType: contentType, ID: id}
+	for range 10 {
+		item, err := table.Get(w.ctx(), key.String())
+		if err != nil {
+			return
+		}
+		var j *job.Job
+		if item != nil {
+			known, err := job.FromItem(item)
+			if err != nil {
+				return
+			}
+			j = &known
+		}
+		write, ok := build(j)
+		if !ok {
+			return
+		}
+		item, err = table.Write(w.ctx(), write)
+		if _, refused := errors.AsType[*job.RefusedError](err); refused {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		if after, err := job.FromItem(item); err == nil && after.State == job.Ready {
+			_ = bells.Send(w.ctx(), job.Bell{ID: id, Epoch: after.Epoch}.JSON(), 0)
+		}
+		return
+	}
+}
+
+// steer is an operator's whim.
+func (w *world) steer() {
+	if len(w.ids) == 0 {
+		return
+	}
+	id := w.ids[w.random.IntN(len(w.ids))]
+	switch w.random.IntN(6) {
+	case 0:
+		w.jobs[id].cancelled = true
+		w.command(id, w.cancelCommand)
+	case 1, 2:
+		w.command(id, w.pauseCommand)
+	case 3, 4:
+		w.command(id, w.resumeCommand)
+	default:
+		w.command(id, w.redriveCommand)
+	}
+}
+
+func (w *world) cancelCommand(id string, table tableClient, bells queueClient) {
+	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
+		return job.Cancel(job.Key{ContentType: contentType, ID: id}, j, w.operator.Now()), j == nil || !j.State.Terminal()
+	})
+}
+
+func (w *world) pauseCommand(id string, table tableClient, bells queueClient) {
+	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
+		if j == nil || j.State.Terminal() {
+			return job.Write{}, false
+		}
+		return job.Pause(*j, w.operator.Now()), true
+	})
+}
+
+func (w *world) resumeCommand(id string, table tableClient, bells queueClient) {
+	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
+		if j == nil || j.State.Terminal() {
+			return job.Write{}, false
+		}
+		return job.Resume(*j, w.operator.Now()), true
+	})
+}
+
+func (w *world) redriveCommand(id string, table tableClient, bells queueClient) {
+	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
+		if j == nil || j.State != job.Dead {
+			return job.Write{}, false
+		}
+		return job.Redrive(*j, w.operator.Now()), true
+	})
+}

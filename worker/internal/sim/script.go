@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// script is a job: what its processor does, and what really happened to it, as the harness knows.
+type script struct {
+	id       string
+	steps    []time.Duration
+	byEpoch  bool // outputs carry the epoch in their name; otherwise they are content-addressed
+	fails    int  // how often step at fails
+	later    int  // how often step at asks to come back later
+	laterFor time.Duration
+	bad      bool // step at finds that the job can never succeed
+	dies     int  // how often step at ends its slot
+	poison   bool // opening it takes the whole box down after a first checkpoint
+	at       int
+
+	version   int
+	raised    int64 // failures raised by the processor or the end of its slot
+	lost      int64 // reaps of holders that were really lost
+	cancelled bool  // an operator asked
+	ended     bool
+	existed   bool
+	deleted   bool
+}
+
+// newScript draws a job.
+func (w *world) newScript(id string) *script {
+	s := &script{id: id, byEpoch: w.chance(0.5)}
+	longest := []time.Duration{2 * time.Second, 40 * time.Second, 200 * time.Second}[w.random.IntN(3)]
+	for range 1 + w.random.IntN(6) {
+		s.steps = append(s.steps, w.between(100*time.Millisecond, longest))
+	}
+	s.at = w.random.IntN(len(s.steps))
+	switch w.random.IntN(14) {
+	case 0, 1:
+		s.fails = 1 + w.random.IntN(3)
+	case 2:
+		s.fails = math.MaxInt
+	case 3, 4:
+		s.later, s.laterFor = 1+w.random.IntN(2), w.between(time.Second, 25*time.Minute)
+	case 5:
+		s.bad = true
+	case 6:
+		s.dies = 1 + w.random.IntN(3)
+	case 7:
+		s.dies = math.MaxInt
+	case 8:
+		s.poison = w.faults.crash > 0
+	}
+	w.jobs[id] = s
+	return s
+}
+
+// trouble is what goes wrong at a step by the job's own fault; nil: nothing.
+func (s *script) trouble(p *slotProcess, c cursor) *slot.Outcome {
+	w := p.world
+	if s.poison {
+		p.report(slot.Report{Checkpoint: c.checkpoint(s)})
+		p.sleep(w.upTo(20 * time.Second))
+		w.note("%s: %s takes the box down", p.name, s.id)
+		w.at(w.now, p.node.crash)
+		w.wait(never)
+	}
+	switch {
+	case c.At != s.at:
+	case s.bad:
+		return &slot.Outcome{Kind: slot.Permanent, Error: "the payload is bad"}
+	case s.fails > 0:
+		s.fails--
+		s.raised++
+		return &slot.Outcome{Kind: slot.Retry, Error: "the source is away"}
+	case s.later > 0:
+		s.later--
+		return &slot.Outcome{Kind: slot.Later, At: p.node.Now().Add(s.laterFor)}
+	case s.dies > 0:
+		s.dies--
+		s.raised++
+		w.at(w.now, func() { p.die(errors.New("exit status 2")) })
+		w.wait(never)
+	}
+	return nil
+}
+
+func (s *script) nameOutput(c Control, content string, at int, epoch int64) string {
+	switch {
+	case c == Overwritten:
+		return fmt.Sprintf("%s/%d", s.id, at)
+	case s.byEpoch:
+		return fmt.Sprintf("%s/%d.%d", s.id, at, epoch)
+	}
+	return "sum of " + content
+}

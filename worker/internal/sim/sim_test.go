@@ -1,0 +1,41 @@
+package sim
+
+import (
+	"bytes"
+	"testing"
+)
+
+// TestSeeds plays some seeds; make sim plays many.
+func TestSeeds(t *testing.T) {
+	s := Campaign{First: 1, Seeds: 200}.Run()
+	for _, v := range s.Violations {
+		t.Error(v)
+	}
+	if s.Events < 200*1000 {
+		t.Errorf("%d events in 200 seeds: nothing happens", s.Events)
+	}
+}
+
+func TestSameSeedSameTrace(t *testing.T) {
+	for seed := uint64(1); seed <= 10; seed++ {
+		var first, second bytes.Buffer
+		a := Run(Options{Seed: seed, Trace: &first})
+		b := Run(Options{Seed: seed, Trace: &second})
+		if a.Trace != b.Trace || !bytes.Equal(first.Bytes(), second.Bytes()) {
+			t.Errorf("seed %d: two runs gave two traces", seed)
+		}
+		if other := Run(Options{Seed: seed + 100}); other.Trace == a.Trace || first.Len() == 0 {
+			t.Errorf("seeds %d and %d gave one trace, of %d bytes", seed, seed+100, first.Len())
+		}
+	}
+}
+
+// TestControlsAreCaught: the simulator notices each rule that is taken from the protocol.
+func TestControlsAreCaught(t *testing.T) {
+	s := Campaign{First: 1, Controls: 600}.Run()
+	for _, c := range Controls {
+		if s.Caught[c] == nil {
+			t.Errorf("%s: not caught in 600 seeds", c)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+var (
+	errEnded    = errors.New("the slot has ended")
+	errOccupied = errors.New("the slot already has a job")
+)
+
+// slotProcess is a simulated slot: it takes orders, runs the script of its job, reports, and ends
+// itself past its deadline.
+type slotProcess struct {
+	*process
+	node    *node
+	holder  *holder
+	late    *lateClock
+	reports []slot.Report
+	spoke   signal // a report or the process's end
+	err     error
+	busy    bool // as the supervisor sees it
+
+	inbox    []slot.Order
+	ordered  signal
+	task     *slot.Assignment
+	deadline time.Duration
+	draining bool
+	killAt   time.Duration // as the supervisor said
+}
+
+var _ lease.Slot = (*slotProcess)(nil)
+
+func newSlotProcess(n *node) *slotProcess {
+	n.world.slotCount++
+	p := &slotProcess{node: n, process: &process{world: n.world, name: fmt.Sprintf("%s/slot-%d", n.name, n.world.slotCount)}}
+	p.onDeath = p.spoke.fire
+	p.spawn(func() {
+		for {
+			for p.task == nil {
+				p.world.wait(never, &p.ordered)
+			}
+			outcome := p.execute(p.task)
+			p.task = nil
+			p.report(slot.Report{Outcome: &outcome})
+		}
+	})
+	return p
+}
+
+// Send passes an order on; the oracle takes down what deadline the holder believes in.
+func (p *slotProcess) Send(o slot.Order) error {
+	late := time.Duration(0)
+	if p.late != nil {
+		late = p.late.lost
+	}
+	if o.Deadline != nil {
+		o.Deadline = &slot.Deadline{At: o.Deadline.At + late}
+		p.world.oracle.acknowledged(p.holder, o.Deadline.At)
+	}
+	switch {
+	case o.Run != nil && p.busy:
+		return errOccupied
+	case p.dead:
+		return errEnded
+	case o.Run != nil:
+		p.busy = true
+		p.world.oracle.acknowledged(p.holder, o.Run.Deadline)
+	case o.Drain != nil:
+		p.killAt = o.Drain.At
+	}
+	p.inbox = append(p.inbox, o)
+	p.world.after(p.world.upTo(2*time.Millisecond), func() { p.obey(p.take) })
+	return nil
+}
+
+// Kill ends the process.
+func (p *slotProcess) Kill() {
+	p.world.after(p.world.upTo(3*time.Millisecond), func() { p.die(slot.ErrKilled) })
+}
+
+func (p *slotProcess) die(err error) {
+	if p.dead {
+		return
+	}
+	p.err = err
+	p.world.note("%s: ends: %v", p.name, err)
+	p.kill()
+}
+
+// take reads the orders that have come in.
+func (p *slotProcess) take() {
+	for _, o := range p.inbox {
+		switch {
+		case o.Run != nil:
+			p.task, p.draining = o.Run, false
+			p.setDeadline(o.Run.Deadline)
+		case p.task == nil:
+		case o.Deadline != nil:
+			p.setDeadline(o.Deadline.At)
+		case o.Drain != nil:
+			p.draining = true
+		}
+	}
+	p.inbox = nil
+	p.ordered.fire()
+}
+
+// setDeadline arms the fuse.
+func (p *slotProcess) setDeadline(at time.Duration) {
+	p.deadline = at
+	p.world.at(p.node.when(at)+p.world.upTo(250*time.Millisecond), func() { p.obey(func() { p.fuse(at) }) })
+}
+
+func (p *slotProcess) fuse(at time.Duration) {
+	switch {
+	case p.task == nil || p.deadline != at:
+	case p.node.Monotonic() < at:
+		p.setDeadline(at)
+	default:
+		if p.thawedAt > 0 && p.thawedAt >= p.world.now-time.Second { // it was stopped alone and did not read its orders: its own fault
+			p.world.jobs[p.holder.claim.ID].raised++
+		}
+		p.die(errors.New("the job's deadline has passed"))
+	}
+}
+
+func (p *slotProcess) report(r slot.Report) {
+	switch {
+	case r.Outcome != nil:
+		p.world.note("%s: reports %s", p.name, r.Outcome.Kind)
+	case r.Checkpoint != nil:
+		p.world.note("%s: reports %s", p.name, r.Checkpoint.Cursor)
+		if last := len(p.reports) - 1; last >= 0 && p.reports[last].Checkpoint != nil {
+			p.reports = p.reports[:last] // a slow reader gets only the newest
+		}
+	}
+	p.reports = append(p.reports, r)
+	p.spoke.fire()
+}
+
+func (p *slotProcess) takeReport() slot.Report {
+	r := p.reports[0]
+	p.reports = p.reports[1:]
+	if r.Outcome != nil {
+		p.busy = false
+	}
+	return r
+}
+
+// sleep is time that the processor spends.
+func (p *slotProcess) sleep(d time.Duration) {
+	for until := p.node.Monotonic() + d; p.node.Monotonic() < until; {
+		p.world.wait(p.node.when(until))
+	}
+}
+
+// cursor is what the simulated processors save.
+type cursor struct {
+	At      int   `json:"at"`
+	Outputs []ref `json:"outputs"`
+}
+
+// ref names an output and what it held when it was written.
+type ref struct {
+	Name    string `json:"name"`
+	Content string `json:"content"`
+}
+
+func (c cursor) checkpoint(s *script) *slot.Checkpoint {
+	text, _ := json.Marshal(c)
+	return &slot.Checkpoint{Cursor: text, Version: "sim@1", Progress: slot.Progress{Done: int64(c.At), Total: int64(len(s.steps)), Unit: "steps"}}
+}
+
+// execute is the simulated processor: each step's output is durable before its cursor is reported.
+func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
+	s := p.world.jobs[a.ID]
+	s.version++ // the source changes between attempts: a zombie's outputs differ
+	version := s.version
+	var c cursor
+	if len(a.Cursor) > 0 {
+		if err := json.Unmarshal(a.Cursor, &c); err != nil {
+			return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+		}
+	}
+	for {
+		if p.draining {
+			return slot.Outcome{Kind: slot.Stopped}
+		}
+		p.sleep(s.steps[c.At])
+		if outcome := s.trouble(p, c); outcome != nil {
+			return *outcome
+		}
+		content := fmt.Sprintf("%s step %d of version %d", a.ID, c.At, version)
+		r := ref{s.nameOutput(p.world.control, content, c.At, a.Epoch), content}
+		next := cursor{c.At + 1, append(append([]ref(nil), c.Outputs...), r)}
+		if p.world.control == CursorFirst {
+			p.report(slot.Report{Checkpoint: next.checkpoint(s)})
+		}
+		p.put(r)
+		c = next
+		switch {
+		case c.At == len(s.steps):
+			return slot.Outcome{Kind: slot.Done, Checkpoint: c.checkpoint(s)}
+		case p.draining:
+			return slot.Outcome{Kind: slot.Stopped, Checkpoint: c.checkpoint(s)}
+		}
+		p.report(slot.Report{Checkpoint: c.checkpoint(s)})
+	}
+}
+
+// put writes an output: durable when it returns. A first try may hang in the network and arrive late.
+func (p *slotProcess) put(r ref) {
+	w := p.world
+	p.node.point(p.process, "put")
+	write := func() {
+		w.note("outputs: %s = %s", r.Name, r.Content)
+		w.outputs[r.Name] = r.Content
+	}
+	wait := w.between(20*time.Millisecond, 500*time.Millisecond)
+	if !w.calm && w.chance(w.faults.latePut) {
+		w.after(w.between(30*time.Second, 6*time.Minute), write)
+		wait += 5 * time.Second
+	}
+	durable := false
+	var done signal
+	w.after(wait, func() { write(); durable = true; done.fire() })
+	for !durable {
+		w.wait(never, &done)
+	}
+	p.node.point(p.process, "answer to put")
+}

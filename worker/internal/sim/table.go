@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// table is the job table: package store's, with an index that lags behind and a judge at its door.
+type table struct {
+	world   *world
+	items   *store.Memory
+	network network
+	mute    bool    // refusals leave the item out, as some endpoints do
+	stale   float64 // chance that the index takes up to two minutes to show a write
+
+	index   map[string]map[string]string // partition → key → sort key
+	shown   map[string]shown             // by key
+	version int64
+}
+
+// shown is what the index shows of an item.
+type shown struct {
+	partition string
+	version   int64
+}
+
+func newTable(w *world) *table {
+	return &table{world: w, items: store.NewMemory(), index: map[string]map[string]string{}, shown: map[string]shown{}}
+}
+
+func (t *table) get(key string) job.Item {
+	item, _ := t.items.Get(context.Background(), key)
+	return item
+}
+
+// write applies w, or what a negative control makes of it, and has the oracle judge what was meant.
+func (t *table) write(w job.Write, by *caller) (job.Item, error) {
+	before := t.get(w.Key)
+	after, err := t.items.Write(context.Background(), t.world.control.weaken(w, before))
+	if err != nil {
+		t.world.note("table: %s %s of %s refused at %s", w.Op, w.Key, by.name(), brief(before))
+		if refused, ok := err.(*job.RefusedError); ok && t.mute {
+			refused.Current = nil
+		}
+		return nil, err
+	}
+	t.world.note("table: %s %s of %s: %s -> %s", w.Op, w.Key, by.name(), brief(before), brief(after))
+	t.show(w.Key, after)
+	t.world.oracle.judge(w, before, after, by)
+	return after, nil
+}
+
+// show makes the index follow an item, after a while.
+func (t *table) show(key string, item job.Item) {
+	t.version++
+	version := t.version
+	partition, _ := item[contract.AttrDuePartition].(string)
+	sort, _ := item[contract.AttrDueSort].(string)
+	lag := t.world.upTo(50 * time.Millisecond)
+	if !t.world.calm && t.world.chance(t.stale) {
+		lag = t.world.upTo(2 * time.Minute)
+	}
+	t.world.after(lag, func() {
+		old := t.shown[key]
+		if old.version > version {
+			return
+		}
+		delete(t.index[old.partition], key)
+		t.shown[key] = shown{partition, version}
+		if partition == "" || sort == "" {
+			return
+		}
+		if t.index[partition] == nil {
+			t.index[partition] = map[string]string{}
+		}
+		t.index[partition][key] = sort
+	})
+}
+
+// expire deletes what DynamoDB would have deleted by now.
+func (t *table) expire(keys []string) {
+	now := epochStart.Add(t.world.now).Unix()
+	for _, key := range keys {
+		if ttl, ok := t.get(key)[contract.AttrTTL].(int64); ok && ttl < now {
+			t.items.Delete(key)
+			t.show(key, nil)
+			t.world.note("table: %s expired", key)
+		}
+	}
+}
+
+func (t *table) due(partition, from, to string) []string {
+	type entry struct{ sort, key string }
+	var found []entry
+	for key, sort := range t.index[partition] {
+		if from <= sort && sort <= to {
+			found = append(found, entry{sort, key})
+		}
+	}
+	slices.SortFunc(found, func(a, b entry) int { return cmp.Or(cmp.Compare(a.sort, b.sort), cmp.Compare(a.key, b.key)) })
+	keys := make([]string, len(found))
+	for i, e := range found {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// tableClient is the table as a process sees it: through the network.
+type tableClient struct {
+	*caller
+}
+
+var (
+	_ lease.Store = tableClient{}
+	_ sweep.Store = tableClient{}
+)
+
+func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	t := c.world.table
+	return call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) { return t.write(w, c.caller) })
+}
+
+func (c tableClient) Get(ctx context.Context, key string) (job.Item, error) {
+	t := c.world.table
+	return call(c.caller, ctx, &t.network, "get", func() (job.Item, error) { return t.items.Get(context.Background(), key) })
+}
+
+func (c tableClient) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
+	t := c.world.table
+	return call(c.caller, ctx, &t.network, "batch get", func() ([]job.Item, error) { return t.items.BatchGet(context.Background(), keys) })
+}
+
+func (c tableClient) Due(ctx context.Context, partition, from, to string) ([]string, error) {
+	t := c.world.table
+	return call(c.caller, ctx, &t.network, "query", func() ([]string, error) { return t.due(partition, from, to), nil })
+}
+
+func (c tableClient) CountDue(ctx context.Context, partition, from, to string) (int, error) {
+	t := c.world.table
+	return call(c.caller, ctx, &t.network, "count", func() (int, error) {
+		n := 0
+		for _, sort := range t.index[partition] {
+			if from <= sort && sort <= to {
+				n++
+			}
+		}
+		return n, nil
+	})
+}

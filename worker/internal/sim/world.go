@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+)
+
+const contentType = "mail"
+
+// Options of one run.
+type Options struct {
+	Seed    uint64
+	Control Control
+	Trace   io.Writer // nil: the trace is only hashed
+}
+
+// Result of one run.
+type Result struct {
+	Violation *Violation // nil: none
+	Trace     uint64     // hash of the trace
+	Lasted    time.Duration
+	Events    uint64
+	Restarts  []Restart
+	Drains    []time.Duration // how long each drain took
+}
+
+// Restart is how long a job of a dead machine took to run again.
+type Restart struct {
+	After   time.Duration
+	Sweeper bool // the machine was the one that swept
+}
+
+// setup is the configuration of a content type.
+type setup struct {
+	lease, heartbeat, sweep, checkpoint time.Duration
+	budget                              time.Duration // of drains
+	slots                               int
+	failures, crashes                   int64
+}
+
+func (s setup) timing() lease.Timing {
+	return lease.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Checkpoint: s.checkpoint, DrainBudget: s.budget}
+}
+
+// faults of machines; those of the network stand in [network].
+type faults struct {
+	crash, freeze float64       // at each point
+	latePut       float64       // an output's first try arrives minutes later
+	skew          time.Duration // of wall clocks, each way; above zero, monotonic clocks are off by up to a tenth
+	every         time.Duration // mean time between events of chaos
+	brink         bool          // machines are cut off and frozen for about a lease, again and again
+	chaos         time.Duration // how long the chaos lasts
+}
+
+// world is one run.
+type world struct {
+	seed     uint64
+	control  Control
+	random   *rand.Rand
+	now      time.Duration // true time
+	calendar calendar
+	current  *task
+	trace    *trace
+
+	setup     setup
+	faults    faults
+	table     *table
+	queue     *messages
+	oracle    *oracle
+	outputs   map[string]string
+	jobs      map[string]*script
+	ids       []string // of jobs, in order of submission
+	malformed []string
+	commands  []*process // of operators
+	operator  *clock
+	nodes     []*node
+	wanted    int // instances
+	launched  int
+	slotCount int
+	calm      bool // no faults any more
+	finished  bool
+	violation *Violation
+	restarts  []Restart
+	drains    []time.Duration
+}
+
+func newWorld(o Options) *world {
+	w := &world{
+		seed: o.Seed, control: o.Control, random: rand.New(rand.NewPCG(o.Seed, 0x5eed)), trace: newTrace(o.Trace),
+		outputs: map[string]string{}, jobs: map[string]*script{},
+	}
+	w.table, w.queue = newTable(w), newMessages(w)
+	w.oracle = &oracle{world: w, holders: map[string]*holder{}}
+	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
+	return w
+}
+
+// Run plays one seed to its end: chaos, then calm until every job has ended.
+func Run(o Options) Result {
+	w := newWorld(o)
+	w.draw()
+	w.note("seed %d, control %q, setup %+v, faults %+v, table %+v, queue %+v", w.seed, w.control, w.setup, w.faults, w.table.network, w.queue.network)
+	w.fill()
+	w.submissions()
+	w.chaos()
+	w.at(w.faults.chaos, w.calmDown)
+	w.play()
+	return w.result()
+}
+
+// play lets events happen until the run is finished or an invariant broken, then ends all processes.
+func (w *world) play() {
+	for !w.finished && w.violation == nil && len(w.calendar.events) > 0 {
+		e := w.calendar.next()
+		w.now = e.at
+		e.run()
+	}
+	for _, n := range w.nodes {
+		for _, p := range n.processes() {
+			p.kill()
+		}
+	}
+	for _, p := range w.commands {
+		p.kill()
+	}
+}
+
+func (w *world) result() Result {
+	return Result{
+		Violation: w.violation, Trace: w.trace.hash.Sum64(), Lasted: w.now, Events: w.calendar.count, Restarts: w.restarts, Drains: w.drains,
+	}
+}
+
+// draw chooses the configuration and which faults there are, so that seeds differ in kind.
+func (w *world) draw() {
+	r := w.random
+	w.setup = []setup{
+		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: time.Minute},
+		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: 3 * time.Minute},
+		{lease: 30 * time.Second, heartbeat: 10 * time.Second, sweep: 15 * time.Second, checkpoint: 5 * time.Second, budget: 20 * time.Second},
+		{lease: 40 * time.Second, heartbeat: 20 * time.Second, sweep: 20 * time.Second, checkpoint: time.Second, budget: 90 * time.Second},
+	}[r.IntN(4)]
+	w.setup.slots = 1 + r.IntN(3)
+	w.setup.failures = []int64{5, 5, 2}[r.IntN(3)]
+	w.setup.crashes = []int64{5, 5, 2}[r.IntN(3)]
+	w.wanted = 1 + r.IntN(4)
+	rate := func(most float64) float64 {
+		if r.IntN(2) == 0 {
+			return 0
+		}
+		return most * r.Float64() * r.Float64()
+	}
+	w.faults = faults{
+		crash: rate(0.006), freeze: rate(0.006), latePut: rate(0.5), skew: []time.Duration{0, 2 * time.Second, 2 * time.Second, 5 * time.Minute}[r.IntN(4)],
+		every: w.between(30*time.Second, 8*time.Minute), chaos: w.between(15*time.Minute, 100*time.Minute),
+	}
+	draw := func() network {
+		return network{
+			fail: rate(0.3), lose: rate(0.1), drop: rate(0.1), retry: rate(0.2), ghost: rate(0.1), delay: rate(0.1), slow: rate(0.1),
+			latency: []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 3 * time.Second}[r.IntN(3)],
+		}
+	}
+	w.table.network, w.queue.network = draw(), draw()
+	w.table.stale, w.table.mute = rate(0.5), r.IntN(4) == 0
+	if r.IntN(5) == 0 {
+		w.faults.brink, w.faults.skew = true, 2*time.Second
+		w.faults.every = w.between(20*time.Second, 90*time.Second)
+		w.setup.sweep = w.setup.lease / 6
+		w.table.network.delay, w.table.network.latency = 0.03, 200*time.Millisecond
+		w.wanted = 2 + r.IntN(3)
+	}
+	w.queue.duplicate, w.queue.latest, w.queue.shuffled = rate(0.5), rate(0.5), r.IntN(2) == 0
+}
