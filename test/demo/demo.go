@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,14 +58,18 @@ func (d *demo) run(ctx context.Context, kept func(error)) error {
 		return err
 	}
 	d.ledger.checkAll(ctx, d.claims())
-	if d.keep && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		d.stop()
+		return errors.New("interrupted; everything that was started is stopped")
+	}
+	if d.keep {
 		d.howToLook()
 		err := d.ledger.total()
 		kept(err)
 		<-ctx.Done()
 		return err
 	}
-	d.ledger.check(context.WithoutCancel(ctx), claim{text: "nothing that the demo started is left", check: d.nothingLeft, always: true})
+	d.ledger.check(ctx, claim{text: "nothing that the demo started is left", check: d.nothingLeft, always: true})
 	d.say("took %s", time.Since(begin).Round(time.Second))
 	return d.ledger.total()
 }

@@ -23,7 +23,9 @@ func emptyDir(o options) error {
 func (d *demo) stop() {
 	if d.stopLauncher != nil {
 		d.stopLauncher()
-		<-d.launched
+		if err := <-d.launched; err != nil {
+			d.say("the local EC2: %v", err)
+		}
 		d.stopLauncher = nil
 	}
 	if d.server != nil {

@@ -122,7 +122,9 @@ func TestEndsWithItsParent(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = <-ended // killed, as it was told
+	if err := <-ended; err == nil {
+		t.Error("the parent that was killed ended well")
+	}
 	eventually(t, "the server to end", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+string(port))
 		if err == nil {
