@@ -72,6 +72,12 @@ func (c cdk) diff(ctx context.Context) (differ, same []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	differ, same = readDiff(said)
+	return differ, same, nil
+}
+
+// readDiff reads what cdk diff says: a part for each stack, with its differences or that there are none.
+func readDiff(said string) (differ, same []string) {
 	headings := stackHeading.FindAllStringSubmatchIndex(said, -1)
 	for n, h := range headings {
 		end := len(said)
@@ -84,7 +90,7 @@ func (c cdk) diff(ctx context.Context) (differ, same []string, err error) {
 			differ = append(differ, name)
 		}
 	}
-	return differ, same, nil
+	return differ, same
 }
 
 // withoutAWS is an environment without the user's AWS settings.

@@ -47,13 +47,21 @@ func (d *demo) verify(ctx context.Context, id string, v *verification) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range part.Entries {
-			if err := v.take(e, content); err != nil {
-				return fmt.Errorf("%s: %w", e.Path, err)
-			}
+		if err := v.takeAll(part.Entries, content); err != nil {
+			return err
 		}
 	}
 	return v.complete()
+}
+
+// takeAll compares a segment's entries, whose contents lie in content.
+func (v *verification) takeAll(entries []entry, content []byte) error {
+	for _, e := range entries {
+		if err := v.take(e, content); err != nil {
+			return fmt.Errorf("%s: %w", e.Path, err)
+		}
+	}
+	return nil
 }
 
 // take compares an entry with what stands at its path.
