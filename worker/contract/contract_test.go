@@ -1,0 +1,108 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+var settings = contract.Settings{
+	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
+	Processes: 4, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
+	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second,
+	TerminationHook: "drain",
+}
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+func TestSettingsSurviveTheEnvironment(t *testing.T) {
+	got, err := contract.SettingsFrom(lookup(settings.Environ()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(settings, got); diff != "" {
+		t.Errorf("settings (-written +read):\n%s", diff)
+	}
+}
+
+func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
+	env := settings.Environ()
+	delete(env, contract.EnvTable)
+	env[contract.EnvProcesses] = "none"
+	env[contract.EnvLease] = "30s"
+	env[contract.EnvSweep] = "-1s"
+	env[contract.EnvCommand] = "bin/x"
+	_, err := contract.SettingsFrom(lookup(env))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := []string{
+		`WORKER_COMMAND: "bin/x" is not a JSON list of program and arguments`,
+		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
+		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
+		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,
+		"WORKER_TABLE: is not set",
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func TestFirstBootIsReadOutOfUserData(t *testing.T) {
+	want := contract.FirstBoot{RunList: []string{"role[worker-mail]"}, WorkerTier: contract.Attributes{
+		Bundle: contract.Object{Bucket: "b", Key: "k.zip"}, Environment: settings.Environ(),
+	}}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/bash\ncat >/etc/chef/first-boot.json <<'" + contract.FirstBootMarker + "'\n" + string(text) + "\n" + contract.FirstBootMarker + "\nexit 0\n"
+	got, err := contract.FirstBootFrom(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+	for _, broken := range []string{"", "#!/bin/bash\n", strings.Replace(script, "{", "", 1), strings.ReplaceAll(script, "\n"+contract.FirstBootMarker+"\n", "\n")} {
+		if _, err := contract.FirstBootFrom(broken); err == nil {
+			t.Errorf("no error for user-data %.60q", broken)
+		}
+	}
+}
+
+// FuzzSettings: whatever stands in the environment is read or named as a mistake; what was read is
+// sound and survives being written again.
+func FuzzSettings(f *testing.F) {
+	f.Add("2", "60s", "20s", `["a"]`)
+	f.Add("0", "1h", "1ns", `[]`)
+	f.Add("", "", "", "")
+	f.Fuzz(func(t *testing.T, processes, lease, heartbeat, command string) {
+		env := settings.Environ()
+		env[contract.EnvProcesses], env[contract.EnvLease], env[contract.EnvHeartbeat], env[contract.EnvCommand] = processes, lease, heartbeat, command
+		s, err := contract.SettingsFrom(lookup(env))
+		if err != nil {
+			if !strings.Contains(err.Error(), "WORKER_") {
+				t.Errorf("error %q names no variable", err)
+			}
+			return
+		}
+		if s.Processes < 1 || s.Heartbeat <= 0 || s.Lease < 2*s.Heartbeat || len(s.Command) == 0 {
+			t.Errorf("accepted %+v", s)
+		}
+		again, err := contract.SettingsFrom(lookup(s.Environ()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s, again); diff != "" {
+			t.Errorf("settings (-first +second):\n%s", diff)
+		}
+	})
+}
