@@ -114,6 +114,7 @@ func (d *demo) prepare(ctx context.Context) error {
 		return err
 	}
 	d.cdk = cdk{o: d.options, server: d.server, config: d.config.file}
+	d.say("building the worker for amd64 and arm64; the first time this takes minutes")
 	start = time.Now()
 	if d.workers, err = d.buildWorkers(ctx); err != nil {
 		return err

@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,8 +43,8 @@ func (d *demo) inventoryDir(contentType string) string {
 // otherTypes checks what the jobs of the other content types wrote.
 func (d *demo) otherTypes(ctx context.Context) (string, error) {
 	var seen []string
-	for contentType, folder := range inventories {
-		files, err := d.checkInventory(ctx, contentType, folder)
+	for _, contentType := range slices.Sorted(maps.Keys(inventories)) {
+		files, err := d.checkInventory(ctx, contentType, inventories[contentType])
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", contentType, err)
 		}
