@@ -87,6 +87,9 @@ func (w *world) strike() {
 	case 4, 5:
 		if n != nil {
 			n.drain([]time.Duration{w.setup.budget, 90 * time.Second}[w.random.IntN(2)])
+			if w.chance(0.5) {
+				w.steer()
+			}
 		}
 	case 6:
 		w.scale()

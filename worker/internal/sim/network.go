@@ -32,6 +32,7 @@ type network struct {
 	retry   float64 // done, its answer lost, and done again by the SDK
 	ghost   float64 // the SDK's first try hangs in the network and arrives minutes after its second
 	delay   float64 // done minutes after the caller gave up
+	hang    float64 // the same for reaps and rings
 	slow    float64 // done, but the answer takes minutes
 	latency time.Duration
 	down    bool // an outage of the whole endpoint
@@ -41,7 +42,7 @@ type network struct {
 // or ring is what the conditions of both are for.
 func (n network) to(what string) network {
 	if what == "reap" || what == "ring" {
-		n.delay *= 6
+		n.delay = n.hang
 	}
 	return n
 }

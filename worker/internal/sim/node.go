@@ -19,7 +19,7 @@ type node struct {
 	workers    []*worker
 	idle       []*worker
 	idling     signal
-	newest     time.Time // sending time of the newest message received
+	oldest     time.Time // sending time of the oldest message received since the last sweep
 	sweeper    *sweep.Sweeper
 	leads      bool
 
@@ -39,7 +39,10 @@ func (w *world) launch() *node {
 	w.launched++
 	c := &clock{world: w, rate: 1000, lastFreeze: -1}
 	if w.faults.skew > 0 {
-		c.rate = []int64{900, 900 + w.random.Int64N(201), 1100}[w.random.IntN(3)]
+		c.rate = []int64{900, 1100, 900 + w.random.Int64N(201)}[w.random.IntN(3)]
+		if w.faults.brink {
+			c.rate = []int64{900, 1100}[w.random.IntN(2)]
+		}
 		c.offset = w.upTo(2*w.faults.skew) - w.faults.skew
 	}
 	n := &node{

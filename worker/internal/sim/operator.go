@@ -82,12 +82,12 @@ func (w *world) steer() {
 	}
 	id := w.ids[w.random.IntN(len(w.ids))]
 	switch w.random.IntN(6) {
-	case 0:
+	case 0, 1:
 		w.jobs[id].cancelled = true
 		w.command(id, w.cancelCommand)
-	case 1, 2:
+	case 2, 3:
 		w.command(id, w.pauseCommand)
-	case 3, 4:
+	case 4:
 		w.command(id, w.resumeCommand)
 	default:
 		w.command(id, w.redriveCommand)

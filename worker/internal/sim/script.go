@@ -35,6 +35,9 @@ type script struct {
 func (w *world) newScript(id string) *script {
 	s := &script{id: id, byEpoch: w.chance(0.5)}
 	longest := []time.Duration{2 * time.Second, 40 * time.Second, 200 * time.Second}[w.random.IntN(3)]
+	if w.faults.brink {
+		longest = 400 * time.Second
+	}
 	for range 1 + w.random.IntN(6) {
 		s.steps = append(s.steps, w.between(100*time.Millisecond, longest))
 	}

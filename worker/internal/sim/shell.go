@@ -109,8 +109,8 @@ func (n *node) receive(intake *lease.Intake, most int) (messages []queue.Message
 		n.world.wait(never, &there, n.steps.onCancel)
 	}
 	for _, m := range messages {
-		if m.SentAt.After(n.newest) {
-			n.newest = m.SentAt
+		if n.oldest.IsZero() || m.SentAt.Before(n.oldest) {
+			n.oldest = m.SentAt
 		}
 	}
 	return messages, err
@@ -142,14 +142,21 @@ func (n *node) pause(tries int) {
 
 func (n *node) sweepLoop() {
 	for n.steps.Err() == nil {
-		n.sweeper.Received(n.newest)
+		if !n.oldest.IsZero() {
+			n.sweeper.Received(n.oldest)
+			n.oldest = time.Time{}
+		}
 		result, err := n.sweeper.Once(n.steps)
 		n.leads = err == nil && result.Led
 		if n.leads {
 			n.world.note("%s: swept, %d ready, %d running, %d reaped, %d rung", n.name, result.Ready, result.Running, result.Reaped, result.Rung)
 		}
 		interval := n.world.setup.sweep
-		_ = n.Sleep(n.steps, interval-interval/8+time.Duration(n.random.Int64N(int64(interval/4))))
+		wait := interval - interval/8 + time.Duration(n.random.Int64N(int64(interval/4)))
+		if result.RipeIn > 0 {
+			wait = min(wait, result.RipeIn)
+		}
+		_ = n.Sleep(n.steps, wait)
 	}
 }
 

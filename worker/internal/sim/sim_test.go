@@ -7,6 +7,7 @@ import (
 
 // TestSeeds plays some seeds; make sim plays many.
 func TestSeeds(t *testing.T) {
+	t.Parallel()
 	s := Campaign{First: 1, Seeds: 200}.Run()
 	for _, v := range s.Violations {
 		t.Error(v)
@@ -32,6 +33,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 
 // TestControlsAreCaught: the simulator notices each rule that is taken from the protocol.
 func TestControlsAreCaught(t *testing.T) {
+	t.Parallel()
 	s := Campaign{First: 1, Controls: 600}.Run()
 	for _, c := range Controls {
 		if s.Caught[c] == nil {

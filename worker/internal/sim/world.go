@@ -159,17 +159,17 @@ func (w *world) draw() {
 	}
 	draw := func() network {
 		return network{
-			fail: rate(0.3), lose: rate(0.1), drop: rate(0.1), retry: rate(0.2), ghost: rate(0.1), delay: rate(0.1), slow: rate(0.1),
+			fail: rate(0.3), lose: rate(0.1), drop: rate(0.1), retry: rate(0.2), ghost: rate(0.1), delay: rate(0.1), hang: rate(0.5), slow: rate(0.1),
 			latency: []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 3 * time.Second}[r.IntN(3)],
 		}
 	}
 	w.table.network, w.queue.network = draw(), draw()
 	w.table.stale, w.table.mute = rate(0.5), r.IntN(4) == 0
 	if r.IntN(5) == 0 {
-		w.faults.brink, w.faults.skew = true, 2*time.Second
+		w.faults.brink, w.faults.skew, w.faults.latePut = true, 2*time.Second, 0.3
 		w.faults.every = w.between(20*time.Second, 90*time.Second)
 		w.setup.sweep = w.setup.lease / 6
-		w.table.network.delay, w.table.network.latency = 0.03, 200*time.Millisecond
+		w.table.network = network{fail: 0.005, lose: 0.002, delay: 0.003, hang: 0.3, latency: 200 * time.Millisecond}
 		w.wanted = 2 + r.IntN(3)
 	}
 	w.queue.duplicate, w.queue.latest, w.queue.shuffled = rate(0.5), rate(0.5), r.IntN(2) == 0

@@ -8,14 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// passedAfter is how much older than a message now being received a job's own bell must be to count as
-// lost: the queue has passed it.
+// passedAfter is how much older than all messages that are being received a job's own bell must be to
+// count as lost: the queue has passed it. It is also how far back "being received" looks.
 const passedAfter = 10 * time.Minute
 
 // Store is the job table as a sweeper needs it.
@@ -51,9 +52,15 @@ type Sweeper struct {
 	Slots       int   // messages that must be waiting visibly for nothing to be rung
 	Crashes     int64 // limit of crashes at one position after which a job is DEAD
 
-	control int64               // what this sweeper wrote as nextSweep; 0: not leading
-	seen    map[string]sighting // kept while another leads: sweeps that take long pass the lead around
-	passed  time.Time           // sending time of the newest message received
+	control  int64               // what this sweeper wrote as nextSweep; 0: not leading
+	seen     map[string]sighting // kept while another leads: sweeps that take long pass the lead around
+	arrivals []arrival           // of the last passedAfter
+}
+
+// arrival is when a message was received and when it had been sent.
+type arrival struct {
+	at     time.Duration
+	sentAt time.Time
 }
 
 // sighting is when a RUNNING job's beat was first seen at its present count.
@@ -70,13 +77,26 @@ type Result struct {
 	Running int
 	Reaped  int
 	Rung    int
+	// RipeIn is how long until the first job whose beat stands still can be reaped; 0: there is none. Who
+	// waits for the next sweep no longer than that has a dead worker's job back a sweep earlier.
+	RipeIn time.Duration
 }
 
-// Received tells the sweeper of a message that a worker received: the queue has passed older ones.
+// Received tells the sweeper of messages that this worker received: the sending time of the oldest of
+// those since the last call.
 func (s *Sweeper) Received(sentAt time.Time) {
-	if sentAt.After(s.passed) {
-		s.passed = sentAt
+	s.arrivals = append(s.arrivals, arrival{s.Clock.Monotonic(), sentAt})
+}
+
+// passed is the sending time of the oldest message received of late: where the queue is. The newest one
+// would not do: queues do not keep their order, and fair ones let newer messages overtake by hours.
+func (s *Sweeper) passed() time.Time {
+	since := s.Clock.Monotonic() - passedAfter
+	s.arrivals = slices.DeleteFunc(s.arrivals, func(a arrival) bool { return a.at < since })
+	if len(s.arrivals) == 0 {
+		return time.Time{}
 	}
+	return slices.MinFunc(s.arrivals, func(a, b arrival) int { return a.sentAt.Compare(b.sentAt) }).sentAt
 }
 
 // Once does one sweep, or nothing where another worker leads. What was done before an error stays done
@@ -161,7 +181,10 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 			sight = sighting{j.Owner, j.Beat, now}
 		}
 		seen[key] = sight
-		if now-sight.at < j.Lease+j.Lease/4 {
+		if ripe := sight.at + j.Lease + j.Lease/4; now < ripe {
+			if r.RipeIn == 0 || ripe-now < r.RipeIn {
+				r.RipeIn = ripe - now
+			}
 			continue
 		}
 		if err := s.reap(ctx, j, r); err != nil {
@@ -215,11 +238,12 @@ func (s *Sweeper) ringAll(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
+	passed := s.passed()
 	for _, j := range jobs {
 		if j.RingAt.After(s.Clock.Now()) { // the index lags
 			continue
 		}
-		if j.State != job.Ready || visible >= s.Slots && !s.passed.After(j.LastBell().Add(passedAfter)) {
+		if j.State != job.Ready || visible >= s.Slots && !passed.After(j.LastBell().Add(passedAfter)) {
 			continue
 		}
 		if err := s.ring(ctx, j, r); err != nil {

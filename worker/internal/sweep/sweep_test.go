@@ -19,6 +19,8 @@ import (
 const (
 	interval = 30 * time.Second
 	lease    = time.Minute
+
+	passedAfter = 10 * time.Minute // as in the package
 )
 
 type clock struct {
@@ -158,6 +160,25 @@ func TestDeadWorkersJobIsReapedAfterItsLeaseAndAQuarter(t *testing.T) {
 	}
 }
 
+// TestSweeperSaysWhenAReapIsDue: who sweeps then has the job back a sweep earlier.
+func TestSweeperSaysWhenAReapIsDue(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	w.running("one")
+	if r := w.sweep(s); r.RipeIn != lease+lease/4 {
+		t.Fatalf("first seen, ripe in %s, want 1.25 leases", r.RipeIn)
+	}
+	w.clock.pass(interval)
+	r := w.sweep(s)
+	if want := lease + lease/4 - interval; r.RipeIn != want || r.Reaped != 0 {
+		t.Fatalf("ripe in %s with %d reaped, want %s and none", r.RipeIn, r.Reaped, want)
+	}
+	w.clock.pass(r.RipeIn)
+	if r := w.sweep(s); r.Reaped != 1 || r.RipeIn != 0 {
+		t.Errorf("reaped %d, ripe in %s", r.Reaped, r.RipeIn)
+	}
+}
+
 func TestLivingHolderIsNotReaped(t *testing.T) {
 	w := newWorld(t)
 	s := w.sweeper("a")
@@ -281,7 +302,14 @@ func TestNothingIsRungWhileTheQueueHoldsAMessagePerSlot(t *testing.T) {
 	if r := w.until(s, 6*time.Hour); r.Rung != 0 {
 		t.Errorf("rung %d times into a backlog", r.Rung)
 	}
-	// The queue has passed the jobs' own bells: a message sent much later is being received.
+	// A newer message among older ones has overtaken them: queues do not keep their order.
+	s.Received(w.clock.Now().Add(-6 * time.Hour))
+	s.Received(w.clock.Now())
+	if r := w.until(s, passedAfter); r.Rung != 0 {
+		t.Errorf("rung %d times because of a message that overtook others", r.Rung)
+	}
+	// The queue has passed the jobs' own bells: only messages sent much later are being received.
+	w.clock.pass(interval)
 	s.Received(w.clock.Now())
 	if r := w.sweep(s); r.Rung != 50 {
 		t.Errorf("rung %d of 50 whose bells the queue has passed", r.Rung)
