@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"slices"
@@ -146,7 +145,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 	clock := supervisor.SystemClock{}
 	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
-	random := rand.New(sharedSource{})
+	random := supervisor.Random()
 	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget}
 	claimer := &lease.Claimer{Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
 	return &supervisor.Supervisor{
@@ -194,8 +193,3 @@ func hostname() string {
 	}
 	return name
 }
-
-// sharedSource is randomness that may be used by many goroutines at once.
-type sharedSource struct{}
-
-func (sharedSource) Uint64() uint64 { return rand.Uint64() }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -35,3 +36,10 @@ func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 func (SystemClock) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, d)
 }
+
+// Random is randomness that many goroutines may use at once, seeded by the system.
+func Random() *rand.Rand { return rand.New(sharedSource{}) }
+
+type sharedSource struct{}
+
+func (sharedSource) Uint64() uint64 { return rand.Uint64() }

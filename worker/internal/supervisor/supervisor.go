@@ -40,8 +40,7 @@ type Supervisor struct {
 	Log       *slog.Logger
 
 	meter     *metrics.Meter
-	receives  sync.WaitGroup
-	newest    atomic.Int64  // sending time of the newest message received, in milliseconds
+	oldest    atomic.Int64  // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
 	published time.Duration // when the sweep loop last published
 }
 
@@ -50,7 +49,6 @@ type Supervisor struct {
 // every slot process has ended.
 func (s *Supervisor) Run(ctx context.Context) {
 	s.meter = metrics.NewMeter(s.Processes, s.Attempts.Clock.Monotonic)
-	receiving, stopReceiving := context.WithCancel(context.WithoutCancel(ctx))
 	idle := make(chan *worker, s.Processes)
 
 	var slots, loops sync.WaitGroup
@@ -61,7 +59,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 		slots.Go(func() { w.serve(ctx, idle) })
 	}
 	loops.Go(func() {
-		s.receiveLoop(ctx, receiving, idle)
+		s.receiveLoop(ctx, idle)
 		for _, w := range workers {
 			close(w.jobs)
 		}
@@ -71,20 +69,19 @@ func (s *Supervisor) Run(ctx context.Context) {
 		loops.Go(func() { s.publishLoop(ctx) })
 	}
 	slots.Wait()
-	stopReceiving()
 	loops.Wait()
-	s.receives.Wait()
 }
 
-// receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots.
-func (s *Supervisor) receiveLoop(ctx, receiving context.Context, idle chan *worker) {
+// receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots. A drain cuts the
+// long poll before it hands jobs back, or their bells would come to the very worker that drains.
+func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 	var free []*worker
 	for {
 		free = gather(ctx, free, idle)
 		if ctx.Err() != nil {
 			return
 		}
-		messages, err := s.receive(ctx, receiving, len(free))
+		messages, err := s.Receiver.Receive(ctx, len(free), longPoll)
 		if ctx.Err() != nil {
 			s.giveBack(ctx, messages)
 			return
@@ -94,8 +91,9 @@ func (s *Supervisor) receiveLoop(ctx, receiving context.Context, idle chan *work
 			s.pause(ctx, 1)
 			continue
 		}
+		s.received(messages)
 		// A claim that has begun is brought to its end even when a drain begins meanwhile.
-		err = s.Intake.Take(receiving, messages, func(c lease.Claimed) {
+		err = s.Intake.Take(context.WithoutCancel(ctx), messages, func(c lease.Claimed) {
 			w := free[len(free)-1]
 			free = free[:len(free)-1]
 			w.jobs <- c
@@ -104,33 +102,6 @@ func (s *Supervisor) receiveLoop(ctx, receiving context.Context, idle chan *work
 			s.Log.WarnContext(ctx, "table does not answer: not receiving until it does", "error", err.Error())
 			s.waitForTable(ctx)
 		}
-	}
-}
-
-// receive waits for messages but leaves at once when ctx is cancelled: what arrives after that, while
-// the slots still drain, is given back.
-func (s *Supervisor) receive(ctx, receiving context.Context, most int) ([]queue.Message, error) {
-	type answer struct {
-		messages []queue.Message
-		err      error
-	}
-	answers := make(chan answer)
-	s.receives.Go(func() {
-		messages, err := s.Receiver.Receive(receiving, most, longPoll)
-		select {
-		case answers <- answer{messages, err}:
-		case <-ctx.Done():
-			s.giveBack(ctx, messages)
-		}
-	})
-	select {
-	case a := <-answers:
-		for _, m := range a.messages {
-			s.newest.Store(max(s.newest.Load(), m.SentAt.UnixMilli()))
-		}
-		return a.messages, a.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 }
 
@@ -182,9 +153,20 @@ func (s *Supervisor) pause(ctx context.Context, n int) {
 	_ = s.Attempts.Clock.Sleep(ctx, min(time.Second<<min(n, 5), 30*time.Second))
 }
 
+// received notes for the next sweep where the queue is.
+func (s *Supervisor) received(messages []queue.Message) {
+	for _, m := range messages {
+		if oldest := s.oldest.Load(); oldest == 0 || m.SentAt.UnixMilli() < oldest {
+			s.oldest.Store(m.SentAt.UnixMilli()) // a sweep in between makes the next one see a little less
+		}
+	}
+}
+
 func (s *Supervisor) sweepLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.Sweeper.Received(time.UnixMilli(s.newest.Load()))
+		if oldest := s.oldest.Swap(0); oldest != 0 {
+			s.Sweeper.Received(time.UnixMilli(oldest))
+		}
 		result, err := s.Sweeper.Once(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "sweep not finished, trying again", "error", err.Error())
@@ -193,8 +175,17 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 			s.Log.DebugContext(ctx, "swept", "ready", result.Ready, "running", result.Running, "reaped", result.Reaped, "rung", result.Rung)
 			s.publishUnfinished(ctx, result.Ready+result.Running)
 		}
-		// Jitter keeps the workers of a type from looking at the control item all at once.
-		interval := s.Sweeper.Interval
-		_ = s.Attempts.Clock.Sleep(ctx, interval-interval/8+time.Duration(s.Attempts.Rand.Int64N(int64(interval/4))))
+		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(result))
 	}
+}
+
+// untilNextSweep is the interval, with jitter so that the workers of a type do not look at the control
+// item all at once; less where the job of a dead worker can be reaped before.
+func (s *Supervisor) untilNextSweep(last sweep.Result) time.Duration {
+	interval := s.Sweeper.Interval
+	wait := interval - interval/8 + time.Duration(s.Attempts.Rand.Int64N(int64(interval/4)))
+	if last.RipeIn > 0 {
+		wait = min(wait, last.RipeIn)
+	}
+	return wait
 }

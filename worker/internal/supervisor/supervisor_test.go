@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -114,14 +113,14 @@ func (tr *tier) start(name string) (drainNow func()) {
 	tr.t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	clock := supervisor.SystemClock{}
-	random := rand.New(rand.NewPCG(1, uint64(len(name))))
+	random := supervisor.Random()
 	claimer := &lease.Claimer{Store: tr.table, Clock: clock, Rand: random, ContentType: "numbers", Worker: name, Timing: timing}
 	s := &supervisor.Supervisor{
 		Processes: 2,
 		Slot:      slot.Options{Executable: os.Args[0], Env: append(os.Environ(), slotVariable+"=1"), Log: log},
 		Receiver:  polling{tr.queue},
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
-		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: rand.New(rand.NewPCG(3, 4)), Timing: timing, Log: log, Failures: 2},
+		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: 2},
 		Sweeper: &sweep.Sweeper{
 			Store: tr.table, Queue: tr.queue, Clock: clock, Log: log, ContentType: "numbers", Worker: name,
 			Interval: 200 * time.Millisecond, Slots: 2, Crashes: 5,
