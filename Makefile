@@ -37,12 +37,16 @@ bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs
 race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
 	go test -race $(RACE)
 
+.PHONY: sim
+sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)
+	go run ./worker/internal/sim/cmd -seeds $(or $(SEEDS),2000)
+
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
 
 .PHONY: check
-check: lint race demo test ## Run what CI runs
+check: lint race sim demo test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
