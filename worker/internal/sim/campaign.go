@@ -94,25 +94,25 @@ func parallel(n int, do func(i int) bool) {
 // Print writes what a person wants to know, the verdict last.
 func (s Summary) Print(to io.Writer) error {
 	var err error
-	print := func(format string, args ...any) {
+	say := func(format string, args ...any) {
 		if _, e := fmt.Fprintf(to, format+"\n", args...); err == nil {
 			err = e
 		}
 	}
 	for _, c := range Controls {
 		if v := s.Caught[c]; v != nil {
-			print("control %-31s caught by %s at seed %d: %.150s", string(c), v.Invariant, v.Seed, v.What)
+			say("control %-31s caught by %s at seed %d: %.150s", string(c), v.Invariant, v.Seed, v.What)
 		} else {
-			print("control %-31s NOT CAUGHT", string(c))
+			say("control %-31s NOT CAUGHT", string(c))
 		}
 	}
 	for _, seed := range s.Different {
-		print("seed %d: two runs gave two traces", seed)
+		say("seed %d: two runs gave two traces", seed)
 	}
 	for _, v := range s.Violations {
-		print("%s\n  replay: go run ./worker/internal/sim/cmd -seed %d -trace", v, v.Seed)
+		say("%s\n  replay: go run ./worker/internal/sim/cmd -seed %d -trace", v, v.Seed)
 	}
-	print("%d events", s.Events)
-	print("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(Controls))
+	say("%d events", s.Events)
+	say("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(Controls))
 	return err
 }

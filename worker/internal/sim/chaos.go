@@ -147,20 +147,20 @@ func (w *world) scale() {
 }
 
 func (w *world) outage(of *bool, name string) {
-	for_ := w.between(5*time.Second, 4*w.setup.lease)
+	span := w.between(5*time.Second, 4*w.setup.lease)
 	switch w.random.IntN(4) {
 	case 0:
-		for_ = w.upTo(time.Hour)
+		span = w.upTo(time.Hour)
 	case 1, 2: // about as long as a holder lives without an answer
-		for_ = w.between(w.setup.lease*6/10, w.setup.lease*12/10)
+		span = w.between(w.setup.lease*6/10, w.setup.lease*12/10)
 	}
-	w.cutOff(of, name, for_)
+	w.cutOff(of, name, span)
 }
 
-func (w *world) cutOff(of *bool, name string, for_ time.Duration) {
-	w.note("%s is cut off for %s", name, for_)
+func (w *world) cutOff(of *bool, name string, span time.Duration) {
+	w.note("%s is cut off for %s", name, span)
 	*of = true
-	w.after(for_, func() { *of = false })
+	w.after(span, func() { *of = false })
 }
 
 // rogueBell is a message that somebody made by hand: for a job that never was, or with any epoch.

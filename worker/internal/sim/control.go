@@ -21,17 +21,17 @@ const (
 	DeleteBeforeClaim Control = "delete before claim"            // a message is deleted as it is received
 	CursorFirst       Control = "cursor saved before output"     // the processor reports first
 	LateStamp         Control = "lease stamped after the reply"  // clocks stand still while a call is in flight
-	ReapWithoutBeat   Control = "reap without the beat"          //
+	ReapWithoutBeat   Control = "reap without the beat"          // a late reap hits a holder that has renewed
 	SilentRelease     Control = "silent release"                 // neither bell nor index entry
-	ClaimAnyState     Control = "claim without the state test"   //
-	BlindRing         Control = "ring without ringAt and epoch"  //
-	CreatingBells     Control = "bells that create"              //
+	ClaimAnyState     Control = "claim without the state test"   // a bell of any epoch takes any job of that epoch
+	BlindRing         Control = "ring without ringAt and epoch"  // a late ring moves a bell it never saw
+	CreatingBells     Control = "bells that create"              // a claim of nothing makes a job
 	Overwritten       Control = "overwritten outputs"            // named by position alone
 	DeafBeats         Control = "beats that stop at the signal"  //
-	UncheckedHandback Control = "handback that ignores a cancel" //
-	UncheckedClaim    Control = "claim that ignores a pause"     //
+	UncheckedHandback Control = "handback that ignores a cancel" // so does a reap
+	UncheckedClaim    Control = "claim that ignores a pause"     // the state and the epoch alone are tested
 	OneLease          Control = "reap after one lease"           // the sweeper's clock runs a quarter too fast
-	AnySeq            Control = "checkpoint without seq"         //
+	AnySeq            Control = "checkpoint without seq"         // a late one replaces a newer cursor
 )
 
 // Controls are all of them.

@@ -99,17 +99,17 @@ func (n *node) point(p *process, what string) bool {
 // freeze stops the machine with or without its clock, or its supervisor alone, or process p alone.
 func (n *node) freeze(p *process) {
 	w := n.world
-	for_ := w.between(time.Second, 20*time.Second)
+	span := w.between(time.Second, 20*time.Second)
 	switch w.random.IntN(3) {
 	case 0:
-		for_ = w.between(w.setup.lease/2, 3*w.setup.lease)
+		span = w.between(w.setup.lease/2, 3*w.setup.lease)
 	case 1:
-		for_ = w.between(time.Minute, 30*time.Minute)
+		span = w.between(time.Minute, 30*time.Minute)
 	}
 	stopped := n.processes()
 	switch w.random.IntN(4) {
 	case 0:
-		n.stand(for_)
+		n.stand(span)
 		return
 	case 1: // the whole machine, but its clock goes on
 	case 2:
@@ -120,29 +120,29 @@ func (n *node) freeze(p *process) {
 		}
 		stopped = []*process{p}
 	}
-	n.hold(stopped, for_)
+	n.hold(stopped, span)
 }
 
 // stand freezes the machine with its clock.
-func (n *node) stand(for_ time.Duration) {
-	if n.hold(n.processes(), for_) {
+func (n *node) stand(span time.Duration) {
+	if n.hold(n.processes(), span) {
 		n.world.note("%s: its clock stands still too", n.name)
 		n.stop()
 	}
 }
 
 // hold freezes processes for a while; false: something is frozen already.
-func (n *node) hold(stopped []*process, for_ time.Duration) bool {
+func (n *node) hold(stopped []*process, span time.Duration) bool {
 	w := n.world
 	if n.frozen || n.gone {
 		return false
 	}
 	n.frozen, n.frozeAt = true, w.now
 	for _, p := range stopped {
-		w.note("%s: frozen for %s", p.name, for_)
+		w.note("%s: frozen for %s", p.name, span)
 		p.freeze()
 	}
-	w.after(for_, func() {
+	w.after(span, func() {
 		n.frozen, n.frozeAt = false, w.now
 		n.start()
 		if n.gone {

@@ -12,7 +12,7 @@ import (
 func main() {
 	seeds := flag.Int("seeds", 2000, "number of seeds")
 	first := flag.Uint64("first", 1, "first seed")
-	controls := flag.Int("controls", 400, "seeds within which each negative control must be caught")
+	controls := flag.Int("controls", 1000, "seeds within which each negative control must be caught")
 	seed := flag.Uint64("seed", 0, "play this seed alone")
 	control := flag.String("control", "", "the negative control under which to play the one seed, for example \"no epoch test\"")
 	trace := flag.Bool("trace", false, "print the trace of the one seed")
