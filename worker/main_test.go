@@ -16,9 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -71,7 +69,7 @@ func newTier(t *testing.T, name string) *tier {
 		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
 		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second,
 	}
-	createTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
+	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {
 		t.Fatal(err)
 	}
@@ -93,34 +91,6 @@ func (tr *tier) createQueue(name string) string {
 		tr.t.Fatal(err)
 	}
 	return *out.QueueUrl
-}
-
-func createTable(t *testing.T, client *dynamodb.Client, name string) {
-	t.Helper()
-	text := types.ScalarAttributeTypeS
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String(contract.AttrKey), AttributeType: text},
-			{AttributeName: aws.String(contract.AttrDuePartition), AttributeType: text},
-			{AttributeName: aws.String(contract.AttrDueSort), AttributeType: text},
-		},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(contract.AttrKey), KeyType: types.KeyTypeHash}},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(contract.DueIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String(contract.AttrDuePartition), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String(contract.AttrDueSort), KeyType: types.KeyTypeRange},
-			},
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the table is active", func() bool {
-		out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
-		return err == nil && out.Table.TableStatus == types.TableStatusActive
-	})
 }
 
 func await(t *testing.T, what string, holds func() bool) {

@@ -11,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
@@ -50,30 +48,7 @@ func newDynamo(t *testing.T) table {
 	}
 	client := dynamodb.NewFromConfig(cfg)
 	name := "jobs-" + rand.Text()
-	_, err = client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String(contract.AttrKey), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String(contract.AttrDuePartition), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String(contract.AttrDueSort), AttributeType: types.ScalarAttributeTypeS},
-		},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(contract.AttrKey), KeyType: types.KeyTypeHash}},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(contract.DueIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String(contract.AttrDuePartition), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String(contract.AttrDueSort), KeyType: types.KeyTypeRange},
-			},
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond }).
-		Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: &name}, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
+	localaws.CreateJobTable(t, client, name)
 	return store.NewDynamo(client, name)
 }
 
