@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
 type jobsCommand struct {
@@ -76,7 +76,7 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := p.list(ctx)
+	jobs, err := p.list(ctx, func(err error) { fmt.Fprintf(e.err, "left out: %s\n", err) })
 	if err != nil {
 		return err
 	}
@@ -101,35 +101,16 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 	return table.Flush()
 }
 
-// list reads all jobs in the due index: READY, RUNNING and DEAD ones. The table is never scanned.
-func (p *pool) list(ctx context.Context) ([]job.Job, error) {
-	var keys []string
-	for shard := range contract.DueShards {
-		page, err := p.store.Due(ctx, job.DuePartition(p.contentType, shard), job.DueFirst, job.DueLast)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, page...)
-	}
-	items, err := p.store.BatchGet(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	jobs := make([]job.Job, 0, len(items))
-	for _, item := range items {
-		j, err := job.FromItem(item)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
-	}
+// list reads all jobs in the due index, by age: READY, RUNNING and DEAD ones.
+func (p *pool) list(ctx context.Context, unreadable func(error)) ([]job.Job, error) {
+	jobs, err := sweep.Jobs(ctx, p.store, p.contentType, job.DueFirst, job.DueLast, unreadable)
 	slices.SortFunc(jobs, func(a, b job.Job) int {
 		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 			return c
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	return jobs, nil
+	return jobs, err
 }
 
 func (v jobView) status() string {

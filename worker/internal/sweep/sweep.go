@@ -23,8 +23,7 @@ const passedAfter = 10 * time.Minute
 type Store interface {
 	Write(ctx context.Context, w job.Write) (job.Item, error)
 	Get(ctx context.Context, key string) (job.Item, error)
-	BatchGet(ctx context.Context, keys []string) ([]job.Item, error)
-	Due(ctx context.Context, partition, from, to string) ([]string, error)
+	Index
 	CountDue(ctx context.Context, partition, from, to string) (int, error)
 }
 
@@ -279,26 +278,7 @@ func (s *Sweeper) bell(ctx context.Context, j job.Job) error {
 
 // due reads the jobs between two sort keys of the due index.
 func (s *Sweeper) due(ctx context.Context, from, to string) ([]job.Job, error) {
-	var keys []string
-	for shard := range contract.DueShards {
-		page, err := s.Store.Due(ctx, job.DuePartition(s.ContentType, shard), from, to)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, page...)
-	}
-	items, err := s.Store.BatchGet(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	jobs := make([]job.Job, 0, len(items))
-	for _, item := range items {
-		j, err := job.FromItem(item)
-		if err != nil {
-			s.Log.Error("job item cannot be read", "error", err.Error())
-			continue
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, nil
+	return Jobs(ctx, s.Store, s.ContentType, from, to, func(err error) {
+		s.Log.Error("job item cannot be read", "error", err.Error())
+	})
 }
