@@ -13,27 +13,9 @@ const (
 	// Retention is how long a terminal item lives: longer than any message about it can (14 days in the
 	// queue and 14 in its dead-letter queue), or a late duplicate would run the job again.
 	Retention = 30 * 24 * time.Hour
-	// ringFirst is the time after which a READY job that nobody claimed is announced again; it doubles
-	// with each ring up to ringMost.
-	ringFirst = 5 * time.Minute
-	ringMost  = 12 * time.Hour
 	// maxError bounds lastError, in bytes: writes are billed per KB of the whole item.
 	maxError = 300
 )
-
-// parked is the ring time of a paused job: never.
-var parked = time.UnixMilli(9_999_999_999_999)
-
-// RingDelay is the time between a job's ring number rings and the next.
-func RingDelay(rings int64) time.Duration {
-	if rings >= 8 {
-		return ringMost
-	}
-	return min(ringFirst<<rings, ringMost)
-}
-
-// LastBell is when the bell that a READY job waits for was sent.
-func (j Job) LastBell() time.Time { return j.RingAt.Add(-RingDelay(j.Rings)) }
 
 // Claim identifies the holder of a RUNNING job: every write of the holder tests all of it.
 type Claim struct {
@@ -264,11 +246,6 @@ func readyItem(key Key, epoch int64, notBefore, bellAt, now time.Time) Item {
 	return item
 }
 
-func setRing(set Item, at time.Time) {
-	set[contract.AttrRingAt] = millis(at)
-	set[contract.AttrDueSort] = DueReady(at)
-}
-
 func setRunning(set Item, owner string, lease time.Duration) {
 	set[contract.AttrState] = string(Running)
 	set[contract.AttrOwner] = owner
@@ -298,20 +275,6 @@ func end(w *Write, key Key, state State, reason string, now time.Time) {
 	delete(w.Set, contract.AttrDueSort)
 	w.Remove = append(w.Remove, contract.AttrDuePartition, contract.AttrDueSort)
 }
-
-// Sort keys of the due index: RUNNING jobs, and READY ones by the time of their next ring.
-const (
-	DueRunning     = "x#"
-	DueReadyFirst  = "r#"
-	DueDeadFirst   = "d#"
-	DueDeadLast    = "d#~"
-	DueReadyLatest = "r#~"
-	DueFirst       = "!" // before all of them: DynamoDB refuses an empty key
-	DueLast        = "~" // after all of them
-)
-
-// DueReady is the sort key of a READY job that rings at time at.
-func DueReady(at time.Time) string { return fmt.Sprintf("r#%013d", millis(at)) }
 
 func clip(s string) string {
 	if len(s) <= maxError {
