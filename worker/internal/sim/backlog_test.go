@@ -76,8 +76,8 @@ func (b *backlog) perJob() float64 {
 func TestRingingNeverMultipliesABacklog(t *testing.T) {
 	for name, b := range map[string]*backlog{
 		"10,000 jobs":             {jobs: 10_000, work: 16 * time.Second},
-		"one bell in fifty lost":  {jobs: 2_000, work: 80 * time.Second, lose: 50},
-		"new jobs received ahead": {jobs: 2_000, work: 80 * time.Second, every: time.Minute, ahead: true},
+		"one bell in fifty lost":  {jobs: 1_000, work: 160 * time.Second, lose: 50},
+		"new jobs received ahead": {jobs: 1_000, work: 160 * time.Second, every: time.Minute, ahead: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
