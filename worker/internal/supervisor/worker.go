@@ -29,6 +29,9 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 	for announced := false; ; {
 		if process == nil {
 			if process = w.startPatiently(ctx); process == nil {
+				if announced {
+					w.refuse(ctx)
+				}
 				return
 			}
 		}
@@ -58,6 +61,26 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 		process = nil
 	}
 }
+
+// refuse hands back what was claimed for a slot that had died idle as the drain began, until no more can
+// come: a job that is dropped would count as a crash.
+func (w *worker) refuse(ctx context.Context) {
+	work := context.WithoutCancel(ctx)
+	cause := drain.Of(ctx)
+	for claimed := range w.jobs {
+		attempt := lease.Begin(w.Attempts, claimed, noSlot{})
+		attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
+		attempt.Ended(work, errNoSlot)
+	}
+}
+
+var errNoSlot = errors.New("the slot had ended and the worker drains")
+
+// noSlot is a slot that is gone.
+type noSlot struct{}
+
+func (noSlot) Send(slot.Order) error { return errNoSlot }
+func (noSlot) Kill()                 {}
 
 // discard kills a slot process and waits until it is gone.
 func (w *worker) discard(process *slot.Process) {
