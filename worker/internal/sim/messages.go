@@ -40,8 +40,8 @@ func newMessages(w *world) *messages {
 	return &messages{world: w, memory: queue.NewMemory(func() time.Time { return epochStart.Add(w.now) }, visibility)}
 }
 
-// send puts a message into the queue and returns its id.
-func (q *messages) send(body string, delay time.Duration) string {
+// send puts a message into the queue.
+func (q *messages) send(body string, delay time.Duration) {
 	if !q.world.calm && q.world.chance(q.latest) {
 		delay += q.world.upTo(30 * time.Minute)
 	}
@@ -50,7 +50,6 @@ func (q *messages) send(body string, delay time.Duration) string {
 	id := fmt.Sprintf("m-%d", q.sent)
 	q.world.note("queue: %s %s in %s", id, body, delay)
 	q.world.after(delay, q.arrival.fire)
-	return id
 }
 
 // copy delivers a message once more.

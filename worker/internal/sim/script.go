@@ -28,7 +28,6 @@ type script struct {
 	cancelled bool  // an operator asked
 	ended     bool
 	existed   bool
-	deleted   bool
 }
 
 // newScript draws a job.

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -47,7 +48,7 @@ func (t *table) write(w job.Write, by *caller) (job.Item, error) {
 	after, err := t.items.Write(context.Background(), t.world.control.weaken(w, before))
 	if err != nil {
 		t.world.note("table: %s %s of %s refused at %s", w.Op, w.Key, by.name(), brief(before))
-		if refused, ok := err.(*job.RefusedError); ok && t.mute {
+		if refused, ok := errors.AsType[*job.RefusedError](err); ok && t.mute {
 			refused.Current = nil
 		}
 		return nil, err
