@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go/logging"
 )
 
 // Endpoint is the server's URL for AWS SDKs that address buckets by path when the host is an IP
@@ -63,8 +62,6 @@ func (s *Server) AWSConfig(ctx context.Context) (aws.Config, error) {
 	)
 	cfg.ConfigSources = nil // an endpoint in the user's environment would win over the field
 	cfg.BaseEndpoint = aws.String(s.Endpoint())
-	// About one request in a thousand is answered before Go's HTTP client has finished sending it; the
-	// SDK warns, tries again and succeeds.
-	cfg.Logger = logging.Nop{}
+	cfg.HTTPClient = newClient()
 	return cfg, err
 }
