@@ -29,24 +29,51 @@ func backupOf(folder string) any {
 	return map[string]any{"source": map[string]any{"directory": folder}}
 }
 
-// midway submits a backup of the tree and returns once its record says that it is between a quarter
-// and three quarters done, with the instance that holds it.
-func (d *demo) midway(ctx context.Context, id string) (record, *localec2.Instance, error) {
-	if err := d.submit(ctx, "backup", id, backupOf(d.tree)); err != nil {
-		return record{}, nil, err
-	}
-	return d.awaitMidway(ctx, id)
+// caught is a job in the middle of its work.
+type caught struct {
+	id     string
+	begin  time.Time // before it was submitted
+	record record
+	holder *localec2.Instance
 }
 
+// errTooLate says that a job was nearly done when it was looked at.
+var errTooLate = errors.New("too late to stop it in the middle")
+
+// midway submits a backup of the tree and returns it once its record says that it is under way. One that
+// was too fast to be caught is let go, and another one submitted.
+func (d *demo) midway(ctx context.Context, id string) (caught, error) {
+	const tries = 5
+	for try := 1; ; try++ {
+		c := caught{id: id, begin: time.Now()}
+		if try > 1 {
+			c.id = fmt.Sprintf("%s-%d", id, try)
+		}
+		if err := d.submit(ctx, "backup", c.id, backupOf(d.tree)); err != nil {
+			return c, err
+		}
+		var err error
+		c.record, c.holder, err = d.awaitMidway(ctx, c.id)
+		if !errors.Is(err, errTooLate) || try == tries {
+			return c, err
+		}
+		d.say("%s", err)
+		if _, err := d.finished(ctx, c.id); err != nil {
+			return c, err
+		}
+	}
+}
+
+// awaitMidway waits for the first checkpoint of a backup.
 func (d *demo) awaitMidway(ctx context.Context, id string) (record, *localec2.Instance, error) {
-	r, err := d.awaitJob(ctx, "backup", id, "a quarter done", func(r record) bool {
-		return r.State == "RUNNING" && r.Total > 0 && 4*r.Done >= r.Total
+	r, err := d.awaitJob(ctx, "backup", id, "under way", func(r record) bool {
+		return r.State == "RUNNING" && r.Total > 0 && r.Done > 0 || r.State == "DONE"
 	})
 	if err != nil {
 		return r, nil, err
 	}
-	if 4*r.Done > 3*r.Total {
-		return r, nil, fmt.Errorf("job %s was at %d of %d bytes when it was looked at: too late to stop it in the middle", id, r.Done, r.Total)
+	if r.State == "DONE" || 4*r.Done > 3*r.Total {
+		return r, nil, fmt.Errorf("job %s was %s at %s of %s when it was looked at: %w", id, r.State, size(r.Done), size(r.Total), errTooLate)
 	}
 	i := d.holder(r)
 	if i == nil {
@@ -82,12 +109,11 @@ const timerSlack = 200 * time.Millisecond
 
 // killed kills an instance with everything on it in mid job.
 func (d *demo) killed(ctx context.Context) (string, error) {
-	const id = "killed"
-	begin := time.Now()
-	before, victim, err := d.midway(ctx, id)
+	job, err := d.midway(ctx, "killed")
 	if err != nil {
 		return "", err
 	}
+	id, before, victim := job.id, job.record, job.holder
 	at := time.Now()
 	victim.Machine.PowerCut()
 	d.say("kill -9 of the supervisor, its slots and all their children on %s", victim.ID)
@@ -107,7 +133,7 @@ func (d *demo) killed(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	again, err := d.redone(ctx, id, begin, victim, at)
+	again, err := d.redone(ctx, id, job.begin, victim, at)
 	if err != nil {
 		return "", err
 	}
@@ -137,12 +163,11 @@ func slowest(requests []awsproxy.Request) time.Duration {
 
 // drained stops an instance in order, in mid job.
 func (d *demo) drained(ctx context.Context) (string, error) {
-	const id = "drained"
-	begin := time.Now()
-	before, victim, err := d.midway(ctx, id)
+	job, err := d.midway(ctx, "drained")
 	if err != nil {
 		return "", err
 	}
+	id, before, victim := job.id, job.record, job.holder
 	at := time.Now()
 	victim.Machine.Shutdown()
 	if err := ended(ctx, victim); err != nil {
@@ -154,7 +179,7 @@ func (d *demo) drained(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	again, err := d.redone(ctx, id, begin, victim, at)
+	again, err := d.redone(ctx, id, job.begin, victim, at)
 	if err != nil {
 		return "", err
 	}
