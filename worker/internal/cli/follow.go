@@ -74,17 +74,25 @@ func lines(w io.Writer) func(job.Job) {
 
 // bar draws one progress bar; where the total is not known yet, a spinner.
 func bar(w io.Writer) func(job.Job) {
-	b := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(false),
-		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+	b, unit := newBar(w, ""), ""
 	return func(j job.Job) {
+		if j.Unit != unit {
+			_ = b.Clear() // a bar that cannot be drawn is no reason to stop
+			b, unit = newBar(w, j.Unit), j.Unit
+		}
 		if j.Total > 0 {
 			b.ChangeMax64(j.Total)
 		}
 		b.Describe(fmt.Sprintf("%s %s", j.ID, viewOf(j).status()))
-		_ = b.Set64(j.Done) // a bar that cannot be drawn is no reason to stop
+		_ = b.Set64(j.Done)
 		if j.State.Terminal() {
 			_ = b.Exit()
 			fmt.Fprintf(w, "\n%s %s %s\n", j.ID, j.State, viewOf(j).progress())
 		}
 	}
+}
+
+func newBar(w io.Writer, unit string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(unit == "bytes"),
+		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
 }
