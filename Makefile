@@ -8,7 +8,7 @@ GOLANGCI_LINT := v2.15.0
 # Packages without jsii, whose Close the race detector trips over.
 RACE := ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/...
 
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
 export NODE_NO_WARNINGS := 1
 
