@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -45,24 +44,27 @@ func (c *Claimer) Take(ctx context.Context, m queue.Message) (*Claimed, error) {
 	now := c.Clock.Now()
 	if parsed.Bell != nil {
 		key := job.Key{ContentType: c.ContentType, ID: parsed.Bell.ID}
-		return c.claim(ctx, key, owner, job.ClaimReady(key, parsed.Bell.Epoch, owner, c.Timing.Lease, now))
+		return c.claim(ctx, key, owner, parsed.Bell.Epoch, job.ClaimReady(key, parsed.Bell.Epoch, owner, c.Timing.Lease, now))
 	}
 	id := parsed.Submission.ID
 	if id == "" {
 		id = m.ID
 	}
 	key := job.Key{ContentType: c.ContentType, ID: id}
-	return c.claim(ctx, key, owner, job.ClaimSubmission(key, *parsed.Submission, owner, c.Timing.Lease, now))
+	return c.claim(ctx, key, owner, noEpoch, job.ClaimSubmission(key, *parsed.Submission, owner, c.Timing.Lease, now))
 }
 
 // owner is a fresh nonce for each claim attempt, never the worker's name alone: an answer that was lost
 // is recognised by it.
 func (c *Claimer) owner() string { return fmt.Sprintf("%s/%016x", c.Worker, c.Rand.Uint64()) }
 
-// claim tries first, and where that is refused goes on with the item that came back.
-func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, first job.Write) (*Claimed, error) {
+// noEpoch is the epoch of a claim that creates its job.
+const noEpoch = -1
+
+// claim tries w, which takes the job at epoch tried, and where that is refused goes on with the item that
+// came back.
+func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried int64, w job.Write) (*Claimed, error) {
 	stamp := c.Clock.Monotonic()
-	w := first
 	for range 4 { // each turn follows an epoch that moved on meanwhile
 		item, err := c.settle(ctx, w)
 		if err != nil {
@@ -80,10 +82,11 @@ func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, first jo
 		}
 		stamp = c.Clock.Monotonic()
 		now := c.Clock.Now()
-		if current.State != job.Ready || current.Paused || current.CancelRequested || current.NotBefore.After(now) || w.Op == "claim" && lastEpoch(w) == current.Epoch {
+		if current.State != job.Ready || current.Paused || current.CancelRequested || current.NotBefore.After(now) || tried == current.Epoch {
 			return nil, nil
 		}
-		w = job.ClaimReady(key, current.Epoch, owner, c.Timing.Lease, now)
+		tried = current.Epoch
+		w = job.ClaimReady(key, tried, owner, c.Timing.Lease, now)
 	}
 	return nil, nil // others are handing this job around; its next bell finds somebody
 }
@@ -114,15 +117,6 @@ func (c *Claimer) settle(ctx context.Context, w job.Write) (job.Item, error) {
 			return nil, err
 		}
 	}
-}
-
-func lastEpoch(w job.Write) int64 {
-	for _, cond := range w.If {
-		if epoch, ok := cond.Value.(int64); ok && cond.Attr == contract.AttrEpoch {
-			return epoch
-		}
-	}
-	return -1
 }
 
 // backoff is a wait with full jitter: from 0 to base·2ⁿ, at most fifteen minutes.
