@@ -55,7 +55,7 @@ func readReports(from io.Reader, orders *orders, to chan<- Report) error {
 
 func parseReport(line []byte) (Report, error) {
 	var r Report
-	if err := decodeStrictly(line, &r); err != nil {
+	if err := DecodeLine(line, &r); err != nil {
 		return r, fmt.Errorf("not a report: %s: %w", excerpt(line), err)
 	}
 	fields := 0
@@ -81,7 +81,8 @@ func (k Kind) known() bool {
 	return false
 }
 
-func decodeStrictly(line []byte, into any) error {
+// DecodeLine reads a line that holds one JSON value; unknown keys are errors.
+func DecodeLine(line []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {

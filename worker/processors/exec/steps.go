@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -77,7 +78,7 @@ func (s *steps) Step(ctx context.Context) (processor.Step, error) {
 // take reads a report and says whether it is a checkpoint.
 func (s *steps) take(line []byte) (checkpoint bool, err error) {
 	var r report
-	if err := decode(line, &r); err != nil {
+	if err := slot.DecodeLine(line, &r); err != nil {
 		return false, fmt.Errorf("wrote a report that is none: %.100q: %w", line, err)
 	}
 	if r.Done != nil {
