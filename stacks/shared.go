@@ -13,6 +13,7 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/jobtable"
 	"github.com/worker-tier/worker-tier/constructs/network"
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // Shared is the stack of what all content types of an environment use.
@@ -73,7 +74,8 @@ func newAlarms(scope constructs.Construct, account string) awssns.Topic {
 }
 
 // newArtifacts defines the bucket in which each content type owns the keys that start with its name and
-// a slash. Uploads that nobody finished are removed after a week, far longer than a job pauses.
+// a slash. Uploads that nobody finished are removed after a week, far longer than a job pauses, and what the
+// runtime kept for a job that is too large for the table after a year: workers remove most of it before.
 func newArtifacts(scope constructs.Construct, disposable bool) awss3.Bucket {
 	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	if disposable {
@@ -85,8 +87,9 @@ func newArtifacts(scope constructs.Construct, disposable bool) awss3.Bucket {
 		EnforceSSL:        new(true),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		RemovalPolicy:     removal,
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(new(7.0)),
-		}},
+		LifecycleRules: &[]*awss3.LifecycleRule{
+			{AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(new(7.0))},
+			{Prefix: new(contract.SpillFolder + "/"), Expiration: awscdk.Duration_Days(new(365.0))},
+		},
 	})
 }

@@ -67,7 +67,7 @@ func newTier(t *testing.T, name string) *tier {
 		Tier: name, Environment: "test", ContentType: "backup", Processor: "backup", Processes: 2,
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",
 		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
-		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second,
+		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute,
 	}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {
@@ -75,6 +75,7 @@ func newTier(t *testing.T, name string) *tier {
 	}
 	for parameter, value := range map[string]string{
 		contract.TableParameter(name, "test"):              tr.settings.Table,
+		contract.ArtifactsBucketParameter(name, "test"):    tr.settings.ArtifactsBucket,
 		contract.QueueURLParameter(name, "test", "backup"): tr.settings.QueueURL,
 	} {
 		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: ssmtypes.ParameterTypeString}); err != nil {
@@ -137,7 +138,7 @@ type job struct {
 	Epoch, Done, Total        int64
 	Drains, Crashes, Failures int64
 	Paused                    bool
-	LastError                 string
+	LastError, PayloadRef     string
 	Cursor                    json.RawMessage
 }
 
@@ -275,6 +276,25 @@ func TestSteeringJobs(t *testing.T) {
 	_, stderr, code := tr.worker(tr.environ, "jobs", "pause", "bad", "--tier", "steering", "-e", "test", "-t", "backup")
 	if code != 1 || !strings.Contains(stderr, "job bad is DEAD: only a job that is [READY RUNNING] can be paused") {
 		t.Errorf("pause of a DEAD job: exit %d, %s", code, stderr)
+	}
+}
+
+// TestPayloadBeyondAMessage submits more than a message or an item can hold.
+func TestPayloadBeyondAMessage(t *testing.T) {
+	tr := newTier(t, "beyond")
+	file := filepath.Join(t.TempDir(), "payload.json")
+	text := `{"source":{"directory":"` + sourceTree(t) + `"}` + strings.Repeat(" ", 2<<20) + `}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr.must("submit", "--id", "large", "--payload-file", file)
+	if j := tr.show("large"); !strings.HasPrefix(j.PayloadRef, "jobs/backup/large/payload.") {
+		t.Fatalf("the item holds the payload itself: %+v", j)
+	}
+	tr.start()
+	await(t, "the job is done", func() bool { return tr.show("large").State == "DONE" })
+	if j := tr.show("large"); j.Failures != 0 || j.Epoch != 2 {
+		t.Errorf("failures %d, epoch %d", j.Failures, j.Epoch)
 	}
 }
 

@@ -41,7 +41,7 @@ func mail(t *testing.T) Props {
 			ScaleIn:  config.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 			Job: config.Job{
 				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
-				Checkpoint: 10 * time.Second, DrainBudget: time.Minute,
+				Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour,
 			},
 		},
 	}

@@ -33,6 +33,10 @@ func (n names) grants(code assets) []grant {
 		{"Artifacts", "worker",
 			[]string{"s3:GetObject", "s3:PutObject"},
 			[]string{n.s3(n.ArtifactsBucket + "/" + t.Name + "/*")}, nil},
+		// Payloads and cursors that are too large for the table.
+		{"LargeJobs", "worker",
+			[]string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+			[]string{n.s3(n.ArtifactsBucket + "/" + contract.SpillFolder + "/" + t.Name + "/*")}, nil},
 		{"ListArtifacts", "worker",
 			[]string{"s3:ListBucket"},
 			[]string{n.s3(n.ArtifactsBucket)},

@@ -10,7 +10,7 @@ import (
 
 // reserved are names that no content type may have: they would collide with the shared stack and its
 // SSM parameters, and with the control items of the job table ("control#<contentType>").
-var reserved = []string{"control", reservedShared}
+var reserved = []string{"control", contract.SpillFolder, reservedShared}
 
 const reservedShared = "shared"
 

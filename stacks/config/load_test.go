@@ -118,6 +118,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 				Sweep:       30 * time.Second,
 				Checkpoint:  10 * time.Second,
 				DrainBudget: time.Minute,
+				Stall:       time.Hour,
 			},
 		}},
 	}
@@ -158,7 +159,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		MaxCapacity:          60,
 		ScaleOut:             ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second},
 		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
-		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond},
+		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)

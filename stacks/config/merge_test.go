@@ -31,6 +31,7 @@ var settings = []struct {
 	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},
 	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c ContentType) any { return c.Job.Checkpoint }},
 	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.DrainBudget }},
+	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c ContentType) any { return c.Job.Stall }},
 }
 
 // Whatever subset of the settings each layer has: the last layer that has one wins, key by key.

@@ -66,4 +66,6 @@ type job struct {
 	Checkpoint given[time.Duration] `yaml:"checkpoint" range:"100ms..1h" default:"10s"`
 	// How long a drain waits for jobs to reach the end of their step.
 	DrainBudget given[time.Duration] `yaml:"drainBudget" range:"1s..2h" default:"60s"`
+	// A job that shows neither progress nor a checkpoint for this long is killed and has failed once.
+	Stall given[time.Duration] `yaml:"stall" range:"1m..720h" default:"1h"`
 }

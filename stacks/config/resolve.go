@@ -90,6 +90,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 			Sweep:       p.Job.Sweep.value,
 			Checkpoint:  p.Job.Checkpoint.value,
 			DrainBudget: p.Job.DrainBudget.value,
+			Stall:       p.Job.Stall.value,
 		},
 	}
 	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])

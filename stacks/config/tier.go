@@ -151,6 +151,7 @@ type Job struct {
 	Sweep       time.Duration
 	Checkpoint  time.Duration
 	DrainBudget time.Duration
+	Stall       time.Duration
 }
 
 // DrainSlack is what a drain takes beyond its budget: to release jobs, ring for them and complete the

@@ -3,9 +3,16 @@
 // first-boot document. A name that drifts between the two sides fails to compile.
 package contract
 
-// Schema is the version of the job item and of the message envelope that this release writes. A
-// release reads its own schema and the one before and leaves jobs of a newer one to other workers.
-const Schema = 1
+// Versions of the job item. An item carries the oldest version that describes it, so that a fleet of two
+// releases shares all jobs that both can read. A release leaves items of a newer version than [Schema] READY and
+// uncounted for the workers that can read them; only what the sweeper needs (state, owner, epoch, beat,
+// lease, ringAt) keeps its meaning in all versions, as one release sweeps for both.
+const (
+	SchemaPlain   = 1 // payload and cursor stand in the item
+	SchemaSpilled = 2 // payload or cursor may stand in the artifacts bucket, see SpillPrefix
+	// Schema is the newest version that this release reads.
+	Schema = SchemaSpilled
+)
 
 // DueIndex is the sparse KEYS_ONLY index of the job table that lists jobs that need attention.
 const DueIndex = "due"
@@ -85,6 +92,15 @@ func QueueURLParameter(tier, environment, contentType string) string {
 
 func shared(tier, environment, name string) string {
 	return "/" + tier + "/" + environment + "/shared/" + name
+}
+
+// SpillFolder is the first part of the keys in the artifacts bucket under which the runtime keeps what is too large
+// for a job's item; no content type may be called so.
+const SpillFolder = "jobs"
+
+// SpillPrefix starts the keys of one job's spilled payload and cursors.
+func SpillPrefix(contentType, id string) string {
+	return SpillFolder + "/" + contentType + "/" + id + "/"
 }
 
 // RoleName is the Chef role that configures the instances of a content type.

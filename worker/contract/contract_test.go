@@ -14,7 +14,7 @@ import (
 var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
 	Processes: 4, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
-	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second,
+	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
 	TerminationHook: "drain",
 }
 

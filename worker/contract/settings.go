@@ -26,6 +26,7 @@ const (
 	EnvSweep              = "WORKER_SWEEP"
 	EnvCheckpoint         = "WORKER_CHECKPOINT"
 	EnvDrainBudget        = "WORKER_DRAIN_BUDGET"
+	EnvStall              = "WORKER_STALL"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 )
 
@@ -50,6 +51,7 @@ type Settings struct {
 	Sweep       time.Duration // time between two sweeps of a content type
 	Checkpoint  time.Duration // at most one checkpoint is written per job in this time
 	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
+	Stall       time.Duration // a job that shows neither progress nor a checkpoint for this long has failed
 
 	TerminationHook string // name of the group's termination lifecycle hook; empty: none to complete
 }
@@ -71,6 +73,7 @@ func (s Settings) Environ() map[string]string {
 		EnvSweep:              s.Sweep.String(),
 		EnvCheckpoint:         s.Checkpoint.String(),
 		EnvDrainBudget:        s.DrainBudget.String(),
+		EnvStall:              s.Stall.String(),
 	}
 	if s.TerminationHook != "" {
 		env[EnvTerminationHook] = s.TerminationHook
@@ -102,6 +105,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		Sweep:              r.duration(EnvSweep),
 		Checkpoint:         r.duration(EnvCheckpoint),
 		DrainBudget:        r.duration(EnvDrainBudget),
+		Stall:              r.duration(EnvStall),
 	}
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if s.Lease > 0 && s.Heartbeat > 0 && s.Lease < 2*s.Heartbeat {

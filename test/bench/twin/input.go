@@ -134,7 +134,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
-		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget,
+		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
 		TerminationHook: "drain",
 	}.Environ()
 	for name, value := range t.Variables {

@@ -14,6 +14,7 @@ function policyOf(tier, config, names) {
       [arn('dynamodb', `table/${names.table}`), arn('dynamodb', `table/${names.table}/index/due`)],
       { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${type}#*`, `control#${type}`] } }],
     ['Artifacts', ['s3:GetObject', 's3:PutObject'], [s3(`${names.artifacts}/${type}/*`)]],
+    ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],
     ['Metrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': 'WorkerTier' } }],
     ['TerminationHook', ['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat'],

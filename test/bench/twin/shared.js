@@ -23,7 +23,7 @@ function addShared(stack, tier, parameters) {
     enforceSSL: true,
     objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
     removalPolicy,
-    lifecycleRules: [{ abortIncompleteMultipartUploadAfter: cdk.Duration.days(7) }],
+    lifecycleRules: [{ abortIncompleteMultipartUploadAfter: cdk.Duration.days(7) }, { prefix: 'jobs/', expiration: cdk.Duration.days(365) }],
   });
   const alarms = new sns.Topic(stack, 'Alarms', { enforceSSL: true });
   alarms.addToResourcePolicy(iam.PolicyStatement.fromJson({

@@ -12,11 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -66,14 +68,15 @@ type target struct {
 	Type        string `short:"t" env:"WORKER_CONTENT_TYPE" required:"" help:"Content type, for example mail (env WORKER_CONTENT_TYPE)."`
 }
 
-// pool is a content type's table and queue.
+// pool is a content type's table, queue and objects.
 type pool struct {
 	contentType string
+	objects     *blob.S3
 	store       *store.Dynamo
 	queue       *queue.SQS
 }
 
-// open finds table and queue at the SSM parameters that the stacks write.
+// open finds table, queue and bucket at the SSM parameters that the stacks write.
 func (t target) open(ctx context.Context) (*pool, error) {
 	cfg, err := awsConfig(ctx)
 	if err != nil {
@@ -82,6 +85,7 @@ func (t target) open(ctx context.Context) (*pool, error) {
 	names := []string{
 		contract.TableParameter(t.Tier, t.Environment),
 		contract.QueueURLParameter(t.Tier, t.Environment, t.Type),
+		contract.ArtifactsBucketParameter(t.Tier, t.Environment),
 	}
 	out, err := ssm.NewFromConfig(cfg).GetParameters(ctx, &ssm.GetParametersInput{Names: names})
 	if err != nil {
@@ -99,6 +103,7 @@ func (t target) open(ctx context.Context) (*pool, error) {
 	}
 	return &pool{
 		contentType: t.Type,
+		objects:     blob.NewS3(s3.NewFromConfig(cfg), values[names[2]]),
 		store:       store.NewDynamo(dynamodb.NewFromConfig(cfg), values[names[0]]),
 		queue:       queue.NewSQS(sqs.NewFromConfig(cfg), values[names[1]], ""),
 	}, nil

@@ -44,7 +44,9 @@ type jobView struct {
 	NotBefore       time.Time       `json:"notBefore,omitzero"`
 	LastError       string          `json:"lastError,omitempty"`
 	Payload         json.RawMessage `json:"payload,omitempty"`
+	PayloadRef      string          `json:"payloadRef,omitempty"` // key in the artifacts bucket
 	Cursor          json.RawMessage `json:"cursor,omitempty"`
+	CursorRef       string          `json:"cursorRef,omitempty"` // key in the artifacts bucket
 	CursorVersion   string          `json:"cursorVersion,omitempty"`
 	CreatedAt       time.Time       `json:"createdAt"`
 	UpdatedAt       time.Time       `json:"updatedAt"`
@@ -55,7 +57,7 @@ func viewOf(j job.Job) jobView {
 		ContentType: j.ContentType, ID: j.ID, Tenant: j.Tenant, State: j.State, Paused: j.Paused, CancelRequested: j.CancelRequested,
 		Owner: j.Owner, Epoch: j.Epoch, Seq: j.Seq, Done: j.Done, Total: j.Total, Unit: j.Unit,
 		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
-		Payload: j.Payload, Cursor: json.RawMessage(j.Cursor), CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
+		Payload: j.Payload, PayloadRef: j.PayloadRef, Cursor: json.RawMessage(j.Cursor), CursorRef: j.CursorRef, CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}
 }
 
@@ -133,6 +135,14 @@ func (v jobView) progress() string {
 	return "-"
 }
 
+// inBucket says where what is too large for the table stands.
+func inBucket(ref string) string {
+	if ref == "" {
+		return ""
+	}
+	return ref + " (in the artifacts bucket)"
+}
+
 // one names a job of the target.
 type one struct {
 	target `embed:""`
@@ -197,7 +207,8 @@ func (o one) print(e *env, j job.Job) error {
 		{"job", j.Key.String()}, {"state", v.status()}, {"progress", v.progress()}, {"owner", v.Owner},
 		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)},
 		{"drains, crashes, failures", fmt.Sprintf("%d, %d, %d", v.Drains, v.Crashes, v.Failures)},
-		{"last error", v.LastError}, {"tenant", v.Tenant}, {"payload", string(v.Payload)}, {"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor))},
+		{"last error", v.LastError}, {"tenant", v.Tenant}, {"payload", string(v.Payload) + inBucket(v.PayloadRef)},
+		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(v.CursorRef))},
 		{"created", v.CreatedAt.Local().Format(time.DateTime)}, {"updated", v.UpdatedAt.Local().Format(time.DateTime)},
 	}
 	for _, row := range rows {

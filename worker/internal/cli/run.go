@@ -17,9 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -145,22 +147,25 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 	clock := supervisor.SystemClock{}
 	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
+	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	random := supervisor.Random()
-	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget}
-	claimer := &lease.Claimer{Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
+	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
 	return &supervisor.Supervisor{
 		Processes: settings.Processes,
 		Slot:      slot.Options{Executable: executable, Args: []string{"slot", "--processor", settings.Processor}, Log: log},
 		Receiver:  messages,
 		Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts:  lease.Deps{Store: table, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
+		Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
 		},
 		Probe: func(ctx context.Context) error {
-			_, err := table.Get(ctx, sweep.ControlKey(settings.ContentType))
-			return err
+			if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {
+				return err
+			}
+			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
 		},
 		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
 		Log:     log,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
 
 type submitCommand struct {
@@ -71,9 +72,12 @@ func newID() string {
 	return time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:8])
 }
 
-// submit writes the item first, then rings; an item that exists is success and, if READY, is rung too.
+// submit writes the item first (a large payload before it), then rings; an item that exists is success and, if READY, is rung too.
 func (p *pool) submit(ctx context.Context, s job.Submission) (j job.Job, created bool, err error) {
 	key := job.Key{ContentType: p.contentType, ID: s.ID}
+	if err := lease.Spill(ctx, p.objects, key, &s); err != nil {
+		return job.Job{}, false, err
+	}
 	item, err := p.store.Write(ctx, job.Submit(key, s, time.Now()))
 	refused, exists := errors.AsType[*job.RefusedError](err)
 	switch {

@@ -78,6 +78,7 @@ type Job struct {
 	Beat          int64
 	Seq           int64 // number of the last checkpoint
 	Cursor        string
+	CursorRef     string // the object that holds the cursor instead
 	CursorVersion string
 	CrashPosition string // position at the last crash
 	Position
@@ -91,6 +92,7 @@ type Job struct {
 	RingAt          time.Time
 	LastError       string
 	Payload         json.RawMessage
+	PayloadRef      string // the object that holds the payload instead
 	Tenant          string
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
@@ -119,12 +121,12 @@ func FromItem(item Item) (Job, error) {
 	j := Job{
 		Key: key, State: State(text(contract.AttrState)), Owner: text(contract.AttrOwner),
 		Epoch: number(contract.AttrEpoch), Beat: number(contract.AttrBeat), Seq: number(contract.AttrSeq),
-		Cursor: text(contract.AttrCursor), CursorVersion: text(contract.AttrCursorVersion), CrashPosition: text(contract.AttrCrashPosition),
+		Cursor: text(contract.AttrCursor), CursorRef: text(contract.AttrCursorRef), CursorVersion: text(contract.AttrCursorVersion), CrashPosition: text(contract.AttrCrashPosition),
 		Position:  Position{number(contract.AttrDone), number(contract.AttrTotal), text(contract.AttrUnit)},
 		NotBefore: moment(contract.AttrNotBefore), Paused: flag(contract.AttrPaused), CancelRequested: flag(contract.AttrCancelRequested),
 		Drains: number(contract.AttrDrains), Crashes: number(contract.AttrCrashes), Failures: number(contract.AttrFailures),
 		Rings: number(contract.AttrRings), RingAt: moment(contract.AttrRingAt), LastError: text(contract.AttrLastError),
-		Payload: json.RawMessage(text(contract.AttrPayload)), Tenant: text(contract.AttrTenant),
+		Payload: json.RawMessage(text(contract.AttrPayload)), PayloadRef: text(contract.AttrPayloadRef), Tenant: text(contract.AttrTenant),
 		CreatedAt: moment(contract.AttrCreatedAt), UpdatedAt: moment(contract.AttrUpdatedAt),
 		Lease: time.Duration(number(contract.AttrLease)) * time.Millisecond, Schema: number(contract.AttrSchema),
 	}

@@ -6,14 +6,17 @@ import (
 	"fmt"
 )
 
-// MaxPayload is the largest payload that is kept in the job's item, in bytes.
-const MaxPayload = 256 << 10
+// MaxPayload is the largest payload of a job, in bytes. A message holds less: SQS takes 1 MiB.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+const MaxPayload = 16 << 20
 
 // Submission asks for a job: {"id"?, "tenant"?, "payload"}. Any producer may send one.
 type Submission struct {
 	ID      string          `json:"id,omitempty"` // default: the SQS message id
 	Tenant  string          `json:"tenant,omitempty"`
 	Payload json.RawMessage `json:"payload"`
+	// PayloadRef names the object that holds the payload where it is too long for the item.
+	PayloadRef string `json:"-"`
 }
 
 // Bell says that a job can be claimed: {"bell": id, "epoch": n}. It never creates one.

@@ -40,12 +40,17 @@ func newItem(key Key, s Submission, now time.Time) Item {
 		contract.AttrEpoch: int64(0), contract.AttrBeat: int64(0), contract.AttrSeq: int64(0),
 		contract.AttrNotBefore: int64(0), contract.AttrRings: int64(0),
 		contract.AttrDrains: int64(0), contract.AttrCrashes: int64(0), contract.AttrFailures: int64(0),
-		contract.AttrPayload: string(s.Payload), contract.AttrSchema: int64(contract.Schema),
+		contract.AttrSchema:    int64(contract.SchemaPlain),
 		contract.AttrCreatedAt: millis(now), contract.AttrUpdatedAt: millis(now),
 		contract.AttrDuePartition: key.partition(),
 	}
 	if s.Tenant != "" {
 		item[contract.AttrTenant] = s.Tenant
+	}
+	if s.PayloadRef != "" {
+		item[contract.AttrPayloadRef], item[contract.AttrSchema] = s.PayloadRef, int64(contract.SchemaSpilled)
+	} else {
+		item[contract.AttrPayload] = string(s.Payload)
 	}
 	return item
 }
@@ -109,6 +114,7 @@ func (p Position) apply(set Item) {
 type Checkpoint struct {
 	Seq     int64 // grows with each checkpoint of a job, over all its holders
 	Cursor  string
+	Ref     string // the object that holds the cursor instead, see CursorRef
 	Version string // "<processor>@<version>"
 	Position
 }
@@ -116,7 +122,13 @@ type Checkpoint struct {
 func (cp Checkpoint) apply(w *Write) {
 	w.If = append(w.If, Cond{contract.AttrSeq, Less, cp.Seq})
 	w.Set[contract.AttrSeq] = cp.Seq
-	w.Set[contract.AttrCursor] = cp.Cursor
+	if cp.Ref != "" {
+		w.Set[contract.AttrCursorRef], w.Set[contract.AttrSchema] = cp.Ref, int64(contract.SchemaSpilled)
+		w.Remove = append(w.Remove, contract.AttrCursor)
+	} else {
+		w.Set[contract.AttrCursor] = cp.Cursor
+		w.Remove = append(w.Remove, contract.AttrCursorRef)
+	}
 	w.Set[contract.AttrCursorVersion] = cp.Version
 	cp.Position.apply(w.Set)
 }
@@ -215,10 +227,6 @@ func Reap(j Job, limit int64, now time.Time) Write {
 	w.Set[contract.AttrCrashPosition] = j.position()
 	return w
 }
-
-// position is what must have moved for a crash to count as a first one: the cursor, not seq (a poison
-// job that checkpoints on opening would never die) and not progress (it is shown, not durable).
-func (j Job) position() string { return digest(j.Cursor) }
 
 // Ring moves the time of a READY job's next bell, before the bell is sent.
 func Ring(j Job, now time.Time) Write {

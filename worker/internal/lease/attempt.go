@@ -2,8 +2,8 @@ package lease
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -25,6 +25,7 @@ type Slot interface {
 // Deps is what every attempt of a worker shares.
 type Deps struct {
 	Store    Store
+	Blobs    Blobs // nil: cursors of any length stand in the item
 	Bells    Bells
 	Clock    Clock
 	Rand     *rand.Rand
@@ -45,12 +46,14 @@ type Attempt struct {
 	deadline time.Duration // of the lease
 	beatAt   time.Duration // stamp of the last acknowledged beat
 	savedAt  time.Duration // stamp of the last acknowledged checkpoint
+	heardAt  time.Duration // when the slot last reported anything
 	retryAt  time.Duration // no call before this: the last one failed
 	seq      int64         // of the last checkpoint tried
 	pending  *slot.Checkpoint
 	progress *slot.Progress // newer than any checkpoint
 	stop     *stop
 	started  bool // the slot has taken the job
+	stalled  bool // the slot was killed because it said nothing
 	over     bool
 	usable   bool
 }
@@ -70,22 +73,25 @@ const (
 	cancelled why = "cancelled"
 )
 
-// Begin hands a claimed job to a slot.
-func Begin(deps Deps, c Claimed, s Slot) *Attempt {
+// Begin hands a claimed job to a slot. One whose payload or cursor cannot be read is handed back; the
+// attempt is over then.
+func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	now := deps.Clock.Monotonic()
 	a := &Attempt{
 		Deps: deps, slot: s, claim: c.Job.Claim(), job: c.Job, deadline: c.Deadline,
-		beatAt: c.Deadline - deps.Timing.Lease, savedAt: now, seq: c.Job.Seq,
+		beatAt: c.Deadline - deps.Timing.Lease, savedAt: now, heardAt: now, seq: c.Job.Seq,
 		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
 	}
 	a.log.Info("job claimed", "seq", c.Job.Seq, "done", c.Job.Done, "total", c.Job.Total, "unit", c.Job.Unit,
 		"drains", c.Job.Drains, "crashes", c.Job.Crashes, "failures", c.Job.Failures)
-	var cursor json.RawMessage
-	if c.Job.Cursor != "" {
-		cursor = json.RawMessage(c.Job.Cursor)
+	payload, cursor, err := a.load(ctx)
+	if err != nil {
+		a.usable = true // the slot has not seen the job
+		a.unreadable(ctx, err)
+		return a
 	}
 	a.started = a.send(slot.Order{Run: &slot.Assignment{
-		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: c.Job.Payload,
+		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: payload,
 		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
 		Progress: slot.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
 	}})
@@ -119,14 +125,17 @@ func (a *Attempt) Next() time.Duration {
 		next = min(next, a.savedAt+a.Timing.Checkpoint)
 	}
 	next = min(max(next, a.retryAt), a.deadline)
-	if a.stop != nil && !a.stop.killed {
+	switch {
+	case a.stop != nil && !a.stop.killed:
 		next = min(next, a.stop.killAt)
+	case a.stop == nil && !a.stalled:
+		next = min(next, a.heardAt+a.Timing.Stall)
 	}
 	return next
 }
 
 // Tick does what is due: renews the lease, saves the cursor, kills a slot that outlived its drain budget
-// or its lease. It does nothing when called early.
+// or its lease, or that has long said nothing. It does nothing when called early.
 func (a *Attempt) Tick(ctx context.Context) {
 	now := a.Clock.Monotonic()
 	switch {
@@ -140,14 +149,25 @@ func (a *Attempt) Tick(ctx context.Context) {
 			a.slot.Kill()
 			return
 		}
-		a.renew(ctx, now)
+		if a.stop == nil && !a.stalled && now >= a.heardAt+a.Timing.Stall {
+			a.log.Warn("neither progress nor a checkpoint: slot killed", "silent_ms", (now - a.heardAt).Milliseconds())
+			a.stalled = true
+			a.slot.Kill()
+			return
+		}
+		a.renew(ctx)
 	}
 }
 
 // renew beats, and saves the newest cursor with the same write.
-func (a *Attempt) renew(ctx context.Context, stamp time.Duration) {
-	cp := a.checkpoint()
-	sent := a.pending
+func (a *Attempt) renew(ctx context.Context) {
+	cp, err := a.checkpoint(ctx)
+	if err != nil { // the beat goes on without it
+		a.log.Warn("checkpoint not written, trying again", "error", err.Error())
+		a.savedAt = a.Clock.Monotonic()
+	}
+	sent, replaced := a.pending, a.job.CursorRef
+	stamp := a.Clock.Monotonic()
 	w := job.Beat(a.claim, a.Clock.Now())
 	if cp != nil {
 		w = job.SaveCheckpoint(a.claim, *cp, a.Clock.Now())
@@ -177,6 +197,7 @@ func (a *Attempt) renew(ctx context.Context, stamp time.Duration) {
 		if a.pending == sent {
 			a.pending = nil
 		}
+		a.drop(ctx, replaced)
 		a.log.Debug("checkpoint saved", "seq", cp.Seq, "done", cp.Done, "total", cp.Total, "unit", cp.Unit)
 	}
 }
@@ -221,6 +242,7 @@ func (a *Attempt) ask(reason why, budget time.Duration) {
 
 // Report takes one line from the slot.
 func (a *Attempt) Report(ctx context.Context, r slot.Report) {
+	a.heardAt = a.Clock.Monotonic()
 	switch {
 	case a.over:
 	case r.Checkpoint != nil:
@@ -252,7 +274,10 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		return
 	}
 	text := "slot ended without a word"
-	if err != nil {
+	switch {
+	case a.stalled:
+		text = fmt.Sprintf("neither progress nor a checkpoint for %s (job.stall): the slot was killed", a.Timing.Stall)
+	case err != nil:
 		text = err.Error()
 	}
 	a.conclude(ctx, slot.Outcome{Kind: slot.Retry, Error: text})

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -14,6 +15,7 @@ import (
 // Claimer turns messages into claims.
 type Claimer struct {
 	Store       Store
+	Blobs       Blobs // nil: payloads of any length stand in the item
 	Clock       Clock
 	Rand        *rand.Rand // source of the nonces
 	ContentType string
@@ -32,9 +34,22 @@ type RejectedError struct{ Reason string }
 
 func (e *RejectedError) Error() string { return "message rejected: " + e.Reason }
 
+// LaterError says that a job can be claimed later, or by another worker: Bell is to be sent, to be received
+// after In, in place of the message.
+type LaterError struct {
+	Bell job.Bell
+	In   time.Duration
+	Why  string
+}
+
+func (e *LaterError) Error() string {
+	return fmt.Sprintf("job %s: %s: try again in %s", e.Bell.ID, e.Why, e.In)
+}
+
 // Take claims the job that a message announces. With a nil error the message has done its work and is
-// to be deleted, whether a job came of it or not (nil: the job is taken, over, paused or not due yet). A
-// *RejectedError is final; any other error means that the table could not be asked: keep the message.
+// to be deleted, whether a job came of it or not (nil: the job is taken, over or paused). A
+// *RejectedError and a *LaterError say what becomes of the message; any other error means that the table
+// or the bucket could not be asked: keep the message.
 func (c *Claimer) Take(ctx context.Context, m queue.Message) (*Claimed, error) {
 	parsed, err := job.ParseMessage(m.Body)
 	if err != nil {
@@ -51,6 +66,9 @@ func (c *Claimer) Take(ctx context.Context, m queue.Message) (*Claimed, error) {
 		id = m.ID
 	}
 	key := job.Key{ContentType: c.ContentType, ID: id}
+	if err := c.spill(ctx, key, parsed.Submission); err != nil {
+		return nil, err
+	}
 	return c.claim(ctx, key, owner, noEpoch, job.ClaimSubmission(key, *parsed.Submission, owner, c.Timing.Lease, now))
 }
 
@@ -80,15 +98,35 @@ func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried in
 		if current.State == job.Running && current.Owner == owner {
 			return &Claimed{Job: current, Deadline: stamp + c.Timing.Lease}, nil
 		}
+		if current.State != job.Ready || current.Paused || current.CancelRequested {
+			return nil, nil
+		}
 		stamp = c.Clock.Monotonic()
 		now := c.Clock.Now()
-		if current.State != job.Ready || current.Paused || current.CancelRequested || current.NotBefore.After(now) || tried == current.Epoch {
+		later := tooEarly(current, now)
+		switch {
+		case later != nil && later.In <= queue.MaxDelay:
+			return nil, later
+		case later != nil || tried == current.Epoch: // the sweeper rings at the very time
 			return nil, nil
 		}
 		tried = current.Epoch
 		w = job.ClaimReady(key, tried, owner, c.Timing.Lease, now)
 	}
 	return nil, nil // others are handing this job around; its next bell finds somebody
+}
+
+// tooEarly says why READY job j is not for this worker now: it is not due yet, or its item is of a newer
+// release than this one can read. nil: it is.
+func tooEarly(j job.Job, now time.Time) *LaterError {
+	bell := job.Bell{ID: j.ID, Epoch: j.Epoch}
+	switch wait := j.NotBefore.Sub(now); {
+	case wait > 0:
+		return &LaterError{bell, wait, "it is not due yet"}
+	case j.Schema > contract.Schema:
+		return &LaterError{bell, unfitDelay, fmt.Sprintf("its item has schema %d, this release reads up to %d", j.Schema, contract.Schema)}
+	}
+	return nil
 }
 
 // settle does a write until its outcome is known and returns the item after it: ours, or, where it was

@@ -99,7 +99,7 @@ func TestWhatBreaksTheEnvelopeIsRejectedWithItsReason(t *testing.T) {
 		`{"bell":"one","epoch":"x"}`:        `epoch: "x" is not a whole number`,
 		`{"bell":""}`:                       `id ""`,
 		`{"payload":1}` + " " + `{"a":1}`:   "not JSON",
-		`{"payload":"` + string(big) + `"}`: "payload: 262147 bytes, want at most 262144",
+		`{"payload":"` + string(big) + `"}`: "payload: 16777219 bytes, want at most 16777216",
 	} {
 		w := newWorld(t)
 		_, err := w.claimer().Take(t.Context(), queue.Message{ID: "m", Body: body})

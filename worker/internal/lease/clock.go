@@ -31,12 +31,20 @@ type Bells interface {
 	Send(ctx context.Context, body string, delay time.Duration) error
 }
 
+// Blobs keeps what is too large for an item. What is written under a name never changes.
+type Blobs interface {
+	Put(ctx context.Context, key string, content []byte) error // durable when it returns
+	Get(ctx context.Context, key string) ([]byte, error)       // wraps blob.ErrMissing where there is none
+	Delete(ctx context.Context, key string) error
+}
+
 // Timing of a content type's jobs; see contract.Settings.
 type Timing struct {
 	Lease       time.Duration
 	Heartbeat   time.Duration
 	Checkpoint  time.Duration
 	DrainBudget time.Duration
+	Stall       time.Duration
 }
 
 // call bounds one call to the table with all the SDK's tries: well within the lease, so that a late

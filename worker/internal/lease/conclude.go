@@ -60,19 +60,11 @@ func (a *Attempt) stopped(ctx context.Context, o slot.Outcome) {
 	}
 }
 
-// checkpoint is the newest unsaved cursor, nil for none; its number is one that was never tried.
-func (a *Attempt) checkpoint() *job.Checkpoint {
-	if a.pending == nil {
-		return nil
-	}
-	a.seq++
-	return &job.Checkpoint{
-		Seq: a.seq, Cursor: string(a.pending.Cursor), Version: a.pending.Version, Position: job.Position(a.pending.Progress),
-	}
-}
-
 func (a *Attempt) handBack(ctx context.Context, r job.Return) {
-	r.Checkpoint = a.checkpoint()
+	var err error
+	if r.Checkpoint, err = a.lastCheckpoint(ctx); err != nil {
+		a.log.Warn("last checkpoint not written: the job goes on from the one before", "error", err.Error())
+	}
 	var bellDelay time.Duration
 	refusal, err := a.settle(ctx, func(now time.Time) job.Write {
 		bellDelay = max(0, r.NotBefore.Sub(now))
@@ -84,6 +76,9 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 	})
 	if err != nil {
 		return
+	}
+	if refusal == nil && r.Checkpoint != nil {
+		a.drop(ctx, a.job.CursorRef)
 	}
 	if refusal != nil && a.mine(refusal.Current) {
 		a.finish(ctx, job.End{State: job.Cancelled}) // cancelled meanwhile
@@ -101,7 +96,13 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 }
 
 func (a *Attempt) finish(ctx context.Context, e job.End) {
-	e.Checkpoint = a.checkpoint()
+	cp, err := a.lastCheckpoint(ctx)
+	if err != nil && e.State == job.Done { // its cursor is what came out of it
+		a.pending = nil
+		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unreadableDelay), Error: "done, but its last cursor could not be written: " + err.Error()})
+		return
+	}
+	e.Checkpoint = cp
 	refusal, err := a.settle(ctx, func(now time.Time) job.Write { return job.Finish(a.claim, e, now) })
 	if err == nil {
 		a.end("job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)

@@ -11,6 +11,7 @@ import (
 
 // Inbox is the queue as an intake needs it.
 type Inbox interface {
+	Bells
 	Delete(ctx context.Context, messages []queue.Message) error
 	GiveBack(ctx context.Context, m queue.Message) error
 	Reject(ctx context.Context, m queue.Message, reason string) error
@@ -36,6 +37,14 @@ func (in *Intake) Take(ctx context.Context, messages []queue.Message, start func
 		if rejected, ok := errors.AsType[*RejectedError](err); ok {
 			in.reject(ctx, m, rejected.Reason)
 			continue
+		}
+		if later, ok := errors.AsType[*LaterError](err); ok {
+			if err := in.Inbox.Send(ctx, later.Bell.JSON(), later.In); err != nil { // the message comes back
+				in.Log.Warn("bell not passed on", "reason", later.Error(), "error", err.Error())
+				continue
+			}
+			in.Log.Info("bell passed on", "reason", later.Error())
+			err = nil
 		}
 		if err != nil {
 			failure = fmt.Errorf("claim the job of message %s: %w", m.ID, err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
@@ -22,25 +23,26 @@ type world struct {
 	t     *testing.T
 	clock *clock
 	table *table
+	blobs *blobs
 	queue *queue.Memory
 	slot  *fakeSlot
 	deps  lease.Deps
 }
 
-var timing = lease.Timing{Lease: 60 * time.Second, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 30 * time.Second}
+var timing = lease.Timing{Lease: 60 * time.Second, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 30 * time.Second, Stall: time.Hour}
 
 func newWorld(t *testing.T) *world {
 	c := &clock{wall: time.UnixMilli(1_700_000_000_000).UTC()}
-	w := &world{t: t, clock: c, table: &table{Memory: store.NewMemory()}, queue: queue.NewMemory(c.Now, time.Minute), slot: &fakeSlot{}}
+	w := &world{t: t, clock: c, table: &table{Memory: store.NewMemory()}, blobs: &blobs{Memory: blob.NewMemory()}, queue: queue.NewMemory(c.Now, time.Minute), slot: &fakeSlot{}}
 	w.deps = lease.Deps{
-		Store: w.table, Bells: w.queue, Clock: c, Rand: rand.New(rand.NewPCG(1, 2)), Timing: timing,
+		Store: w.table, Blobs: w.blobs, Bells: w.queue, Clock: c, Rand: rand.New(rand.NewPCG(1, 2)), Timing: timing,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Failures: 5,
 	}
 	return w
 }
 
 func (w *world) claimer() *lease.Claimer {
-	return &lease.Claimer{Store: w.table, Clock: w.clock, Rand: w.deps.Rand, ContentType: "mail", Worker: "i-1", Timing: timing}
+	return &lease.Claimer{Store: w.table, Blobs: w.blobs, Clock: w.clock, Rand: w.deps.Rand, ContentType: "mail", Worker: "i-1", Timing: timing}
 }
 
 // begin submits and claims a job and hands it to the slot.
@@ -50,7 +52,7 @@ func (w *world) begin() *lease.Attempt {
 	if err != nil || claimed == nil {
 		w.t.Fatalf("claimed %v, error %v", claimed, err)
 	}
-	return lease.Begin(w.deps, *claimed, w.slot)
+	return lease.Begin(w.t.Context(), w.deps, *claimed, w.slot)
 }
 
 func (w *world) job() job.Job {
@@ -138,6 +140,26 @@ func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	return item, err
 }
 
+// blobs is a bucket that can be away.
+type blobs struct {
+	*blob.Memory
+	away bool
+}
+
+func (b *blobs) Put(ctx context.Context, key string, content []byte) error {
+	if b.away {
+		return errOutage
+	}
+	return b.Memory.Put(ctx, key, content)
+}
+
+func (b *blobs) Get(ctx context.Context, key string) ([]byte, error) {
+	if b.away {
+		return nil, errOutage
+	}
+	return b.Memory.Get(ctx, key)
+}
+
 // once is true for the first call with that operation.
 func once(op string) func(string) bool {
 	done := false
@@ -204,6 +226,6 @@ func (s *fakeSlot) deadline() time.Duration {
 // retry runs a claimed job until it fails once more.
 func (w *world) retry(c lease.Claimed, err error) {
 	w.t.Helper()
-	a := lease.Begin(w.deps, c, &fakeSlot{})
+	a := lease.Begin(w.t.Context(), w.deps, c, &fakeSlot{})
 	a.Report(w.t.Context(), outcome(slot.Outcome{Kind: slot.Retry, Error: err.Error()}))
 }

@@ -25,34 +25,28 @@ func (b *backlog) submit(ahead bool) {
 	w := b.world
 	id := fmt.Sprintf("job-%d", len(w.ids))
 	key := job.Key{ContentType: contentType, ID: id}
-	w.jobs[id] = &script{id: id, steps: []time.Duration{b.work}, at: -1}
+	w.plain(id, 1, b.work)
 	operator := &caller{world: w, clock: w.operator}
 	if _, err := w.table.write(job.Submit(key, job.Submission{Payload: []byte("{}")}, w.operator.Now()), operator); err != nil {
 		w.violate("S2", "%v", err)
 	}
 	bell := job.Bell{ID: id}.JSON()
 	switch b.bells++; {
-	case b.lost(len(w.ids)):
+	case b.lost(len(w.ids) - 1):
 	case ahead:
 		w.queue.copy(queue.Message{ID: id, Body: bell, SentAt: w.operator.Now()}, 0)
 	default:
 		w.queue.send(bell, 0)
 	}
-	w.ids = append(w.ids, id)
 }
 
 func (b *backlog) lost(i int) bool { return b.lose > 0 && i%b.lose == 0 }
 
 func (b *backlog) play(t *testing.T) {
 	t.Helper()
-	w := newWorld(Options{Seed: 1})
+	w := quiet(1, 2, 4)
 	b.world = w
-	w.calm, w.wanted = true, 2
-	w.setup = setup{
-		lease: time.Minute, heartbeat: 20 * time.Second, sweep: 2 * time.Minute, // 30 s gives the same figures and takes four times as long
-		checkpoint: 10 * time.Second, budget: time.Minute,
-		slots: 4, failures: 5, crashes: 5,
-	}
+	w.setup.sweep = 2 * time.Minute // 30 s gives the same figures and takes four times as long
 	w.table.network.latency, w.queue.network.latency = 10*time.Millisecond, 10*time.Millisecond
 	for i := range b.jobs {
 		w.at(time.Duration(i)*time.Minute/time.Duration(b.jobs), func() { b.submit(false) })
@@ -61,8 +55,7 @@ func (b *backlog) play(t *testing.T) {
 		w.at(at, func() { b.submit(b.ahead) })
 	}
 	w.fill()
-	w.at(6*time.Hour, func() { w.finished = true })
-	w.play()
+	w.playUntil(6 * time.Hour)
 	if w.violation != nil {
 		t.Error(w.violation)
 	}

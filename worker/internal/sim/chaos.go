@@ -31,13 +31,13 @@ func (w *world) submit(id string) {
 	case 0: // without an id: it gets the message's
 		id = fmt.Sprintf("m-%d", w.queue.sent+1)
 		w.know(id)
-		w.queue.send(`{"payload":{}}`, 0)
+		w.queue.send(fmt.Sprintf(`{"payload":%s}`, w.jobs[id].payload), 0)
 	case 1:
 		w.know(id)
 		w.command(id, w.submitCommand)
 	default:
 		w.know(id)
-		body := fmt.Sprintf(`{"id":%q,"payload":{}}`, id)
+		body := fmt.Sprintf(`{"id":%q,"payload":%s}`, id, w.jobs[id].payload)
 		w.queue.send(body, 0)
 		for w.chance(0.3) {
 			w.after(w.upTo(time.Hour), func() {
@@ -99,6 +99,9 @@ func (w *world) strike() {
 		}
 	case 8:
 		w.outage(&w.table.network.down, "the table")
+		if w.chance(0.5) {
+			w.outage(&w.objects.network.down, "the bucket")
+		}
 	case 9:
 		w.outage(&w.queue.network.down, "the queue")
 	case 10:
@@ -194,9 +197,14 @@ func (w *world) slotDies(n *node) {
 func (w *world) calmDown() {
 	w.note("calm")
 	w.calm = true
-	w.table.network.down, w.queue.network.down = false, false
+	w.table.network.down, w.queue.network.down, w.objects.network.down = false, false, false
 	for _, n := range w.nodes {
 		n.cutOff = false
+	}
+	for _, n := range w.nodes {
+		if n.release == older { // the deploy comes to its end
+			n.drain(w.setup.budget)
+		}
 	}
 	w.wanted = max(w.wanted, 2)
 	w.fill()

@@ -32,12 +32,19 @@ const (
 	UncheckedClaim    Control = "claim that ignores a pause"     // the state and the epoch alone are tested
 	OneLease          Control = "reap after one lease"           // the sweeper's clock runs a quarter too fast
 	AnySeq            Control = "checkpoint without seq"         // a late one replaces a newer cursor
+	NamelessCursor    Control = "cursors in S3 without epoch and seq"
+	NamedFirst        Control = "cursors in S3 named before they are written"
+	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
 )
+
+// lateObject is about how late an object is written under [NamedFirst].
+const lateObject = time.Second
 
 // Controls are all of them.
 var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
+	NamelessCursor, NamedFirst, AnySchema,
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -56,6 +63,8 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 		w.If = nil
 	case c == UncheckedHandback && (w.Op == "hand back" || w.Op == "reap"):
 		return without(w, contract.AttrCancelRequested)
+	case c == AnySchema && w.Op == "claim":
+		return without(w, contract.AttrSchema)
 	case c == UncheckedClaim && w.Op == "claim":
 		return without(w, contract.AttrPaused)
 	case c == AnySeq && holders:

@@ -48,7 +48,7 @@ func (q *messages) send(body string, delay time.Duration) {
 	_ = q.memory.Send(context.Background(), body, delay)
 	q.sent++
 	id := fmt.Sprintf("m-%d", q.sent)
-	q.world.note("queue: %s %s in %s", id, body, delay)
+	q.world.note("queue: %s %.100s in %s", id, body, delay)
 	q.world.after(delay, q.arrival.fire)
 }
 

@@ -50,6 +50,7 @@ func (n network) to(what string) network {
 // call lets the network carry do to its endpoint and the answer back, or what the faults make of that.
 func call[T any](c *caller, ctx context.Context, n *network, what string, do func() (T, error)) (T, error) {
 	var none T
+	c.world.calls[what]++
 	if c.late != nil {
 		c.late.depart()
 	}

@@ -22,6 +22,7 @@ type node struct {
 	oldest     time.Time // sending time of the oldest message received since the last sweep
 	sweeper    *sweep.Sweeper
 	leads      bool
+	release    release
 
 	cutOff     bool // from the table and the queue
 	frozen     bool
@@ -49,6 +50,10 @@ func (w *world) launch() *node {
 		clock: c, name: fmt.Sprintf("i-%d", w.launched), random: rand.New(rand.NewPCG(w.random.Uint64(), w.random.Uint64())),
 		steps: cancellable(c), receiving: cancellable(c), base: newScope(context.Background(), c), frozeAt: -1,
 	}
+	n.release = newer
+	if w.faults.mixed && !w.calm && w.chance(0.5) {
+		n.release = older
+	}
 	n.supervisor = &process{world: w, name: n.name}
 	n.sweeper = &sweep.Sweeper{
 		Store: tableClient{n.caller()}, Queue: queueClient{n.caller()}, Clock: w.control.sweeperClock(c), Log: w.logger(n.name),
@@ -56,7 +61,7 @@ func (w *world) launch() *node {
 		Interval: w.setup.sweep, Slots: w.setup.slots, Crashes: w.setup.crashes,
 	}
 	w.nodes = append(w.nodes, n)
-	w.note("%s: launched, clock %+d per mille, wall clock off by %s", n.name, c.rate-1000, c.offset)
+	w.note("%s: launched, release %d, clock %+d per mille, wall clock off by %s", n.name, n.release, c.rate-1000, c.offset)
 	n.supervisor.spawn(n.run)
 	return n
 }
@@ -194,10 +199,18 @@ func (n *node) drain(budget time.Duration) {
 	}
 }
 
+// blobs is the bucket, which the older release knows nothing of.
+func (n *node) blobs(c *caller) lease.Blobs {
+	if n.release == older {
+		return nil
+	}
+	return blobClient{c}
+}
+
 // deps is what the attempts of the node share, with a caller of their own.
 func (n *node) deps(c *caller, clock lease.Clock) lease.Deps {
 	return lease.Deps{
-		Store: tableClient{c}, Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.timing(),
+		Store: tableClient{c}, Blobs: n.blobs(c), Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.timing(),
 		Log: n.world.logger(n.name), Failures: n.world.setup.failures,
 	}
 }

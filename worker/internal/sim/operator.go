@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
 
 // The commands of package cli, in virtual time.
@@ -23,8 +24,13 @@ func (w *world) ctx() context.Context { return newScope(context.Background(), w.
 
 func (w *world) submitCommand(id string, table tableClient, bells queueClient) {
 	key := job.Key{ContentType: contentType, ID: id}
-	for try := 0; ; try++ {
-		item, err := table.Write(w.ctx(), job.Submit(key, job.Submission{ID: id, Payload: []byte("{}")}, w.operator.Now()))
+	for {
+		s := job.Submission{ID: id, Payload: []byte(w.jobs[id].payload)}
+		if lease.Spill(w.ctx(), blobClient{table.caller}, key, &s) != nil {
+			_ = w.operator.Sleep(w.ctx(), sdkLimit)
+			continue
+		}
+		item, err := table.Write(w.ctx(), job.Submit(key, s, w.operator.Now()))
 		if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 			if item, err = refused.Current, nil; item == nil {
 				item, err = table.Get(w.ctx(), key.String())

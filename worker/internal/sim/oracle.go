@@ -14,7 +14,7 @@ import (
 // Violation is a broken invariant.
 type Violation struct {
 	Seed      uint64
-	Invariant string // of the design: S1 … S8, L1 … L3; B1: a bell is not rung before its time
+	Invariant string // of the design: S1 … S8, L1 … L3; B1: a bell is not rung before its time; R1: no job goes back behind its cursor
 	At        time.Duration
 	What      string
 }
@@ -117,7 +117,7 @@ func (o *oracle) monotone(w write) {
 		o.world.violate("S2", "%s: %s -> %s", w.Op, brief(w.before), brief(w.after))
 	case moved != (w.is.Epoch == w.was.Epoch+1):
 		o.world.violate("S2", "%s is not one epoch: %s -> %s", w.Op, brief(w.before), brief(w.after))
-	case w.is.Cursor != w.was.Cursor && w.is.Seq == w.was.Seq:
+	case (w.is.Cursor != w.was.Cursor || w.is.CursorRef != w.was.CursorRef) && w.is.Seq == w.was.Seq:
 		o.world.violate("S2", "%s changed the cursor at the same seq: %s -> %s", w.Op, brief(w.before), brief(w.after))
 	}
 }
@@ -197,16 +197,26 @@ func (o *oracle) rung(w write, by *caller) {
 	}
 }
 
-// outputs checks S7: what a cursor references exists and is what was referenced.
+// outputs checks S7: what a cursor references exists and is what was referenced; and R1: a saved cursor is
+// never lost.
 func (o *oracle) outputs(w write) {
-	if w.is.Cursor == "" || w.is.Cursor == w.was.Cursor && w.is.State == w.was.State {
+	same := w.is.Cursor == w.was.Cursor && w.is.CursorRef == w.was.CursorRef && w.is.State == w.was.State
+	if same || w.is.Cursor == "" && w.is.CursorRef == "" {
 		return
 	}
 	var c cursor
-	if err := json.Unmarshal([]byte(w.is.Cursor), &c); err != nil {
-		o.world.violate("S7", "cursor %q: %v", w.is.Cursor, err)
+	text, err := o.world.objects.cursor(w.is)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &c)
+	}
+	if err != nil {
+		o.world.violate("S7", "cursor %q or %q: %v", w.is.Cursor, w.is.CursorRef, err)
 		return
 	}
+	if c.At < w.script.reached {
+		o.world.violate("R1", "%s went back from step %d to %d: %s", w.Op, w.script.reached, c.At, brief(w.after))
+	}
+	w.script.reached = c.At
 	if len(c.Outputs) != c.At || w.is.State == job.Done && c.At != len(w.script.steps) {
 		o.world.violate("S7", "the cursor references %d outputs at step %d of %d: %s", len(c.Outputs), c.At, len(w.script.steps), brief(w.after))
 	}

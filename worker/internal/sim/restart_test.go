@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"testing"
 	"time"
 )
@@ -10,18 +9,11 @@ import (
 // every other time, and returns how long each job took to run again.
 func crashes(t *testing.T, seed uint64) []Restart {
 	t.Helper()
-	w := newWorld(Options{Seed: seed})
-	w.calm, w.wanted = true, 4
-	w.setup = setup{
-		lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: time.Minute,
-		slots: 2, failures: 5, crashes: 1000,
-	}
-	w.table.network.latency, w.queue.network.latency = 100*time.Millisecond, 100*time.Millisecond
+	w := quiet(seed, 4, 2)
 	w.fill()
 	for _, id := range []string{"a", "b", "c"} {
-		w.ids = append(w.ids, id)
-		w.jobs[id] = &script{id: id, steps: slices.Repeat([]time.Duration{2 * time.Minute}, 60), byEpoch: true, at: -1}
-		w.queue.send(`{"id":"`+id+`","payload":{}}`, 0)
+		w.plain(id, 60, 2*time.Minute)
+		w.submission(id)
 	}
 	for i := range 10 {
 		w.at(time.Duration(i+1)*8*time.Minute+w.upTo(time.Minute), func() {
@@ -36,8 +28,7 @@ func crashes(t *testing.T, seed uint64) []Restart {
 			}
 		})
 	}
-	w.at(100*time.Minute, func() { w.finished = true })
-	w.play()
+	w.playUntil(100 * time.Minute)
 	if w.violation != nil {
 		t.Error(w.violation)
 	}

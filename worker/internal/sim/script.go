@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 )
 
@@ -17,6 +19,9 @@ type script struct {
 	fails    int  // how often step at fails
 	later    int  // how often step at asks to come back later
 	laterFor time.Duration
+	hangs    int  // how often step at never ends
+	long     bool // its cursors are too long for the item
+	payload  string
 	bad      bool // step at finds that the job can never succeed
 	dies     int  // how often step at ends its slot
 	poison   bool // opening it takes the whole box down after a first checkpoint
@@ -26,9 +31,13 @@ type script struct {
 	raised    int64 // failures raised by the processor or the end of its slot
 	lost      int64 // reaps of holders that were really lost
 	cancelled bool  // an operator asked
+	reached   int   // step of the cursor in the table
 	ended     bool
 	existed   bool
 }
+
+// filler makes a payload or a cursor too long for the item.
+var filler = strings.Repeat("x", job.InlineCursor)
 
 // newScript draws a job.
 func (w *world) newScript(id string) *script {
@@ -41,7 +50,11 @@ func (w *world) newScript(id string) *script {
 		s.steps = append(s.steps, w.between(100*time.Millisecond, longest))
 	}
 	s.at = w.random.IntN(len(s.steps))
-	switch w.random.IntN(14) {
+	s.long, s.payload = w.chance(0.3), "{}"
+	if w.chance(0.3) {
+		s.payload = `{"filler":"` + filler + `"}`
+	}
+	switch w.random.IntN(15) {
 	case 0, 1:
 		s.fails = 1 + w.random.IntN(3)
 	case 2:
@@ -55,6 +68,8 @@ func (w *world) newScript(id string) *script {
 	case 7:
 		s.dies = math.MaxInt
 	case 8:
+		s.hangs = 1 + w.random.IntN(2)
+	case 9:
 		s.poison = w.faults.crash > 0
 	}
 	w.jobs[id] = s
@@ -65,7 +80,7 @@ func (w *world) newScript(id string) *script {
 func (s *script) trouble(p *slotProcess, c cursor) *slot.Outcome {
 	w := p.world
 	if s.poison {
-		p.report(slot.Report{Checkpoint: c.checkpoint(s)})
+		p.report(slot.Report{Checkpoint: c.checkpoint(s, p.node.release)})
 		p.sleep(w.upTo(20 * time.Second))
 		w.note("%s: %s takes the box down", p.name, s.id)
 		w.at(w.now, p.node.crash)

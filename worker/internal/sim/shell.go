@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
@@ -18,7 +20,7 @@ const (
 
 // run is a supervisor's life.
 func (n *node) run() {
-	n.waitForTable()
+	n.waitForStorage()
 	for range n.world.setup.slots {
 		k := &worker{node: n}
 		n.workers = append(n.workers, k)
@@ -52,7 +54,7 @@ func (n *node) receiveLoop() {
 		clock = claims.late
 	}
 	intake := &lease.Intake{Inbox: queueClient{n.caller()}, Log: n.world.logger(n.name), Claimer: &lease.Claimer{
-		Store: tableClient{claims}, Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: n.world.setup.timing(),
+		Store: tableClient{claims}, Blobs: n.blobs(claims), Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: n.world.setup.timing(),
 	}}
 	var free []*worker
 	for {
@@ -83,7 +85,7 @@ func (n *node) receiveLoop() {
 			k.given.fire()
 		})
 		if err != nil {
-			n.waitForTable()
+			n.waitForStorage()
 		}
 	}
 }
@@ -124,11 +126,16 @@ func (n *node) giveBack(intake *lease.Intake, messages []queue.Message) {
 	}
 }
 
-func (n *node) waitForTable() {
+func (n *node) waitForStorage() {
 	for tries := 0; n.steps.Err() == nil; tries++ {
 		n.pause(tries)
 		probe, cancel := n.WithTimeout(n.steps, cleanupTimeout)
 		_, err := tableClient{n.caller()}.Get(probe, sweep.ControlKey(contentType))
+		if err == nil && n.release == newer {
+			if _, err = (blobClient{n.caller()}).Get(probe, "probe"); errors.Is(err, blob.ErrMissing) {
+				err = nil
+			}
+		}
 		cancel()
 		if err == nil {
 			return
@@ -227,7 +234,7 @@ func (k *worker) refuse() {
 		h := n.world.oracle.holders[k.jobs[0].Job.Owner]
 		c := n.caller()
 		c.holder = h
-		attempt := lease.Begin(n.deps(c, n.clock), k.jobs[0], noSlot{})
+		attempt := lease.Begin(n.base, n.deps(c, n.clock), k.jobs[0], noSlot{})
 		k.jobs = k.jobs[1:]
 		attempt.Drain("signal", n.budget)
 		attempt.Ended(n.base, errEnded)
@@ -267,7 +274,7 @@ func (k *worker) run(p *slotProcess, claimed lease.Claimed) bool {
 		clock = c.late
 	}
 	p.holder, p.late = h, c.late
-	attempt := lease.Begin(n.deps(c, clock), claimed, p)
+	attempt := lease.Begin(n.base, n.deps(c, clock), claimed, p)
 	draining := false
 	for !attempt.Over() {
 		next := attempt.Next()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func (p *slotProcess) report(r slot.Report) {
 	case r.Outcome != nil:
 		p.world.note("%s: reports %s", p.name, r.Outcome.Kind)
 	case r.Checkpoint != nil:
-		p.world.note("%s: reports %s", p.name, r.Checkpoint.Cursor)
+		p.world.note("%s: reports %s", p.name, bytes.Replace(r.Checkpoint.Cursor, []byte(filler), []byte("…"), 1))
 		if last := len(p.reports) - 1; last >= 0 && p.reports[last].Checkpoint != nil {
 			p.reports = p.reports[:last] // a slow reader gets only the newest
 		}
@@ -163,8 +164,9 @@ func (p *slotProcess) sleep(d time.Duration) {
 
 // cursor is what the simulated processors save.
 type cursor struct {
-	At      int   `json:"at"`
-	Outputs []ref `json:"outputs"`
+	At      int    `json:"at"`
+	Outputs []ref  `json:"outputs"`
+	Filler  string `json:"filler,omitempty"` // of cursors that are too long for the item
 }
 
 // ref names an output and what it held when it was written.
@@ -173,14 +175,24 @@ type ref struct {
 	Content string `json:"content"`
 }
 
-func (c cursor) checkpoint(s *script) *slot.Checkpoint {
+func (c cursor) checkpoint(s *script, release release) *slot.Checkpoint {
+	if s.long {
+		c.Filler = filler
+	}
 	text, _ := json.Marshal(c)
-	return &slot.Checkpoint{Cursor: text, Version: "sim@1", Progress: slot.Progress{Done: int64(c.At), Total: int64(len(s.steps)), Unit: "steps"}}
+	return &slot.Checkpoint{Cursor: text, Version: versioned(release), Progress: slot.Progress{Done: int64(c.At), Total: int64(len(s.steps)), Unit: "steps"}}
 }
 
 // execute is the simulated processor: each step's output is durable before its cursor is reported.
 func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
 	s := p.world.jobs[a.ID]
+	release := p.node.release
+	if a.CursorVersion == versioned(newer) && release != newer {
+		return slot.Outcome{Kind: slot.Unfit, Error: "the cursor is of a newer release"}
+	}
+	if string(a.Payload) != s.payload {
+		p.world.violate("S7", "%s was given a payload of %d bytes, it was submitted with %d", a.ID, len(a.Payload), len(s.payload))
+	}
 	s.version++ // the source changes between attempts: a zombie's outputs differ
 	version := s.version
 	var c cursor
@@ -194,24 +206,29 @@ func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
 			return slot.Outcome{Kind: slot.Stopped}
 		}
 		p.sleep(s.steps[c.At])
+		if s.hangs > 0 && c.At == s.at {
+			s.hangs--
+			s.raised++ // unless its holder is lost first
+			p.world.wait(never)
+		}
 		if outcome := s.trouble(p, c); outcome != nil {
 			return *outcome
 		}
 		content := fmt.Sprintf("%s step %d of version %d", a.ID, c.At, version)
 		r := ref{s.nameOutput(p.world.control, content, c.At, a.Epoch), content}
-		next := cursor{c.At + 1, append(append([]ref(nil), c.Outputs...), r)}
+		next := cursor{At: c.At + 1, Outputs: append(append([]ref(nil), c.Outputs...), r)}
 		if p.world.control == CursorFirst {
-			p.report(slot.Report{Checkpoint: next.checkpoint(s)})
+			p.report(slot.Report{Checkpoint: next.checkpoint(s, release)})
 		}
 		p.put(r)
 		c = next
 		switch {
 		case c.At == len(s.steps):
-			return slot.Outcome{Kind: slot.Done, Checkpoint: c.checkpoint(s)}
+			return slot.Outcome{Kind: slot.Done, Checkpoint: c.checkpoint(s, release)}
 		case p.draining:
-			return slot.Outcome{Kind: slot.Stopped, Checkpoint: c.checkpoint(s)}
+			return slot.Outcome{Kind: slot.Stopped, Checkpoint: c.checkpoint(s, release)}
 		}
-		p.report(slot.Report{Checkpoint: c.checkpoint(s)})
+		p.report(slot.Report{Checkpoint: c.checkpoint(s, release)})
 	}
 }
 

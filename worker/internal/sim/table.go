@@ -126,17 +126,33 @@ var (
 
 func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) { return t.write(w, c.caller) })
+	return call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) {
+		item, err := t.write(c.release().writes(w), c.caller)
+		if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+			refused.Current = c.release().reads(refused.Current)
+		}
+		return c.release().reads(item), err
+	})
 }
 
 func (c tableClient) Get(ctx context.Context, key string) (job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, "get", func() (job.Item, error) { return t.items.Get(context.Background(), key) })
+	return call(c.caller, ctx, &t.network, "get", func() (job.Item, error) {
+		item, err := t.items.Get(context.Background(), key)
+		return c.release().reads(item), err
+	})
 }
 
 func (c tableClient) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, "batch get", func() ([]job.Item, error) { return t.items.BatchGet(context.Background(), keys) })
+	c.world.calls["items of batch get"] += len(keys)
+	return call(c.caller, ctx, &t.network, "batch get", func() ([]job.Item, error) {
+		items, err := t.items.BatchGet(context.Background(), keys)
+		for i := range items {
+			items[i] = c.release().reads(items[i])
+		}
+		return items, err
+	})
 }
 
 func (c tableClient) Due(ctx context.Context, partition, from, to string) ([]string, error) {

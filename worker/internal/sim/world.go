@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
 
@@ -37,12 +38,13 @@ type Restart struct {
 type setup struct {
 	lease, heartbeat, sweep, checkpoint time.Duration
 	budget                              time.Duration // of drains
+	stall                               time.Duration
 	slots                               int
 	failures, crashes                   int64
 }
 
 func (s setup) timing() lease.Timing {
-	return lease.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Checkpoint: s.checkpoint, DrainBudget: s.budget}
+	return lease.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Checkpoint: s.checkpoint, DrainBudget: s.budget, Stall: s.stall}
 }
 
 // faults of machines; those of the network stand in [network].
@@ -51,6 +53,7 @@ type faults struct {
 	latePut       float64       // an output's first try arrives minutes later
 	skew          time.Duration // of wall clocks, each way; above zero, monotonic clocks are off by up to a tenth
 	every         time.Duration // mean time between events of chaos
+	mixed         bool          // half of the machines run the release before
 	brink         bool          // machines are cut off and frozen for about a lease, again and again
 	chaos         time.Duration // how long the chaos lasts
 }
@@ -69,6 +72,7 @@ type world struct {
 	faults    faults
 	table     *table
 	queue     *messages
+	objects   *objects
 	oracle    *oracle
 	outputs   map[string]string
 	jobs      map[string]*script
@@ -82,6 +86,7 @@ type world struct {
 	slotCount int
 	calm      bool // no faults any more
 	finished  bool
+	calls     map[string]int // requests to table, queue and bucket, by operation
 	violation *Violation
 	restarts  []Restart
 	drains    []time.Duration
@@ -90,9 +95,9 @@ type world struct {
 func newWorld(o Options) *world {
 	w := &world{
 		seed: o.Seed, control: o.Control, random: rand.New(rand.NewPCG(o.Seed, 0x5eed)), trace: newTrace(o.Trace),
-		outputs: map[string]string{}, jobs: map[string]*script{},
+		outputs: map[string]string{}, jobs: map[string]*script{}, calls: map[string]int{},
 	}
-	w.table, w.queue = newTable(w), newMessages(w)
+	w.table, w.queue, w.objects = newTable(w), newMessages(w), &objects{world: w, memory: blob.NewMemory()}
 	w.oracle = &oracle{world: w, holders: map[string]*holder{}}
 	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
 	return w
@@ -102,7 +107,7 @@ func newWorld(o Options) *world {
 func Run(o Options) Result {
 	w := newWorld(o)
 	w.draw()
-	w.note("seed %d, control %q, setup %+v, faults %+v, table %+v, queue %+v", w.seed, w.control, w.setup, w.faults, w.table.network, w.queue.network)
+	w.note("seed %d, control %q, setup %+v, faults %+v, table %+v, queue %+v, bucket %+v", w.seed, w.control, w.setup, w.faults, w.table.network, w.queue.network, w.objects.network)
 	w.fill()
 	w.submissions()
 	w.chaos()
@@ -143,6 +148,7 @@ func (w *world) draw() {
 		{lease: 30 * time.Second, heartbeat: 10 * time.Second, sweep: 15 * time.Second, checkpoint: 5 * time.Second, budget: 20 * time.Second},
 		{lease: 40 * time.Second, heartbeat: 20 * time.Second, sweep: 20 * time.Second, checkpoint: time.Second, budget: 90 * time.Second},
 	}[r.IntN(4)]
+	w.setup.stall = 45 * time.Minute // longer than anything is frozen
 	w.setup.slots = 1 + r.IntN(3)
 	w.setup.failures = []int64{5, 5, 2}[r.IntN(3)]
 	w.setup.crashes = []int64{5, 5, 2}[r.IntN(3)]
@@ -163,7 +169,8 @@ func (w *world) draw() {
 			latency: []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 3 * time.Second}[r.IntN(3)],
 		}
 	}
-	w.table.network, w.queue.network = draw(), draw()
+	w.table.network, w.queue.network, w.objects.network = draw(), draw(), draw()
+	w.faults.mixed = r.IntN(3) == 0
 	w.table.stale, w.table.mute = rate(0.5), r.IntN(4) == 0
 	if r.IntN(5) == 0 {
 		w.faults.brink, w.faults.skew, w.faults.latePut = true, 2*time.Second, 0.3

@@ -217,7 +217,7 @@ func TestJobKeepsWhatWasWritten(t *testing.T) {
 			want := job.Job{
 				Key: key, State: job.Ready, Epoch: 2, Seq: 7, Cursor: cp.Cursor, CursorVersion: "mail@1", Position: cp.Position,
 				NotBefore: now.Add(time.Hour), Failures: 1, RingAt: now.Add(time.Hour + 5*time.Minute), LastError: "no route",
-				Payload: work.Payload, Tenant: "acme", CreatedAt: now, UpdatedAt: now.Add(time.Second), Lease: lease, Schema: contract.Schema,
+				Payload: work.Payload, Tenant: "acme", CreatedAt: now, UpdatedAt: now.Add(time.Second), Lease: lease, Schema: contract.SchemaPlain,
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("after a failed attempt (-want +got):\n%s", diff)

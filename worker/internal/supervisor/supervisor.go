@@ -35,7 +35,7 @@ type Supervisor struct {
 	Intake    *lease.Intake
 	Attempts  lease.Deps
 	Sweeper   *sweep.Sweeper
-	Probe     func(ctx context.Context) error // asks the table anything: nil means that it answers
+	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
 	Metrics   *metrics.Publisher              // nil: not published
 	Log       *slog.Logger
 
@@ -99,8 +99,8 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 			w.jobs <- c
 		})
 		if err != nil {
-			s.Log.WarnContext(ctx, "table does not answer: not receiving until it does", "error", err.Error())
-			s.waitForTable(ctx)
+			s.Log.WarnContext(ctx, "table or bucket does not answer: not receiving until both do", "error", err.Error())
+			s.waitForStorage(ctx)
 		}
 	}
 }
@@ -134,15 +134,16 @@ func gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
 	}
 }
 
-// waitForTable probes the table with growing pauses until it answers.
-func (s *Supervisor) waitForTable(ctx context.Context) {
+// waitForStorage probes table and bucket with growing pauses until both answer: a message that is
+// received in vain again and again would end in the dead-letter queue.
+func (s *Supervisor) waitForStorage(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; n++ {
 		s.pause(ctx, n)
 		probe, cancel := context.WithTimeout(ctx, cleanupTimeout)
 		err := s.Probe(probe)
 		cancel()
 		if err == nil {
-			s.Log.InfoContext(ctx, "table answers again")
+			s.Log.InfoContext(ctx, "table and bucket answer again")
 			return
 		}
 	}

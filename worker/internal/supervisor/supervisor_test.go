@@ -106,7 +106,7 @@ func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]q
 	}
 }
 
-var timing = lease.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second}
+var timing = lease.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
 
 // start runs a supervisor with two slots; the function it returns drains it and waits for its end.
 func (tr *tier) start(name string) (drainNow func()) {

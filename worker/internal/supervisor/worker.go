@@ -68,7 +68,7 @@ func (w *worker) refuse(ctx context.Context) {
 	work := context.WithoutCancel(ctx)
 	cause := drain.Of(ctx)
 	for claimed := range w.jobs {
-		attempt := lease.Begin(w.Attempts, claimed, noSlot{})
+		attempt := lease.Begin(work, w.Attempts, claimed, noSlot{})
 		attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
 		attempt.Ended(work, errNoSlot)
 	}
@@ -141,7 +141,7 @@ func (w *worker) start(ctx context.Context) (*slot.Process, error) {
 func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.Claimed) bool {
 	// The attempt's writes go on through a drain: ctx only says when to begin one.
 	work := context.WithoutCancel(ctx)
-	attempt := lease.Begin(w.Attempts, claimed, process)
+	attempt := lease.Begin(work, w.Attempts, claimed, process)
 	draining := ctx.Done()
 	for !attempt.Over() {
 		timer := time.NewTimer(attempt.Next() - w.Attempts.Clock.Monotonic())

@@ -1,0 +1,60 @@
+package job
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// What is large stands in the artifacts bucket, and the item names it: a write is billed per KB of the
+// whole item, beats included.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html#write-operation-consumption
+const (
+	// InlinePayload is the longest payload that stands in the item, in bytes: it is written once, and
+	// each beat pays for it again.
+	InlinePayload = 1 << 10
+	// InlineCursor is the longest cursor that stands in the item, in bytes. A longer one costs a request
+	// to S3 with each checkpoint, which is as dear as eight KB of the table.
+	InlineCursor = 4 << 10
+)
+
+// PayloadRef names the object of a job's payload: by its content, so that two submissions of one id
+// never replace each other's.
+func PayloadRef(key Key, payload []byte) string {
+	return fmt.Sprintf("%spayload.%s", contract.SpillPrefix(key.ContentType, key.ID), sum(payload))
+}
+
+// CursorRef names the object of the cursor that a holder saves as seq. Epoch and seq are part of the
+// name, so that a zombie cannot replace what the item already names.
+func CursorRef(c Claim, seq int64, cursor []byte) string {
+	return fmt.Sprintf("%scursor.%d.%d.%s", contract.SpillPrefix(c.ContentType, c.ID), c.Epoch, seq, sum(cursor))
+}
+
+// CheckRef says whether content is what ref names: a reference ends in its content's digest.
+func CheckRef(ref string, content []byte) error {
+	if digestOf(ref) != sum(content) {
+		return fmt.Errorf("object %s does not hold what was written under this name (%d bytes)", ref, len(content))
+	}
+	return nil
+}
+
+func digestOf(ref string) string { return ref[strings.LastIndexByte(ref, '.')+1:] }
+
+// position is what must have moved for a crash to count as a first one: the cursor, not seq (a poison
+// job that checkpoints on opening would never die) and not progress (it is shown, not durable). It is the
+// start of the cursor's digest, wherever the cursor stands.
+func (j Job) position() string {
+	digest := digestOf(j.CursorRef)
+	if j.CursorRef == "" {
+		digest = sum([]byte(j.Cursor))
+	}
+	return digest[:min(12, len(digest))]
+}
+
+func sum(content []byte) string {
+	digest := sha256.Sum256(content)
+	return base64.RawURLEncoding.EncodeToString(digest[:])
+}

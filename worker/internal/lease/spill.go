@@ -1,0 +1,132 @@
+package lease
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// unreadableDelay keeps a job whose objects cannot be read or written from coming straight back.
+const unreadableDelay = time.Minute
+
+// Spill writes a payload that is too long for the item, to be done before the write that names it.
+func Spill(ctx context.Context, blobs Blobs, key job.Key, s *job.Submission) error {
+	if len(s.Payload) <= job.InlinePayload {
+		return nil
+	}
+	ref := job.PayloadRef(key, s.Payload)
+	if err := blobs.Put(ctx, ref, s.Payload); err != nil {
+		return fmt.Errorf("payload of job %s: %w", key, err)
+	}
+	s.PayloadRef = ref
+	return nil
+}
+
+func (c *Claimer) spill(ctx context.Context, key job.Key, s *job.Submission) error {
+	if c.Blobs == nil {
+		return nil
+	}
+	call, cancel := c.Clock.WithTimeout(ctx, c.Timing.call())
+	defer cancel()
+	return Spill(call, c.Blobs, key, s)
+}
+
+// load reads what the slot is given of the job, wherever it stands.
+func (a *Attempt) load(ctx context.Context) (payload, cursor json.RawMessage, err error) {
+	call, cancel := a.Clock.WithTimeout(ctx, a.Timing.call())
+	defer cancel()
+	payload = a.job.Payload
+	if a.job.Cursor != "" {
+		cursor = json.RawMessage(a.job.Cursor)
+	}
+	for _, part := range []struct {
+		name, ref string
+		into      *json.RawMessage
+	}{{"payload", a.job.PayloadRef, &payload}, {"cursor", a.job.CursorRef, &cursor}} {
+		if part.ref == "" {
+			continue
+		}
+		content, err := a.read(call, part.ref)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the job's %s: %w", part.name, err)
+		}
+		*part.into = content
+	}
+	return payload, cursor, nil
+}
+
+func (a *Attempt) read(ctx context.Context, ref string) ([]byte, error) {
+	if a.Blobs == nil {
+		return nil, fmt.Errorf("%s: this worker has no artifacts bucket", ref)
+	}
+	content, err := a.Blobs.Get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return content, job.CheckRef(ref, content)
+}
+
+// unreadable ends an attempt whose payload or cursor is not to be had. What is gone for good makes the
+// job DEAD; anything else is an outage and counts for nothing.
+func (a *Attempt) unreadable(ctx context.Context, err error) {
+	if errors.Is(err, blob.ErrMissing) {
+		a.conclude(ctx, slot.Outcome{Kind: slot.Permanent, Error: err.Error()})
+		return
+	}
+	a.conclude(ctx, slot.Outcome{Kind: slot.Later, At: a.Clock.Now().Add(unreadableDelay), Error: err.Error()})
+}
+
+// checkpoint is the newest unsaved cursor, nil for none, with its object written where it needs one. Its
+// number is one that was never tried.
+func (a *Attempt) checkpoint(ctx context.Context) (*job.Checkpoint, error) {
+	if a.pending == nil {
+		return nil, nil
+	}
+	a.seq++
+	cp := &job.Checkpoint{Seq: a.seq, Version: a.pending.Version, Position: job.Position(a.pending.Progress)}
+	if a.Blobs == nil || len(a.pending.Cursor) <= job.InlineCursor {
+		cp.Cursor = string(a.pending.Cursor)
+		return cp, nil
+	}
+	call, cancel := a.Clock.WithTimeout(ctx, min(a.Timing.call(), a.deadline-a.Clock.Monotonic()))
+	defer cancel()
+	cp.Ref = job.CursorRef(a.claim, a.seq, a.pending.Cursor)
+	if err := a.Blobs.Put(call, cp.Ref, a.pending.Cursor); err != nil {
+		return nil, err
+	}
+	return cp, nil
+}
+
+// lastCheckpoint is checkpoint at the end of an attempt: it tries as long as the lease leaves time for
+// the write that follows.
+func (a *Attempt) lastCheckpoint(ctx context.Context) (*job.Checkpoint, error) {
+	for n := int64(0); ; n++ {
+		cp, err := a.checkpoint(ctx)
+		left := a.deadline - a.Timing.call() - a.Clock.Monotonic()
+		if err == nil || left <= 0 {
+			return cp, err
+		}
+		if a.Clock.Sleep(ctx, min(backoff(a.Rand, n, a.Timing.Lease/50), left)) != nil {
+			return nil, err
+		}
+	}
+}
+
+// drop removes the object of a cursor that the item names no longer. One that stays is removed by the
+// bucket's lifecycle rule.
+func (a *Attempt) drop(ctx context.Context, ref string) {
+	if ref == "" || a.Blobs == nil {
+		return
+	}
+	call, cancel := a.Clock.WithTimeout(ctx, a.Timing.call())
+	defer cancel()
+	if err := a.Blobs.Delete(call, ref); err != nil {
+		a.log.Warn("old cursor not deleted", "object", ref, "error", err.Error())
+	}
+}

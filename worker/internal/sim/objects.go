@@ -1,0 +1,88 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+)
+
+// objects is the bucket: package blob's.
+type objects struct {
+	world   *world
+	memory  *blob.Memory
+	network network
+}
+
+// name is an object's under the negative controls.
+func (o *objects) name(key string) string {
+	if o.world.control == NamelessCursor {
+		if before, _, ok := strings.Cut(key, "/cursor."); ok {
+			return before + "/cursor"
+		}
+	}
+	return key
+}
+
+// cursor is what a job's item names as its cursor; an error says that it is not there or was replaced.
+func (o *objects) cursor(j job.Job) (string, error) {
+	if j.CursorRef == "" {
+		return j.Cursor, nil
+	}
+	content, err := o.memory.Get(context.Background(), o.name(j.CursorRef))
+	if err != nil {
+		return "", err
+	}
+	return string(content), job.CheckRef(j.CursorRef, content)
+}
+
+// blobClient is the bucket as a process sees it: through the network.
+type blobClient struct{ *caller }
+
+var _ lease.Blobs = blobClient{}
+
+// Put writes an object.
+func (c blobClient) Put(ctx context.Context, key string, content []byte) error {
+	o := c.world.objects
+	put := func() {
+		c.world.note("bucket: %s has %d bytes", key, len(content))
+		_ = o.memory.Put(context.Background(), o.name(key), content)
+	}
+	_, err := call(c.caller, ctx, &o.network, "put object", func() (nothing, error) {
+		if c.world.control == NamedFirst {
+			c.world.after(c.world.upTo(5*lateObject), put)
+		} else {
+			put()
+		}
+		return nothing{}, nil
+	})
+	return err
+}
+
+// Get reads an object.
+func (c blobClient) Get(ctx context.Context, key string) ([]byte, error) {
+	o := c.world.objects
+	return call(c.caller, ctx, &o.network, "get object", func() ([]byte, error) {
+		content, err := o.memory.Get(context.Background(), o.name(key))
+		if err != nil {
+			return nil, fmt.Errorf("bucket: %w", err)
+		}
+		return content, nil
+	})
+}
+
+// Delete removes an object.
+func (c blobClient) Delete(ctx context.Context, key string) error {
+	o := c.world.objects
+	if c.world.control == NamelessCursor { // the one object of the job stays
+		return nil
+	}
+	_, err := call(c.caller, ctx, &o.network, "delete object", func() (nothing, error) {
+		c.world.note("bucket: %s deleted", key)
+		return nothing{}, o.memory.Delete(context.Background(), key)
+	})
+	return err
+}
