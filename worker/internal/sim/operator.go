@@ -26,7 +26,7 @@ func (w *world) submitCommand(id string, table tableClient, bells queueClient) {
 	key := job.Key{ContentType: contentType, ID: id}
 	for {
 		s := job.Submission{ID: id, Payload: []byte(w.jobs[id].payload)}
-		if lease.Spill(w.ctx(), blobClient{table.caller}, key, &s) != nil {
+		if lease.Spill(w.ctx(), blobClient(table), key, &s) != nil {
 			_ = w.operator.Sleep(w.ctx(), sdkLimit)
 			continue
 		}
