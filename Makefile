@@ -41,6 +41,10 @@ race: tools ## Run the tests of everything without jsii under the race detector 
 sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)
 	go run ./worker/internal/sim/cmd -seeds $(or $(SEEDS),2000)
 
+.PHONY: releases
+releases: tools ## Run this release and the one before side by side on one table and queue (needs the git history)
+	go test -count=1 -tags releases -v ./test/releases
+
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
