@@ -33,6 +33,10 @@ test: tools test/bench/node_modules/installed ## Run the unit, synth and local-A
 bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs Linux, root or user namespaces, shellcheck)
 	go test -tags bootstraptest ./bootstrap/...
 
+.PHONY: cgroup-test
+cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a kernel of their own (needs Linux, user-mode-linux)
+	test/cgroup/run.sh ./worker/internal/slot ./worker/internal/supervisor
+
 .PHONY: race
 race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
 	go test -race $(RACE)

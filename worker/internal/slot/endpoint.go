@@ -51,6 +51,7 @@ func Attach(processor string) (*Endpoint, error) {
 			return nil, errors.New("a slot is started by \"worker run\", which gives it its orders; it cannot be run by hand")
 		}
 	}
+	offerToKernel()
 	e := &Endpoint{
 		tasks:   make(chan *Task, 1),
 		fuse:    newFuse(),

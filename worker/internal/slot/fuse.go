@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
 )
 
@@ -38,20 +39,26 @@ func (f *fuse) watch() {
 	}
 }
 
-// endGroup kills this process and all programs of its group. The last words may get lost: a frozen
-// supervisor does not read them.
+// endGroup kills this process, all programs of its group and those that have left it. The last words may
+// get lost: a frozen supervisor does not read them.
 func endGroup(why string) {
-	said := make(chan struct{})
-	go func() {
-		defer close(said)
-		_, _ = os.Stderr.WriteString("slot ends itself: " + why + "\n")
-	}()
-	select {
-	case <-said:
-	case <-time.After(100 * time.Millisecond):
-	}
+	within(100*time.Millisecond, func() { _, _ = os.Stderr.WriteString("slot ends itself: " + why + "\n") })
+	within(time.Second, confine.EndSelf)
 	if syscall.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(0, syscall.SIGKILL)
 	}
 	os.Exit(1)
+}
+
+// within waits for something that may never end.
+func within(d time.Duration, something func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		something()
+	}()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
 }

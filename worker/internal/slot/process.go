@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 )
 
 // The descriptors of a slot process, beside the usual three.
@@ -21,8 +23,8 @@ const (
 // ErrKilled is what [Process.Err] wraps after [Process.Kill].
 var ErrKilled = errors.New("killed by the supervisor")
 
-// leftoverTime is how long the output of an ended slot is still read. Its whole group is dead by then,
-// so only a program that left the group on purpose can hold the pipes open.
+// leftoverTime is how long the output of an ended slot is still read. All that it started is dead by then
+// but for what package confine cannot find.
 const leftoverTime = time.Second
 
 // Options say which program a slot runs and what it inherits.
@@ -31,11 +33,14 @@ type Options struct {
 	Args       []string     // its arguments, without the program's name
 	Env        []string     // its whole environment, as os.Environ gives it; nil: the parent's
 	Log        *slog.Logger // what the slot prints is logged here line by line, at level info
+
+	Confinement *confine.Confinement // limits its memory; nil: no limit
 }
 
 // Process is the supervisor's side of one slot process. Its methods may be called from several goroutines.
 type Process struct {
 	cmd     *exec.Cmd
+	cell    *confine.Cell
 	orders  *orders
 	reports chan Report
 	output  *output
@@ -54,13 +59,22 @@ func Start(o Options) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start a slot: %w", err)
 	}
+	cell, err := o.Confinement.Cell()
+	if err != nil {
+		pipes.closeAll()
+		return nil, fmt.Errorf("start a slot: %w", err)
+	}
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
 	cmd := exec.Command(o.Executable, o.Args...)
-	cmd.Env = o.Env
+	cmd.Env = cell.Environ(o.Env)
 	cmd.ExtraFiles = []*os.File{pipes.orders.read, pipes.reports.write}
 	cmd.Stdout, cmd.Stderr = pipes.output.write, pipes.output.write
 	cmd.SysProcAttr = attributes()
+	cell.Enter(cmd.SysProcAttr)
 
-	p := &Process{cmd: cmd, reports: make(chan Report)}
+	p := &Process{cmd: cmd, cell: cell, reports: make(chan Report)}
 	started := make(chan error)
 	go p.live(pipes, o.Log, started)
 	if err := <-started; err != nil {
@@ -76,6 +90,7 @@ func (p *Process) live(pipes *pipes, log *slog.Logger, started chan<- error) {
 	defer runtime.UnlockOSThread()
 	if err := p.cmd.Start(); err != nil {
 		pipes.closeAll()
+		_ = p.cell.Close() // nobody was in it
 		started <- err
 		return
 	}
@@ -96,14 +111,20 @@ func (p *Process) live(pipes *pipes, log *slog.Logger, started chan<- error) {
 	})
 	delivered := make(chan struct{})
 	go func() { defer close(delivered); deliver(mail, p.reports) }()
+	ended := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() { p.cell.Watch(p.Pid(), p.Kill, ended) })
 
 	status := p.reap()
+	close(ended)
+	watcher.Wait()
+	exceeded := p.cell.Close() // before the pipes: what is left may hold them open
 	p.orders.close()
 	pipes.endReading(leftoverTime)
 	readers.Wait()
 	pipes.closeParentSide()
 	<-delivered
-	p.err = p.reason(status)
+	p.err = p.reason(status, exceeded)
 	close(p.reports)
 }
 
@@ -170,7 +191,10 @@ func (p *Process) breakOff(fault error) {
 	}
 }
 
+// killGroup kills the slot, which may have moved to another group, and its group. What has left the group
+// dies right after it, with the cell.
 func (p *Process) killGroup() {
+	_ = syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL)
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: nobody is left
 }
 
@@ -183,16 +207,20 @@ func endedBy(status error, signal syscall.Signal) bool {
 	return ok && wait.Signaled() && wait.Signal() == signal
 }
 
-func (p *Process) reason(status error) error {
+func (p *Process) reason(status error, exceeded *confine.MemoryError) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case exceeded != nil:
+		return fmt.Errorf("slot %d was killed: %w", p.Pid(), exceeded)
 	case p.fault != nil:
 		return fmt.Errorf("slot %d broke the protocol and was killed: %w", p.Pid(), p.fault)
 	case p.killed && endedBy(status, syscall.SIGKILL):
 		return fmt.Errorf("slot %d: %w", p.Pid(), ErrKilled)
 	case status == nil:
 		return nil
+	case endedBy(status, syscall.SIGKILL):
+		status = fmt.Errorf("%w, not by the worker: the kernel does that when the machine is out of memory", status)
 	}
 	if said := p.output.last(); said != "" {
 		return fmt.Errorf("slot %d: %w: %s", p.Pid(), status, said)

@@ -19,6 +19,11 @@ func start(t *testing.T, role string, env ...string) *Process {
 	t.Helper()
 	o := options(role)
 	o.Env = append(o.Env, env...)
+	return startWith(t, o)
+}
+
+func startWith(t *testing.T, o Options) *Process {
+	t.Helper()
 	p, err := Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,14 @@ func next(t *testing.T, p *Process) Report {
 // startJob starts a slot and gives it a job.
 func startJob(t *testing.T, role string, env ...string) *Process {
 	t.Helper()
-	p := start(t, role, env...)
+	o := options(role)
+	o.Env = append(o.Env, env...)
+	return startJobWith(t, o)
+}
+
+func startJobWith(t *testing.T, o Options) *Process {
+	t.Helper()
+	p := startWith(t, o)
 	if r := next(t, p); r.Ready == nil {
 		t.Fatalf("first report is %+v", r)
 	}
@@ -146,11 +158,14 @@ func TestReasonOfTheEnd(t *testing.T) {
 		{"unready", "before it was ready"},
 		{"unasked", "without a job"},
 		{"old", "slot speaks protocol 99, this supervisor 1"},
+		{"large", "broke the protocol and was killed: a cursor of 131073 bytes, more than 131072"},
+		{"binary", "broke the protocol and was killed: not a report: \"\\x00\\xff\""},
+		{"partial", "exit status 3: gone in mid line"},
 		{"long", "a report is longer than 1048576 bytes"},
 	} {
 		t.Run(test.role, func(t *testing.T) {
 			p := start(t, test.role)
-			if test.role == "panic" {
+			if test.role == "panic" || test.role == "large" {
 				next(t, p)
 				send(t, p, job(time.Minute))
 			}

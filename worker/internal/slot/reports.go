@@ -67,8 +67,15 @@ func parseReport(line []byte) (Report, error) {
 	if fields != 1 {
 		return r, fmt.Errorf("not a report: %s: %d kinds in one line", excerpt(line), fields)
 	}
-	if r.Outcome != nil && !r.Outcome.Kind.known() {
-		return r, fmt.Errorf("unknown outcome %q", r.Outcome.Kind)
+	checkpoint := r.Checkpoint
+	if r.Outcome != nil {
+		checkpoint = r.Outcome.Checkpoint
+		if !r.Outcome.Kind.known() {
+			return r, fmt.Errorf("unknown outcome %q", r.Outcome.Kind)
+		}
+	}
+	if checkpoint != nil && len(checkpoint.Cursor) > MaxCursor {
+		return r, fmt.Errorf("a cursor of %d bytes, more than %d", len(checkpoint.Cursor), MaxCursor)
 	}
 	return r, nil
 }

@@ -30,20 +30,27 @@ func TestMain(m *testing.M) {
 }
 
 var roles = map[string]func(){
-	"steps":      serve(steps),
-	"flood":      serve(flood),
-	"busy":       serve(func(*Endpoint, *Task) { holdFifo(); spin() }),
-	"drain":      serve(drain),
-	"panic":      serve(func(*Endpoint, *Task) { panic("the processor is broken") }),
-	"fail":       func() { fmt.Fprintln(os.Stderr, "cannot go on"); os.Exit(3) },
-	"garbage":    func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, "% done") },
-	"unready":    func() { say(`{"progress":{"done":1}}`) },
-	"old":        func() { say(`{"ready":{"protocol":99,"processor":"p@1"}}`) },
-	"unasked":    func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, `{"outcome":{"kind":"done"}}`) },
-	"long":       func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, strings.Repeat("x", 2*MaxReport)) },
-	"truncated":  func() { _, _ = os.NewFile(reportsFD, "").WriteString(`{"ready":{"proto`) },
+	"steps":     serve(steps),
+	"flood":     serve(flood),
+	"busy":      serve(func(*Endpoint, *Task) { holdFifo(); spin() }),
+	"drain":     serve(drain),
+	"panic":     serve(func(*Endpoint, *Task) { panic("the processor is broken") }),
+	"fail":      func() { fmt.Fprintln(os.Stderr, "cannot go on"); os.Exit(3) },
+	"garbage":   func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, "% done") },
+	"unready":   func() { say(`{"progress":{"done":1}}`) },
+	"old":       func() { say(`{"ready":{"protocol":99,"processor":"p@1"}}`) },
+	"unasked":   func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, `{"outcome":{"kind":"done"}}`) },
+	"long":      func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, strings.Repeat("x", 2*MaxReport)) },
+	"truncated": func() { _, _ = os.NewFile(reportsFD, "").WriteString(`{"ready":{"proto`) },
+	"large": serve(func(*Endpoint, *Task) {
+		sayLine(`{"checkpoint":{"cursor":"` + strings.Repeat("x", MaxCursor-1) + `"}}`)
+	}),
+	"binary":     func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, "\x00\xff") },
+	"partial":    func() { sayLine(`{"ready":{"protocol":1,"processor":"p@1"}}`); partial() },
 	"deaf":       deaf,
-	"supervisor": supervisor,
+	"supervisor": func() { supervisor("busy") },
+
+	"frozen supervisor": func() { supervisor("daemon") },
 }
 
 // serve makes a role of what a slot does with each job.
@@ -80,11 +87,13 @@ func drain(e *Endpoint, t *Task) {
 
 // holdFifo keeps the test's FIFO open in this process and in a program of its group that ignores
 // SIGTERM.
-func holdFifo() {
+func holdFifo() { holdFifoAs(nil) }
+
+func holdFifoAs(attributes *syscall.SysProcAttr) {
 	fifo, err := os.OpenFile(os.Getenv(fifoVariable), os.O_WRONLY, 0)
 	must(err)
 	program := exec.Command("sh", "-c", `trap "" TERM HUP INT; while :; do sleep 1; done`)
-	program.ExtraFiles = []*os.File{fifo}
+	program.ExtraFiles, program.SysProcAttr = []*os.File{fifo}, attributes
 	must(program.Start())
 	_, err = fifo.WriteString("held\n")
 	must(err)
@@ -96,10 +105,17 @@ func spin() {
 	}
 }
 
+func sayLine(line string) { _, _ = syscall.Write(reportsFD, []byte(line+"\n")) }
+
+func partial() {
+	_, _ = syscall.Write(reportsFD, []byte(`{"progress":{"do`))
+	fmt.Fprintln(os.Stderr, "gone in mid line")
+	os.Exit(3)
+}
+
 func say(lines ...string) {
-	f := os.NewFile(reportsFD, "reports")
 	for _, line := range lines {
-		_, _ = f.WriteString(line + "\n")
+		sayLine(line)
 	}
 	signal.Ignore(syscall.SIGTERM)
 	time.Sleep(time.Hour)
@@ -110,9 +126,9 @@ func deaf() {
 	time.Sleep(time.Hour)
 }
 
-// supervisor runs the role "busy" with a deadline two seconds away and never renews it.
-func supervisor() {
-	p, err := Start(options("busy"))
+// supervisor runs a role with a deadline two seconds away and never renews it.
+func supervisor(role string) {
+	p, err := Start(options(role))
 	must(err)
 	<-p.Reports()
 	must(p.Send(Order{Run: &Assignment{ID: "1", Deadline: monotonic.Now() + 2*time.Second}}))

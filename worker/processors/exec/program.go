@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 )
 
@@ -89,7 +90,7 @@ func (p *program) live(reports, printed *os.File, started chan<- error) {
 	readers.Go(func() { broken = p.deliver(reports) })
 	p.err = p.cmd.Wait()
 	close(p.ended)
-	endLeftovers(p.mark)
+	confine.EndMarked(p.mark) // what it left behind would go on beside the next job
 	until := time.Now().Add(leftoverTime)
 	_, _ = reports.SetReadDeadline(until), printed.SetReadDeadline(until)
 	readers.Wait()

@@ -5,6 +5,3 @@ package exec
 import "syscall"
 
 func attributes() *syscall.SysProcAttr { return nil }
-
-// endLeftovers has no way to find them here; they end with the slot.
-func endLeftovers(string) {}
