@@ -154,6 +154,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		InstanceTypes:        []string{"c7i.large", "c7a.large"},
 		Architecture:         X8664,
 		ProcessesPerInstance: 8,
+		MemoryPerProcess:     1500,
 		RootVolumeGiB:        100,
 		MinCapacity:          2,
 		MaxCapacity:          60,

@@ -17,6 +17,7 @@ var settings = []struct {
 }{
 	{"", "instanceTypes", [3]string{"[m7g.large, m6g.large]", "[c7g.large, c6g.large]", "[r7g.large, r6g.large]"}, "[m7g.large]", func(c ContentType) any { return "[" + strings.Join(c.InstanceTypes, ", ") + "]" }},
 	{"", "processesPerInstance", [3]string{"3", "4", "5"}, "2", func(c ContentType) any { return c.ProcessesPerInstance }},
+	{"", "memoryPerProcess", [3]string{"1001", "1002", "1003"}, "0", func(c ContentType) any { return c.MemoryPerProcess }},
 	{"rootVolume", "size", [3]string{"31", "32", "33"}, "30", func(c ContentType) any { return c.RootVolumeGiB }},
 	{"capacity", "min", [3]string{"2", "3", "4"}, "1", func(c ContentType) any { return c.MinCapacity }},
 	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c ContentType) any { return c.MaxCapacity }},

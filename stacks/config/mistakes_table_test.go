@@ -46,7 +46,7 @@ var mistakes = map[string]mistake{
 	},
 	"key of another case": {
 		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
-		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, rootVolume, capacity, scaleOut, scaleIn, spot, job; did you mean rootVolume?)"},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, job; did you mean rootVolume?)"},
 	},
 	"key with odd characters": {
 		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},

@@ -8,6 +8,8 @@ type pool struct {
 	InstanceTypes list `yaml:"instanceTypes" match:"instanceType" least:"1" default:"[m7g.large]"`
 	// Worker processes per instance. Low CPU while all of them are busy means: raise this.
 	ProcessesPerInstance given[int] `yaml:"processesPerInstance" range:"1..1000" default:"2"`
+	// Memory in MiB of one worker process with the programs it runs; over it, its job fails. Left out: the instance's, less a tenth, in equal parts.
+	MemoryPerProcess given[int] `yaml:"memoryPerProcess" range:"64..33554432"`
 	// Encrypted root volume.
 	RootVolume rootVolume `yaml:"rootVolume"`
 	// Bounds of the group.

@@ -78,6 +78,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 
 		InstanceTypes:        p.InstanceTypes.texts(),
 		ProcessesPerInstance: p.ProcessesPerInstance.value,
+		MemoryPerProcess:     p.MemoryPerProcess.value,
 		RootVolumeGiB:        p.RootVolume.Size.value,
 		MinCapacity:          p.Capacity.Min.value,
 		MaxCapacity:          p.Capacity.Max.value,

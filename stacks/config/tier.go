@@ -116,6 +116,7 @@ type ContentType struct {
 	InstanceTypes        []string // all of one architecture
 	Architecture         Architecture
 	ProcessesPerInstance int
+	MemoryPerProcess     int // MiB; 0: an equal share of the instance's
 	RootVolumeGiB        int
 	MinCapacity          int
 	MaxCapacity          int

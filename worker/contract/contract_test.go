@@ -13,7 +13,7 @@ import (
 
 var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
-	Processes: 4, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
+	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
 	TerminationHook: "drain",
 }
@@ -36,6 +36,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env := settings.Environ()
 	delete(env, contract.EnvTable)
 	env[contract.EnvProcesses] = "none"
+	env[contract.EnvMemory] = "32"
 	env[contract.EnvLease] = "30s"
 	env[contract.EnvSweep] = "-1s"
 	env[contract.EnvCommand] = "bin/x"
@@ -46,6 +47,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	want := []string{
 		`WORKER_COMMAND: "bin/x" is not a JSON list of program and arguments`,
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
+		`WORKER_MEMORY: "32" is not a whole number from 64 to 33554432`,
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
 		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,
 		"WORKER_TABLE: is not set",

@@ -17,6 +17,7 @@ const (
 	EnvProcessor          = "WORKER_PROCESSOR"
 	EnvCommand            = "WORKER_COMMAND"
 	EnvProcesses          = "WORKER_PROCESSES"
+	EnvMemory             = "WORKER_MEMORY"
 	EnvQueueURL           = "WORKER_QUEUE_URL"
 	EnvDeadLetterQueueURL = "WORKER_DEAD_LETTER_QUEUE_URL"
 	EnvTable              = "WORKER_TABLE"
@@ -40,6 +41,7 @@ type Settings struct {
 	Processor   string   // name of a processor in the worker binary, for example "backup" or "exec"
 	Command     []string // program and arguments; for the processor "exec" only
 	Processes   int      // slots per instance, at least 1
+	Memory      int      // MiB that a slot and what it starts may use; 0: an equal share of the machine's
 
 	QueueURL           string // the content type's SQS queue
 	DeadLetterQueueURL string // where messages that cannot be read are put, with the reason
@@ -55,6 +57,9 @@ type Settings struct {
 
 	TerminationHook string // name of the group's termination lifecycle hook; empty: none to complete
 }
+
+// Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
+const LeastMemory, MostMemory = 64, 32 << 20
 
 // Environ renders s as environment variables. Durations are written as Go writes them ("1m0s").
 func (s Settings) Environ() map[string]string {
@@ -74,6 +79,9 @@ func (s Settings) Environ() map[string]string {
 		EnvCheckpoint:         s.Checkpoint.String(),
 		EnvDrainBudget:        s.DrainBudget.String(),
 		EnvStall:              s.Stall.String(),
+	}
+	if s.Memory > 0 {
+		env[EnvMemory] = strconv.Itoa(s.Memory)
 	}
 	if s.TerminationHook != "" {
 		env[EnvTerminationHook] = s.TerminationHook
@@ -95,7 +103,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		ContentType:        r.text(EnvContentType),
 		Processor:          r.text(EnvProcessor),
 		Command:            r.command(EnvCommand),
-		Processes:          r.count(EnvProcesses),
+		Processes:          r.count(EnvProcesses, 1, 1000),
 		QueueURL:           r.text(EnvQueueURL),
 		DeadLetterQueueURL: r.text(EnvDeadLetterQueueURL),
 		Table:              r.text(EnvTable),
@@ -108,6 +116,9 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		Stall:              r.duration(EnvStall),
 	}
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
+	if _, set := lookup(EnvMemory); set {
+		s.Memory = r.count(EnvMemory, LeastMemory, MostMemory)
+	}
 	if s.Lease > 0 && s.Heartbeat > 0 && s.Lease < 2*s.Heartbeat {
 		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)
 	}
@@ -140,11 +151,11 @@ func (r *reader) text(name string) string {
 	return v
 }
 
-func (r *reader) count(name string) int {
+func (r *reader) count(name string, least, most int) int {
 	v := r.text(name)
 	n, err := strconv.Atoi(v)
-	if v != "" && (err != nil || n < 1 || n > 1000) {
-		r.fail(name, "%q is not a whole number from 1 to 1000", v)
+	if v != "" && (err != nil || n < least || n > most) {
+		r.fail(name, "%q is not a whole number from %d to %d", v, least, most)
 	}
 	return n
 }

@@ -132,7 +132,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 func script(tier *config.Tier, t config.ContentType) string {
 	environment := contract.Settings{
 		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
-		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance,
+		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
 		TerminationHook: "drain",

@@ -22,6 +22,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -153,10 +154,12 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
 	return &supervisor.Supervisor{
 		Processes: settings.Processes,
-		Slot:      slot.Options{Executable: executable, Args: []string{"slot", "--processor", settings.Processor}, Log: log},
-		Receiver:  messages,
-		Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
+		Slot: slot.Options{
+			Executable: executable, Args: []string{"slot", "--processor", settings.Processor}, Log: log, Confinement: confine.New(memoryOf(settings, log), log),
+		},
+		Receiver: messages,
+		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
@@ -170,6 +173,19 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
 		Log:     log,
 	}, nil
+}
+
+// memoryOf is the memory limit of a slot in bytes.
+func memoryOf(settings contract.Settings, log *slog.Logger) int64 {
+	machine := confine.Machine()
+	limit := int64(settings.Memory) << 20
+	if limit == 0 {
+		return confine.Share(machine, settings.Processes)
+	}
+	if all := limit * int64(settings.Processes); machine > 0 && all > machine {
+		log.Warn("the slots together may use more memory than there is", contract.EnvMemory, settings.Memory, "processes", settings.Processes, "machine_mib", machine>>20)
+	}
+	return limit
 }
 
 // awaitTable asks the table until it answers or startTimeout has passed.
