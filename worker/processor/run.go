@@ -3,11 +3,13 @@ package processor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
@@ -67,6 +69,41 @@ type runner struct {
 	to        reporter
 }
 
+// current passes on what is reported about a job until it has ended: a goroutine that its processor left
+// behind must not speak for the slot's next job.
+type current struct {
+	reporter
+
+	mu    sync.Mutex
+	ended bool
+}
+
+var errJobEnded = errors.New("the job has ended in this process")
+
+func (c *current) Progress(p slot.Progress) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return errJobEnded
+	}
+	return c.reporter.Progress(p)
+}
+
+func (c *current) Checkpoint(cp slot.Checkpoint) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return errJobEnded
+	}
+	return c.reporter.Checkpoint(cp)
+}
+
+func (c *current) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+}
+
 func (r runner) run(ctx context.Context) slot.Outcome {
 	version, err := r.readable()
 	if err != nil {
@@ -75,6 +112,9 @@ func (r runner) run(ctx context.Context) slot.Outcome {
 	if r.draining() {
 		return slot.Outcome{Kind: slot.Stopped}
 	}
+	speaker := &current{reporter: r.to}
+	defer speaker.end()
+	r.to = speaker
 	steps, err := r.processor.Open(ctx, r.job(version))
 	if err != nil {
 		return outcomeOf(err, r.draining())
@@ -96,7 +136,7 @@ func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
 		checkpoint, err := r.checkpoint(reached)
 		switch {
 		case err != nil:
-			return outcomeOf(Permanent(err), false)
+			return outcomeOf(err, false)
 		case reached.Done:
 			return slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint}
 		case r.draining():
@@ -108,7 +148,8 @@ func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
 	}
 }
 
-// checkpoint refuses what no worker could go on from: that is a mistake in the processor.
+// checkpoint refuses what no worker could go on from: that is a mistake in the processor, which the next
+// release may have mended, so it is a failure of this attempt and not the job's end.
 func (r runner) checkpoint(reached Step) (*slot.Checkpoint, error) {
 	if reached.Cursor == nil && !reached.Done {
 		return nil, fmt.Errorf("processor %s returned a step without a cursor", r.processor.Name)
@@ -165,7 +206,7 @@ func (r runner) job(cursorVersion int) *Job {
 		save: func(reached Step) error {
 			checkpoint, err := r.checkpoint(Step{Cursor: reached.Cursor, Progress: reached.Progress})
 			if err != nil {
-				return Permanent(err)
+				return err
 			}
 			return r.to.Checkpoint(*checkpoint)
 		},

@@ -134,8 +134,8 @@ func TestOutcomes(t *testing.T) {
 		{name: "unknown field", payload: `{"Too":3}`, want: slot.Outcome{Kind: slot.Permanent, Error: `payload: json: unknown field "Too"`}},
 		{name: "permanent", payload: `{"To":3,"At":2,"Then":"permanent"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "at 2: no such number"}},
 		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: slot.Outcome{Kind: slot.Later, Error: "closed on Sundays", At: someday}},
-		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "processor count returned a step without a cursor"}},
-		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Permanent, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor)}},
+		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: slot.Outcome{Kind: slot.Retry, Error: "processor count returned a step without a cursor"}},
+		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Retry, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor)}},
 		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint(2, 9)}},
 		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(2, 2)}},
 		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped}},
@@ -206,6 +206,34 @@ func TestPanicEndsTheProcess(t *testing.T) {
 		t.Errorf("Err() = %v", err)
 	}
 }
+
+// TestJobThatEndedIsDumb: what a processor leaves running cannot speak for the slot's next job.
+func TestJobThatEndedIsDumb(t *testing.T) {
+	var left *Job
+	heard := &hearer{}
+	p := Processor{Name: "leaver", Version: 1, Open: func(_ context.Context, job *Job) (Steps, error) {
+		left = job
+		return StepFunc(func(context.Context) (Step, error) {
+			job.Report(Progress{Done: 1})
+			return Step{Done: true}, job.Save(Step{Cursor: 1})
+		}), nil
+	}}
+	r := runner{processor: p, task: &slot.Task{}, to: heard}
+	if got := r.run(t.Context()); got.Kind != slot.Done || heard.reports != 2 {
+		t.Fatalf("outcome %+v after %d reports", got, heard.reports)
+	}
+	left.Report(Progress{Done: 2})
+	if err := left.Save(Step{Cursor: 2}); !errors.Is(err, errJobEnded) || heard.reports != 2 {
+		t.Errorf("Save after the end: %v; %d reports", err, heard.reports)
+	}
+}
+
+// hearer counts reports.
+type hearer struct{ reports int }
+
+func (h *hearer) Progress(slot.Progress) error { h.reports++; return nil }
+
+func (h *hearer) Checkpoint(slot.Checkpoint) error { h.reports++; return nil }
 
 func TestUnknownProcessor(t *testing.T) {
 	p := startSlot(t, "mial")

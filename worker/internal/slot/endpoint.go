@@ -95,6 +95,9 @@ func (e *Endpoint) obey(o Order) {
 	defer e.mu.Unlock()
 	switch {
 	case o.Run != nil && e.task != nil:
+		// The processor has reported an outcome behind our back. The next job must not pay for it: one that
+		// is stopped unasked is handed back uncounted, and the supervisor sends this slot no other.
+		_ = e.send(Report{Outcome: &Outcome{Kind: Stopped, Error: "the slot was still at work on another job"}})
 		endGroup("was given a second job")
 	case o.Run != nil:
 		e.task = &Task{Assignment: *o.Run, drain: make(chan struct{})}

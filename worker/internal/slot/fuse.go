@@ -39,10 +39,13 @@ func (f *fuse) watch() {
 	}
 }
 
+// endsItself begins the last words of a slot that does.
+const endsItself = "slot ends itself: "
+
 // endGroup kills this process, all programs of its group and those that have left it. The last words may
 // get lost: a frozen supervisor does not read them.
 func endGroup(why string) {
-	within(100*time.Millisecond, func() { _, _ = os.Stderr.WriteString("slot ends itself: " + why + "\n") })
+	within(100*time.Millisecond, func() { _, _ = os.Stderr.WriteString(endsItself + why + "\n") })
 	within(time.Second, confine.EndSelf)
 	if syscall.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(0, syscall.SIGKILL)

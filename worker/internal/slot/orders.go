@@ -27,6 +27,8 @@ type orders struct {
 
 	mu      sync.Mutex
 	running bool
+	asked   bool // to stop its job
+	refused bool // the slot is at its end, by its own word or for breaking the protocol
 }
 
 func newOrders(file *os.File) *orders {
@@ -61,7 +63,10 @@ func (o *orders) send(order Order) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if order.Run != nil && o.running {
+	switch {
+	case o.refused:
+		return errEnded
+	case order.Run != nil && o.running:
 		return errOccupied
 	}
 	select {
@@ -74,6 +79,7 @@ func (o *orders) send(order Order) error {
 	select {
 	case o.lines <- append(line, '\n'):
 		o.running = o.running || order.Run != nil
+		o.asked = order.Run == nil && (o.asked || order.Drain != nil)
 		return nil
 	default:
 		return errNotRead
@@ -87,10 +93,18 @@ func (o *orders) busy() bool {
 	return o.running
 }
 
-func (o *orders) finish() {
+func (o *orders) finish(kind Kind) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.running = false
+	o.refused = o.refused || kind == Stopped && !o.asked // see Endpoint.obey
+}
+
+// refuse lets no order pass any more: a job that is given to a dying slot would be blamed for its end.
+func (o *orders) refuse() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refused = true
 }
 
 // close stops the writing goroutine, in mid write if need be.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -181,6 +182,7 @@ func (p *Process) Err() error { return p.err }
 
 // breakOff kills a slot that broke the protocol.
 func (p *Process) breakOff(fault error) {
+	p.orders.refuse()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fault == nil {
@@ -219,7 +221,7 @@ func (p *Process) reason(status error, exceeded *confine.MemoryError) error {
 		return fmt.Errorf("slot %d: %w", p.Pid(), ErrKilled)
 	case status == nil:
 		return nil
-	case endedBy(status, syscall.SIGKILL):
+	case endedBy(status, syscall.SIGKILL) && !strings.Contains(p.output.last(), endsItself):
 		status = fmt.Errorf("%w, not by the worker: the kernel does that when the machine is out of memory", status)
 	}
 	if said := p.output.last(); said != "" {

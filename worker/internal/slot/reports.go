@@ -41,7 +41,7 @@ func readReports(from io.Reader, orders *orders, to chan<- Report) error {
 		}
 		ready = true
 		if report.Outcome != nil {
-			orders.finish()
+			orders.finish(report.Outcome.Kind)
 		}
 		to <- report
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -19,6 +20,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+	"github.com/worker-tier/worker-tier/worker/processor"
+	"github.com/worker-tier/worker-tier/worker/processors/exec"
 )
 
 // slotVariable makes the test binary a slot process.
@@ -27,6 +30,9 @@ const slotVariable = "SUPERVISOR_TEST_SLOT"
 func TestMain(m *testing.M) {
 	if os.Getenv(slotVariable) == "" {
 		os.Exit(m.Run())
+	}
+	if os.Args[len(os.Args)-1] == "exec" {
+		processor.Main(exec.New())
 	}
 	endpoint, err := slot.Attach("count@1")
 	if err != nil {
@@ -41,9 +47,12 @@ func TestMain(m *testing.M) {
 
 // payload says what the counting job does.
 type payload struct {
-	To      int64 `json:"to"`
-	PanicAt int64 `json:"panicAt,omitempty"`
-	HangAt  int64 `json:"hangAt,omitempty"`
+	To      int64  `json:"to"`
+	PanicAt int64  `json:"panicAt,omitempty"`
+	HangAt  int64  `json:"hangAt,omitempty"`
+	Fast    bool   `json:"fast,omitempty"` // steps take no time
+	Bad     string `json:"bad,omitempty"`  // what else is wrong, see misbehave
+	Fifo    string `json:"fifo,omitempty"` // held by the offspring of a bad job
 }
 
 // count counts on from its cursor, a step each two milliseconds.
@@ -58,6 +67,7 @@ func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
 			return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
 		}
 	}
+	misbehave(e, p)
 	for {
 		at++
 		switch at {
@@ -66,7 +76,9 @@ func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
 		case p.HangAt:
 			select {}
 		}
-		time.Sleep(2 * time.Millisecond) // the work of a step
+		if !p.Fast {
+			time.Sleep(2 * time.Millisecond) // the work of a step
+		}
 		cp := slot.Checkpoint{Cursor: json.RawMessage(fmt.Sprint(at)), Version: "count@1", Progress: slot.Progress{Done: at, Total: p.To, Unit: "numbers"}}
 		if at >= p.To {
 			return slot.Outcome{Kind: slot.Done, Checkpoint: &cp}
@@ -84,12 +96,12 @@ func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
 
 // tier is a table and a queue that supervisors share.
 type tier struct {
-	t     *testing.T
+	t     testing.TB
 	table *store.Memory
 	queue *queue.Memory
 }
 
-func newTier(t *testing.T) *tier {
+func newTier(t testing.TB) *tier {
 	return &tier{t, store.NewMemory(), queue.NewMemory(time.Now, time.Minute)}
 }
 
@@ -108,22 +120,31 @@ func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]q
 
 var timing = lease.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
 
-// start runs a supervisor with two slots; the function it returns drains it and waits for its end.
+// discard is the log of those whose words nobody waits for.
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// start runs a supervisor with two slots that count; the function it returns drains it and waits for its end.
 func (tr *tier) start(name string) (drainNow func()) {
 	tr.t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	return tr.startWith(name, 2, slot.Options{Executable: os.Args[0], Env: append(os.Environ(), slotVariable+"=1")})
+}
+
+func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNow func()) {
+	tr.t.Helper()
+	log := discard
+	options.Log, options.Confinement = log, confinement
 	clock := supervisor.SystemClock{}
 	random := supervisor.Random()
 	claimer := &lease.Claimer{Store: tr.table, Clock: clock, Rand: random, ContentType: "numbers", Worker: name, Timing: timing}
 	s := &supervisor.Supervisor{
-		Processes: 2,
-		Slot:      slot.Options{Executable: os.Args[0], Env: append(os.Environ(), slotVariable+"=1"), Log: log},
+		Processes: slots,
+		Slot:      options,
 		Receiver:  polling{tr.queue},
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
 		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: 2},
 		Sweeper: &sweep.Sweeper{
 			Store: tr.table, Queue: tr.queue, Clock: clock, Log: log, ContentType: "numbers", Worker: name,
-			Interval: 200 * time.Millisecond, Slots: 2, Crashes: 5,
+			Interval: 200 * time.Millisecond, Slots: slots, Crashes: 5,
 		},
 		Probe: func(context.Context) error { return nil },
 		Log:   log,
@@ -142,6 +163,11 @@ func (tr *tier) start(name string) (drainNow func()) {
 	tr.t.Cleanup(stop)
 	return stop
 }
+
+// memoryLimit is that of the tests' slots; how it is held is found out once, as that may move the process.
+const memoryLimit = 300 << 20
+
+var confinement = confine.New(memoryLimit, discard)
 
 func (tr *tier) submit(id string, p payload) {
 	tr.t.Helper()

@@ -15,6 +15,10 @@ import (
 // readyTimeout is how long a slot process may take to start.
 const readyTimeout = 30 * time.Second
 
+// idleEndPause keeps slots that end as soon as they are ready from being started in a hot loop. It is far
+// shorter than a lease: a job that is claimed meanwhile waits for it.
+const idleEndPause = time.Second
+
 // worker keeps one slot: a process that is replaced whenever it ended or was killed.
 type worker struct {
 	*Supervisor
@@ -56,6 +60,7 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 			}
 		case _, open := <-process.Reports():
 			w.log.WarnContext(ctx, "idle slot ended or spoke out of turn: replaced", "spoke", open)
+			_ = w.Attempts.Clock.Sleep(ctx, idleEndPause)
 		}
 		w.discard(process)
 		process = nil

@@ -1,0 +1,293 @@
+package supervisor_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+)
+
+// reportsFD is the descriptor that a processor has no business with.
+const reportsFD = 4
+
+// misbehave does what a job's payload asks for.
+func misbehave(e *slot.Endpoint, p payload) {
+	switch p.Bad {
+	case "exit":
+		fmt.Fprintln(os.Stderr, "I have had enough")
+		os.Exit(7)
+	case "eat":
+		eat()
+	case "large cursor":
+		cursor := json.RawMessage(`"` + strings.Repeat("x", slot.MaxCursor) + `"`)
+		_ = e.Checkpoint(slot.Checkpoint{Cursor: cursor, Version: "count@1"})
+		select {}
+	case "garbage":
+		scribble("this is % no report\n", 1)
+	case "binary":
+		scribble("\x00\x01\xfe\xff\n", 1)
+	case "partial line":
+		scribble(`{"progress":{"do`, 1)
+		_ = e.Progress(slot.Progress{Done: 1}) // goes on in the same line
+		select {}
+	case "endless line":
+		scribble(strings.Repeat("x", 1<<16), 1000)
+	case "false end":
+		scribble(`{"outcome":{"kind":"done"}}`+"\n", 1)
+	case "second ready":
+		scribble(`{"ready":{"protocol":1,"processor":"count@1"}}`+"\n", 1)
+	case "flood":
+		scribble(`{"progress":{"done":1,"total":5,"unit":"lines"}}`+"\n", 200_000)
+	case "shout":
+		for n := range 200_000 {
+			fmt.Fprintln(os.Stderr, "line", n, strings.Repeat("and so on ", 10))
+		}
+	case "daemon":
+		fifo, err := os.OpenFile(p.Fifo, os.O_WRONLY, 0)
+		if err != nil {
+			panic(err)
+		}
+		for _, session := range []bool{false, true} {
+			child := exec.Command("sh", "-c", `trap "" TERM HUP INT; sh -c 'while :; do sleep 1; done' & wait`)
+			child.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
+			child.ExtraFiles = []*os.File{fifo}
+			if err := child.Start(); err != nil {
+				panic(err)
+			}
+		}
+		for { // without a look at anything
+			runtime.Gosched()
+		}
+	}
+}
+
+// scribble writes on the descriptor of the protocol, past the endpoint.
+func scribble(text string, times int) {
+	for range times {
+		if _, err := syscall.Write(reportsFD, []byte(text)); err != nil {
+			panic(err)
+		}
+	}
+	if !strings.Contains(text, "progress") {
+		select {}
+	}
+}
+
+func eat() {
+	var eaten [][]byte
+	for len(eaten) < 4096 {
+		mebibyte := make([]byte, 1<<20)
+		for i := 0; i < len(mebibyte); i += 4096 {
+			mebibyte[i] = 1
+		}
+		eaten = append(eaten, mebibyte)
+		time.Sleep(time.Millisecond)
+	}
+	runtime.KeepAlive(eaten)
+}
+
+// failed says whether a job has come to the end of its first attempt.
+func failed(j job.Job) bool { return j.Failures > 0 || j.State == job.Dead }
+
+// TestBadProcessorCostsOnlyItsOwnJob: each kind of bad job gets exactly one failure that says what was
+// wrong, its neighbour goes on, and another slot takes the next job.
+func TestBadProcessorCostsOnlyItsOwnJob(t *testing.T) {
+	for how, want := range map[string]string{
+		"exit":         "exit status 7: I have had enough",
+		"eat":          "its limit is 300 MiB",
+		"large cursor": fmt.Sprintf("a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor),
+		"garbage":      `not a report: "this is % no report"`,
+		"binary":       `not a report: "\x00\x01\xfe\xff"`,
+		"partial line": `not a report: "{\"progress\":{\"do{\"progress\"`,
+		"endless line": "a report is longer than 1048576 bytes",
+		"false end":    "", // ends its own job
+		"second ready": "ready a second time",
+	} {
+		t.Run(how, func(t *testing.T) {
+			tr := newTier(t)
+			tr.start("i-1")
+			tr.submit("neighbour", payload{To: 10_000})
+			tr.await("neighbour", "under way", func(j job.Job) bool { return j.Done > 0 })
+			tr.submit("bad", payload{To: 10, Bad: how})
+			if want == "" {
+				tr.await("bad", "done", done)
+			} else if j := tr.await("bad", "failed", failed); j.Failures != 1 || j.Crashes != 0 || j.Epoch != 2 || !strings.Contains(j.LastError, want) {
+				t.Errorf("failures %d, crashes %d, epoch %d, lastError %q, want %q in it", j.Failures, j.Crashes, j.Epoch, j.LastError, want)
+			}
+			tr.submit("next", payload{To: 3})
+			if j := tr.await("next", "done", done); j.Failures != 0 {
+				t.Errorf("the next job paid for the bad one: failures %d, lastError %q", j.Failures, j.LastError)
+			}
+			undisturbed(tr)
+		})
+	}
+}
+
+// undisturbed: the neighbour still runs its first attempt.
+func undisturbed(tr *tier) {
+	tr.t.Helper()
+	j := tr.await("neighbour", "there", func(job.Job) bool { return true })
+	if j.State != job.Running || j.Epoch != 1 || j.Failures != 0 || j.LastError != "" {
+		tr.t.Errorf("the neighbour was disturbed: state %s, epoch %d, failures %d, error %q", j.State, j.Epoch, j.Failures, j.LastError)
+	}
+}
+
+// TestFloodsAreBorne: neither reports nor output by the hundred thousand hold up the neighbour's beats or
+// stay in the supervisor's memory, and the noisy job itself gets to its end.
+func TestFloodsAreBorne(t *testing.T) {
+	for _, how := range []string{"flood", "shout"} {
+		t.Run(how, func(t *testing.T) {
+			tr := newTier(t)
+			tr.start("i-1")
+			tr.submit("neighbour", payload{To: 10_000})
+			tr.await("neighbour", "under way", func(j job.Job) bool { return j.Done > 0 })
+			before := heap()
+			tr.submit("noisy", payload{To: 10, Bad: how})
+			var latest, gap time.Duration
+			begin, last := time.Now(), int64(0)
+			tr.await("noisy", "done", func(j job.Job) bool {
+				neighbour := tr.await("neighbour", "there", func(job.Job) bool { return true })
+				if now := time.Since(begin); neighbour.Beat != last {
+					gap, latest, last = max(gap, now-latest), now, neighbour.Beat
+				}
+				return done(j)
+			})
+			if gap > timing.Lease/2 {
+				t.Errorf("the neighbour did not beat for %s", gap)
+			}
+			if grown := heap() - before; grown > 16<<20 {
+				t.Errorf("the supervisor grew by %d bytes", grown)
+			}
+			undisturbed(tr)
+		})
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// TestDrainKillsWhatIgnoresItWithAllItsOffspring: within the budget and the time to write and ring.
+func TestDrainKillsWhatIgnoresItWithAllItsOffspring(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fifo, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = fifo.Close() }()
+	tr := newTier(t)
+	stop := tr.start("i-1")
+	tr.submit("stuck", payload{To: 10, Bad: "daemon", Fifo: path})
+	tr.await("stuck", "stuck", func(j job.Job) bool { return j.State == job.Running })
+	awaitChildren(t, path)
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took < timing.DrainBudget || took > timing.DrainBudget+3*time.Second {
+		t.Errorf("the drain took %s, its budget is %s", took, timing.DrainBudget)
+	}
+	if j := tr.await("stuck", "handed back", func(j job.Job) bool { return j.State == job.Ready }); j.Drains != 1 || j.Failures != 0 || j.Crashes != 0 {
+		t.Errorf("drains %d, failures %d, crashes %d", j.Drains, j.Failures, j.Crashes)
+	}
+	if err := fifo.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, fifo); err != nil {
+		t.Errorf("after the drain somebody is left: %v", err)
+	}
+}
+
+// awaitChildren waits until five processes hold the FIFO: the slot, two programs and their children.
+func awaitChildren(t *testing.T, path string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+		holders := map[string]bool{}
+		for _, link := range links {
+			if to, err := os.Readlink(link); err == nil && to == path {
+				holders[strings.Split(link, "/")[2]] = true
+			}
+		}
+		delete(holders, fmt.Sprint(os.Getpid()))
+		if len(holders) >= 5 {
+			return
+		}
+	}
+	t.Fatal("the job did not start its programs")
+}
+
+// program is a bad program behind the processor exec, in shell.
+type program struct{ script, want string }
+
+// TestBadProgramCostsOnlyItsOwnJob is the same for programs behind the processor exec.
+func TestBadProgramCostsOnlyItsOwnJob(t *testing.T) {
+	for name, p := range map[string]program{
+		"exits":                  {`echo no such mailbox >&2; exit 1`, "exit status 1: no such mailbox"},
+		"dies":                   {`kill -SEGV $$`, "signal: segmentation fault"},
+		"eats":                   {`exec tail /dev/zero`, "its limit is 300 MiB"},
+		"has a child that eats":  {`tail /dev/zero | cat >/dev/null; sleep 60`, "its limit is 300 MiB"},
+		"has a daemon that eats": {`setsid tail /dev/zero; sleep 60`, "its limit is 300 MiB"},
+		"garbage":                {`echo '{"cursor":1' >&$WORKER_REPORT_FD; sleep 60`, `wrote a report that is none: "{\"cursor\":1"`},
+		"endless line":           {`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, "wrote a report of more than 1048576 bytes"},
+		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; sleep 60`, fmt.Sprintf("a cursor of 200002 bytes, more than %d", slot.MaxCursor)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTier(t)
+			tr.startExec("i-1", `case $(cat $WORKER_JOB_FILE) in *neighbour*) sleep 60;; *next*) exit 0;; esac; `+p.script)
+			tr.submit("neighbour", payload{})
+			tr.await("neighbour", "under way", func(j job.Job) bool { return j.State == job.Running })
+			tr.submit("bad", payload{})
+			if j := tr.await("bad", "failed", failed); j.Failures != 1 || j.Crashes != 0 || j.Epoch != 2 || !strings.Contains(j.LastError, p.want) {
+				t.Errorf("failures %d, crashes %d, epoch %d, lastError %q, want %q in it", j.Failures, j.Crashes, j.Epoch, j.LastError, p.want)
+			}
+			tr.submit("next", payload{})
+			tr.await("next", "done", done)
+			undisturbed(tr)
+		})
+	}
+}
+
+// startExec runs a supervisor with two slots that run a shell script for each job.
+func (tr *tier) startExec(name, script string) {
+	tr.t.Helper()
+	settings := contract.Settings{
+		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: 2, Command: []string{"sh", "-c", script},
+		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
+		Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget,
+	}
+	environ := append(os.Environ(), slotVariable+"=1")
+	for variable, value := range settings.Environ() {
+		environ = append(environ, variable+"="+value)
+	}
+	tr.startWith(name, 2, slot.Options{Executable: os.Args[0], Args: []string{"slot", "--processor", "exec"}, Env: environ})
+}
+
+// BenchmarkTinyJobs does jobs of one step in one slot, with the table and the queue in memory.
+func BenchmarkTinyJobs(b *testing.B) {
+	tr := newTier(b)
+	for i := range b.N {
+		tr.submit(fmt.Sprint("job-", i), payload{To: 1, Fast: true})
+	}
+	b.ResetTimer()
+	tr.startWith("i-1", 1, slot.Options{Executable: os.Args[0], Env: append(os.Environ(), slotVariable+"=1")})
+	for i := range b.N {
+		tr.await(fmt.Sprint("job-", i), "done", done)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+}
