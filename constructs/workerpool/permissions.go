@@ -45,8 +45,8 @@ func (n names) grants(code assets) []grant {
 			[]string{"cloudwatch:PutMetricData"},
 			[]string{"*"}, // the action knows no resources
 			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace}}},
-		{"TerminationHook", "worker",
-			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"},
+		{"LeaveGroup", "worker",
+			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:TerminateInstanceInAutoScalingGroup"},
 			[]string{n.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")},
 			map[string]any{"StringEquals": map[string]any{
 				"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),

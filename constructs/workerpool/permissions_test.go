@@ -106,7 +106,7 @@ func TestRoleReachesItsOwnOnly(t *testing.T) {
 	equal(t, "the config's own statement", got[""]["Action"], any("polly:SynthesizeSpeech"))
 }
 
-// The condition of the hook's statement must name tags that the group has, with their values.
+// The condition of the group's statement must name tags that the group has, with their values.
 func TestRoleKnowsItsGroupByTags(t *testing.T) {
 	template := synth(t, mail(t))
 	tags := object{}
@@ -118,7 +118,7 @@ func TestRoleKnowsItsGroupByTags(t *testing.T) {
 		}
 		tags[tag["Key"].(string)] = tag["Value"]
 	}
-	condition, _ := statements(t, template)["TerminationHook"]["Condition"].(object)
+	condition, _ := statements(t, template)["LeaveGroup"]["Condition"].(object)
 	wanted, _ := condition["StringEquals"].(object)
 	if len(wanted) != 2 {
 		t.Fatalf("condition %v, want the environment and the content type", condition)

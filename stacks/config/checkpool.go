@@ -59,6 +59,9 @@ func (c checker) checkGroup(p pool) {
 	if p.Spot.Percent.value > 0 && p.InstanceTypes.usable() && len(p.InstanceTypes.items) == 1 {
 		c.warn(p.Spot.Percent.at, "Spot with the single instance type %s: when it runs out, there are no instances (name several of one architecture)", p.InstanceTypes.items[0].value)
 	}
+	if rebalance := p.Spot.DrainOnRebalance; rebalance.value && p.Spot.Percent.usable() && p.Spot.Percent.value == 0 && specificity(rebalance.at) >= specificity(p.Spot.Percent.at) {
+		c.warn(rebalance.at, "has no effect: only Spot instances get rebalance recommendations, and percent is 0 (leave it out, or raise spot.percent)")
+	}
 	if target := p.ScaleOut.TargetLatency; target.usable() && target.value < shortestTarget {
 		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
 	}

@@ -168,8 +168,8 @@ func TestEveryKeyResolves(t *testing.T) {
 	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
 		t.Errorf("termination hook waits %s, want %s", got, want)
 	}
-	if got := tier.ContentTypes[1].SpotPercent; got != 50 {
-		t.Errorf("thumbnails take %d per cent Spot, want the default's 50", got)
+	if got := tier.ContentTypes[1]; got.SpotPercent != 50 || !got.DrainOnRebalance {
+		t.Errorf("thumbnails take %d per cent Spot (drain on rebalance: %t), want the default's 50 and true", got.SpotPercent, got.DrainOnRebalance)
 	}
 	wantEnvironment := Environment{
 		Name:              "prod",

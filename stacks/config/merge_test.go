@@ -27,6 +27,7 @@ var settings = []struct {
 	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleIn.For }},
 	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c ContentType) any { return c.ScaleIn.RemovePercent }},
 	{"spot", "percent", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.SpotPercent }},
+	{"spot", "drainOnRebalance", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.DrainOnRebalance }},
 	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.Lease }},
 	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c ContentType) any { return c.Job.Heartbeat }},
 	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},

@@ -100,6 +100,13 @@ func TestWarnings(t *testing.T) {
 			[]string{"6:45: contentTypes.docs.spot.percent: Spot with the single instance type m7g.large: when it runs out, there are no instances (name several of one architecture)"},
 		},
 		"two instance types on Spot": {[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}"}}, nil},
+		"rebalance without Spot": {
+			[]edit{{docs, docs + ", spot: {drainOnRebalance: true}"}},
+			[]string{"6:54: contentTypes.docs.spot.drainOnRebalance: has no effect: only Spot instances get rebalance recommendations, and percent is 0 (leave it out, or raise spot.percent)"},
+		},
+		"rebalance from the defaults where one type has no Spot": {
+			[]edit{{top, "defaults: {instanceTypes: [m7g.large, m6g.large], spot: {percent: 80, drainOnRebalance: true}}\n" + top}, {docs, docs + ", spot: {percent: 0}"}}, nil,
+		},
 		"drain longer than Spot's notice": {
 			[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}, job: {drainBudget: 91s}"}},
 			[]string{"6:108: contentTypes.docs.job.drainBudget: 1m31s is more than Spot instances have: they get two minutes of notice (1m30s count there)"},

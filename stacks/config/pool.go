@@ -55,6 +55,8 @@ type scaleIn struct {
 type spot struct {
 	// Per cent of the group that are Spot instances; 0: on-demand only.
 	Percent given[int] `yaml:"percent" range:"0..100" default:"0"`
+	// true: a worker drains on EC2's rebalance recommendation, which comes before the notice of two minutes if it comes, and asks the group for another instance.
+	DrainOnRebalance given[bool] `yaml:"drainOnRebalance" default:"false"`
 }
 
 type job struct {

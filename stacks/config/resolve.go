@@ -85,6 +85,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 		ScaleOut:             ScaleOut{TargetLatency: p.ScaleOut.TargetLatency.value, MeanJobTime: p.ScaleOut.MeanJobTime.value},
 		ScaleIn:              ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
 		SpotPercent:          p.Spot.Percent.value,
+		DrainOnRebalance:     p.Spot.DrainOnRebalance.value,
 		Job: Job{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,

@@ -122,7 +122,8 @@ type ContentType struct {
 	MaxCapacity          int
 	ScaleOut             ScaleOut
 	ScaleIn              ScaleIn
-	SpotPercent          int // 0: on-demand only
+	SpotPercent          int  // 0: on-demand only
+	DrainOnRebalance     bool // Spot only
 	Job                  Job
 }
 

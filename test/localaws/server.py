@@ -5,6 +5,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - alarms on metric math (AWS::CloudWatch::Alarm with Metrics) are stored with their queries;
 - lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
   completing or heartbeating an action of a hook that does not exist is refused;
+- TerminateInstanceInAutoScalingGroup is answered; whoever runs the instances carries it out;
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a long poll whose client has gone away ends, instead of taking the next message with it.
@@ -148,6 +149,17 @@ def add_group_actions():
     actions["DescribeAutoScalingGroups"] = describe_groups
     for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
         actions[action] = with_hook(actions[action])
+    actions["TerminateInstanceInAutoScalingGroup"] = terminate_instance
+
+
+def terminate_instance(params):
+    """Check the parameters, as AWS does; the local EC2 sees the request and ends the instance."""
+    instance, decrement = params.get("InstanceId", ""), params.get("ShouldDecrementDesiredCapacity", "")
+    if not re.fullmatch(r"i-[0-9a-f]{17}", instance) or decrement not in ("true", "false"):
+        return autoscaling._error("ValidationError", f"InstanceId {instance!r}, ShouldDecrementDesiredCapacity {decrement!r}")
+    name = "TerminateInstanceInAutoScalingGroup"
+    activity = f"<Activity><ActivityId>{instance}</ActivityId><StatusCode>InProgress</StatusCode></Activity>"
+    return autoscaling._xml(200, f"{name}Response", f"<{name}Result>{activity}</{name}Result>")
 
 
 def with_hook(handler):

@@ -119,6 +119,11 @@ func (l *Launcher) terminate(ctx context.Context, i *Instance, log *slog.Logger)
 	}
 }
 
+// askedToGo reports whether the instance has asked its group to replace it.
+func (i *Instance) askedToGo() bool {
+	return len(i.lifecycleCalls("TerminateInstanceInAutoScalingGroup")) > 0
+}
+
 // awaitHook waits until the worker completes the hook's action, or says nothing for as long as the
 // hook allows.
 func (i *Instance) awaitHook(ctx context.Context, timeout time.Duration) {

@@ -113,7 +113,8 @@ func (l *Launcher) reconcile(ctx context.Context) error {
 		}
 	}
 	for _, i := range l.Instances() {
-		if n := len(l.capacity(i.Group)); n > desired[i.Group] && l.leave(i) {
+		surplus := len(l.capacity(i.Group)) > desired[i.Group]
+		if (surplus || i.askedToGo()) && l.leave(i) {
 			l.workers.Go(func() { l.terminate(ctx, i, l.options.Log.With("instance", i.ID)) })
 		}
 	}

@@ -182,3 +182,23 @@ func TestShutdownIsReplaced(t *testing.T) {
 		}
 	}
 }
+
+func TestInstanceThatAsksForItIsReplaced(t *testing.T) {
+	p := newPool(t, 1)
+	instances, _ := p.running(t, 1)
+	cfg := p.cfg
+	cfg.BaseEndpoint = &instances[0].AWS.URL
+	_, err := autoscaling.NewFromConfig(cfg).TerminateInstanceInAutoScalingGroup(t.Context(), &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+		InstanceId: &instances[0].ID, ShouldDecrementDesiredCapacity: new(false),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-instances[0].Machine.Done()
+	if calls := instances[0].lifecycleCalls("CompleteLifecycleAction"); len(calls) != 1 {
+		t.Errorf("%d completed lifecycle actions, want 1", len(calls))
+	}
+	if replaced, _ := p.running(t, 1); replaced[0] == instances[0] {
+		t.Error("not replaced")
+	}
+}

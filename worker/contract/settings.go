@@ -29,6 +29,7 @@ const (
 	EnvDrainBudget        = "WORKER_DRAIN_BUDGET"
 	EnvStall              = "WORKER_STALL"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
+	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
 )
 
 // Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
@@ -55,7 +56,8 @@ type Settings struct {
 	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
 	Stall       time.Duration // a job that shows neither progress nor a checkpoint for this long has failed
 
-	TerminationHook string // name of the group's termination lifecycle hook; empty: none to complete
+	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
+	DrainOnRebalance bool   // drain on EC2's rebalance recommendation and ask the group for another instance
 }
 
 // Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
@@ -86,6 +88,9 @@ func (s Settings) Environ() map[string]string {
 	if s.TerminationHook != "" {
 		env[EnvTerminationHook] = s.TerminationHook
 	}
+	if s.DrainOnRebalance {
+		env[EnvDrainOnRebalance] = strconv.FormatBool(true)
+	}
 	if len(s.Command) > 0 {
 		command, _ := json.Marshal(s.Command) // a []string always marshals
 		env[EnvCommand] = string(command)
@@ -114,6 +119,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		Checkpoint:         r.duration(EnvCheckpoint),
 		DrainBudget:        r.duration(EnvDrainBudget),
 		Stall:              r.duration(EnvStall),
+		DrainOnRebalance:   r.flag(EnvDrainOnRebalance),
 	}
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {
@@ -167,6 +173,19 @@ func (r *reader) duration(name string) time.Duration {
 		r.fail(name, "%q is not a positive duration such as 20s", v)
 	}
 	return d
+}
+
+// flag is false where the variable is not set.
+func (r *reader) flag(name string) bool {
+	v, _ := r.lookup(name)
+	if v == "" {
+		return false
+	}
+	set, err := strconv.ParseBool(v)
+	if err != nil {
+		r.fail(name, "%q is neither true nor false", v)
+	}
+	return set
 }
 
 func (r *reader) command(name string) []string {

@@ -135,7 +135,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: "drain",
+		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance,
 	}.Environ()
 	for name, value := range t.Variables {
 		environment[name] = value

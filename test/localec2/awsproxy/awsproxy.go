@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 )
@@ -74,7 +73,13 @@ func (p *Proxy) Close() {
 func (p *Proxy) Requests(match func(Request) bool) []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(p.requests), func(r Request) bool { return !match(r) })
+	var found []Request
+	for _, r := range p.requests {
+		if match(r) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +42,8 @@ type Server struct {
 
 	mu          sync.Mutex
 	tokens      map[string]time.Time // until when each is valid
+	requests    []Request
+	away        bool
 	targetState string
 	spotAt      time.Time // zero: no interruption notice
 	rebalanceAt time.Time // zero: no rebalance recommendation
@@ -60,9 +63,16 @@ func Start(identity Identity) (*Server, error) {
 		targetState: "InService",
 	}
 	mux := http.NewServeMux()
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.note(r) {
+			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("PUT /latest/api/token", s.token)
 	mux.HandleFunc("GET /latest/", s.get)
-	s.server = &http.Server{Handler: mux}
+	s.server = &http.Server{Handler: handler}
 	go func() {
 		defer close(s.served)
 		_ = s.server.Serve(l) // ends with Close
@@ -97,6 +107,45 @@ func (s *Server) RecommendRebalance(at time.Time) {
 	s.rebalanceAt = at
 }
 
+// SetAway makes the service answer nothing but an error, or lets it answer again.
+func (s *Server) SetAway(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
+// ExpireTokens ends all sessions before their time.
+func (s *Server) ExpireTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// Request is one that the service was sent.
+type Request struct {
+	Method string
+	Path   string // "/latest/meta-data/instance-id"
+	Token  bool   // it carries a session token; an IMDSv1 request carries none
+}
+
+// Requests are all since the start, oldest first.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// note records a request and reports whether the service is away.
+func (s *Server) note(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, Request{r.Method, r.URL.Path, r.Header.Get(tokenHeader) != ""})
+	return s.away
+}
+
+// tokenHeader is the header of a request that carries its session's token.
+const tokenHeader = "X-Aws-Ec2-Metadata-Token"
+
 // token opens a session. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	const header = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
@@ -115,7 +164,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	until, known := s.tokens[r.Header.Get("X-Aws-Ec2-Metadata-Token")]
+	until, known := s.tokens[r.Header.Get(tokenHeader)]
 	s.mu.Unlock()
 	if !known || time.Now().After(until) {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)

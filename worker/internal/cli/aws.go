@@ -26,8 +26,19 @@ import (
 // credentialsTimeout bounds the search for credentials; off EC2 nobody answers the last place looked at.
 const credentialsTimeout = 10 * time.Second
 
+var errNoCredentials = errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role")
+
 // awsConfig is the SDK's default configuration, with what is missing said in one sentence.
 func awsConfig(ctx context.Context) (aws.Config, error) {
+	cfg, err := regionConfig(ctx)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, hasCredentials(ctx, cfg)
+}
+
+// regionConfig is awsConfig without a look whether there are credentials.
+func regionConfig(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return cfg, fmt.Errorf("AWS configuration cannot be read: %w", err)
@@ -35,12 +46,16 @@ func awsConfig(ctx context.Context) (aws.Config, error) {
 	if cfg.Region == "" {
 		return cfg, errors.New("no AWS Region: set AWS_REGION, or a region in the AWS profile")
 	}
+	return cfg, nil
+}
+
+func hasCredentials(ctx context.Context, cfg aws.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return cfg, errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role")
+		return errNoCredentials
 	}
-	return cfg, nil
+	return nil
 }
 
 // explain turns an error into one sentence that says what to do, where that is known.
@@ -55,8 +70,13 @@ func explain(err error) string {
 	if missing, ok := errors.AsType[*ddbtypes.ResourceNotFoundException](err); ok {
 		return fmt.Sprintf("the job table does not exist: is the tier deployed in this account and Region? (%s)", missing.ErrorMessage())
 	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "AccessDeniedException" {
-		return "AWS refuses: " + api.ErrorMessage()
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		switch api.ErrorCode() {
+		case "AccessDeniedException":
+			return "AWS refuses: " + api.ErrorMessage()
+		case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException":
+			return "AWS does not accept the credentials: are they of this account, and still valid? (" + api.ErrorMessage() + ")"
+		}
 	}
 	return err.Error()
 }

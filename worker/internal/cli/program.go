@@ -1,4 +1,4 @@
-// Package cli is the command line of the worker binary: run, submit and jobs.
+// Package cli is the command line of the worker binary: run, submit, jobs and drain.
 package cli
 
 import "context"

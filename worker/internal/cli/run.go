@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -35,8 +34,6 @@ import (
 )
 
 const (
-	// startTimeout is how long a starting worker waits for the table; later outages it sits out.
-	startTimeout = 15 * time.Second
 	// failureLimit and crashLimit are the failures, and the crashes at one position, that make a job DEAD.
 	failureLimit, crashLimit = 5, 5
 	exitInterrupted          = 130
@@ -65,79 +62,79 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 		known := strings.Join(slices.Sorted(maps.Keys(e.Processors)), ", ")
 		return fmt.Errorf("%s: this worker has no processor %q (it has %s)", contract.EnvProcessor, settings.Processor, known)
 	}
-	cfg, err := awsConfig(ctx)
+	cfg, err := regionConfig(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	drainOnSignal(log, stop)
+	ctx, notices := drain.Watch(ctx)
+	drainOnSignal(log, notices)
+	operators, err := listen(ctx, notices)
+	if err != nil {
+		return err
+	}
+	defer operators.close()
 
 	metadata := imds.New(cfg)
-	instance, err := metadata.Discover(ctx)
-	if err != nil {
-		log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
-		instance.ID = hostname()
-	}
+	instance, onEC2 := identify(ctx, log, metadata, settings.TerminationHook)
 	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
 	if err != nil {
 		return err
 	}
-	if err := awaitTable(ctx, s); err != nil {
+	s.Hurried = notices.Hurried()
+	operators.jobs.Store(s)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer end()
+	if onEC2 {
+		watch.Go(func() { metadata.Watch(life, log, settings.DrainOnRebalance, notices.Take) })
+	}
+	group := imds.Membership{API: autoscaling.NewFromConfig(cfg), Hook: settings.TerminationHook, Instance: instance}
+	release := hold(life, log, group, notices)
+	defer release()
+
+	if err := awaitTable(ctx, log, s, cfg, onEC2); err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
-		"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
-	var watch sync.WaitGroup
-	if instance.Group != "" {
-		watch.Go(func() { metadata.Watch(ctx, log, func(cause *drain.Cause) { stop(cause) }) })
+	if ctx.Err() == nil {
+		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
+			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
+		s.Run(ctx)
 	}
-	hook := imds.Hook{API: autoscaling.NewFromConfig(cfg), Name: settings.TerminationHook, Instance: instance}
-	work(ctx, log, s, metadata, hook)
-	stop(nil)
-	watch.Wait()
+	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
+	if instance.Group == "" {
+		operators.tell("the worker ends: its instance stands in no Auto Scaling group")
+		return nil
+	}
+	leaving := imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell}
+	leaving.Until(life, notices.Stopped())
 	return nil
-}
-
-// work runs the supervisor to the end of its drain and then lets the group have the instance.
-func work(ctx context.Context, log *slog.Logger, s *supervisor.Supervisor, metadata *imds.Client, hook imds.Hook) {
-	after := context.WithoutCancel(ctx)
-	holding, release := context.WithCancel(after)
-	defer release()
-	hooked := hook.Name != "" && hook.Instance.Group != ""
-	if hooked {
-		context.AfterFunc(ctx, func() {
-			if drain.Of(ctx).Source == drain.Lifecycle {
-				hook.Hold(holding, log)
-			}
-		})
-	}
-	s.Run(ctx)
-	log.InfoContext(after, "drained", "cause", drain.Of(ctx).Error())
-	if !hooked {
-		return
-	}
-	after, cancel := context.WithTimeout(after, startTimeout)
-	defer cancel()
-	state, err := metadata.TargetState(after)
-	if err == nil && state == "Terminated" {
-		err = hook.Complete(after)
-	}
-	if err != nil {
-		log.ErrorContext(after, "termination hook not completed: the instance stays until it times out", "error", err.Error())
-	}
 }
 
 // drainOnSignal drains on the first SIGTERM or SIGINT and exits at once on the second: the slots end
 // with their supervisor.
-func drainOnSignal(log *slog.Logger, stop context.CancelCauseFunc) {
+func drainOnSignal(log *slog.Logger, notices *drain.Notices) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() { // lives as long as the process
-		stop(&drain.Cause{Source: drain.Signal, Detail: (<-signals).String()})
+		notices.Take(&drain.Cause{Source: drain.Signal, Detail: (<-signals).String()})
 		log.Error("second signal: exiting now", "signal", (<-signals).String())
 		os.Exit(exitInterrupted)
 	}()
+}
+
+// hold keeps the group from taking the instance away from when it wants to until release is called.
+func hold(ctx context.Context, log *slog.Logger, group imds.Membership, notices *drain.Notices) (release func()) {
+	holding, end := context.WithCancel(ctx)
+	var held sync.WaitGroup
+	held.Go(func() {
+		select {
+		case <-notices.Leaving():
+			group.Hold(holding, log)
+		case <-holding.Done():
+		}
+	})
+	return func() { end(); held.Wait() }
 }
 
 func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
@@ -186,31 +183,4 @@ func memoryOf(settings contract.Settings, log *slog.Logger) int64 {
 		log.Warn("the slots together may use more memory than there is", contract.EnvMemory, settings.Memory, "processes", settings.Processes, "machine_mib", machine>>20)
 	}
 	return limit
-}
-
-// awaitTable asks the table until it answers or startTimeout has passed.
-func awaitTable(ctx context.Context, s *supervisor.Supervisor) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	var last error
-	for {
-		err := s.Probe(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() == nil || last == nil {
-			last = err
-		}
-		if s.Attempts.Clock.Sleep(ctx, time.Second) != nil {
-			return last
-		}
-	}
-}
-
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "unknown-host"
-	}
-	return name
 }

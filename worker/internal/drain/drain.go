@@ -15,6 +15,8 @@ const (
 	Signal    Source = "signal"    // SIGTERM or SIGINT
 	Lifecycle Source = "lifecycle" // the group terminates the instance
 	Spot      Source = "spot"      // the instance is interrupted in two minutes
+	Rebalance Source = "rebalance" // the Spot instance is at an elevated risk of that
+	Operator  Source = "operator"  // worker drain
 )
 
 // spotBudget is the longest drain that fits into the two minutes of a Spot interruption notice.
@@ -27,7 +29,10 @@ type Cause struct {
 	Detail string // for people, for example "terminated"
 }
 
-func (c *Cause) Error() string { return "drain: " + string(c.Source) + ": " + c.Detail }
+func (c *Cause) Error() string { return "drain: " + c.String() }
+
+// String is the cause for people.
+func (c *Cause) String() string { return string(c.Source) + ": " + c.Detail }
 
 // Of is the cause of a cancelled context.
 func Of(ctx context.Context) *Cause {
@@ -44,3 +49,7 @@ func (c *Cause) Budget(usual time.Duration) time.Duration {
 	}
 	return usual
 }
+
+// Replace reports whether the instance's group has to be asked for another instance: nobody else takes
+// away what this drain leaves idle.
+func (c *Cause) Replace() bool { return c.Source == Rebalance || c.Source == Operator }

@@ -50,16 +50,14 @@ func (c *Client) Discover(ctx context.Context) (Instance, error) {
 	return Instance{ID: id, Group: group}, nil
 }
 
-// TargetState is the lifecycle state the instance's group moves it to ("InService", "Terminated" …).
+// targetState is where the metadata says what the instance's group moves it to ("InService", "Terminated" …).
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
-func (c *Client) TargetState(ctx context.Context) (string, error) {
-	return c.get(ctx, "autoscaling/target-lifecycle-state")
-}
+const targetState = "autoscaling/target-lifecycle-state"
 
-// SpotAction is the notice that the instance is about to be interrupted, "" while there is none.
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
-func (c *Client) SpotAction(ctx context.Context) (string, error) {
-	return c.get(ctx, "spot/instance-action")
+// Terminating reports whether the group wants to be rid of the instance.
+func (c *Client) Terminating(ctx context.Context) (bool, error) {
+	state, err := c.get(ctx, targetState)
+	return state == terminated, err
 }
 
 // get reads one path; one that does not exist is "".

@@ -1,14 +1,13 @@
 package imds
 
 import (
-	"context"
-	"io"
-	"log/slog"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
@@ -48,61 +47,117 @@ func TestDiscoverOffEC2(t *testing.T) {
 	}
 }
 
+// watched collects what a watch takes.
+type watched struct {
+	mu     sync.Mutex
+	causes []*drain.Cause
+}
+
+func (w *watched) take(c *drain.Cause) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.causes = append(w.causes, c)
+}
+
+func (w *watched) sources() (sources []drain.Source) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.causes {
+		sources = append(sources, c.Source)
+	}
+	return sources
+}
+
 func TestNoticesBecomeCauses(t *testing.T) {
 	server, client := start(t)
-	notice := func() *drain.Cause {
+	var got watched
+	waiting := notices(true)
+	look := func(want ...drain.Source) {
 		t.Helper()
-		cause, err := client.notice(t.Context())
-		if err != nil {
+		var err error
+		if waiting, err = client.look(t.Context(), waiting, got.take); err != nil {
 			t.Fatal(err)
 		}
-		return cause
+		if diff := cmp.Diff(want, got.sources()); diff != "" {
+			t.Errorf("taken (-want +got):\n%s", diff)
+		}
 	}
-	if cause := notice(); cause != nil {
-		t.Errorf("a healthy instance has the cause %v", cause)
-	}
+	look()
+	server.RecommendRebalance(time.Now())
+	look(drain.Rebalance)
 	server.InterruptSpot(time.Now().Add(2 * time.Minute))
-	if cause := notice(); cause == nil || cause.Source != drain.Spot || cause.Budget(time.Second) != 90*time.Second {
-		t.Errorf("a Spot interruption gives %v", cause)
-	}
+	look(drain.Rebalance, drain.Spot)
 	server.SetTargetState("Terminated")
-	if cause := notice(); cause == nil || cause.Source != drain.Lifecycle || cause.Budget(time.Second) != time.Second {
-		t.Errorf("a termination gives %v", cause)
+	look(drain.Rebalance, drain.Spot, drain.Lifecycle)
+	look(drain.Rebalance, drain.Spot, drain.Lifecycle) // each once
+	for i, budget := range []time.Duration{time.Second, 90 * time.Second, time.Second} {
+		if c := got.causes[i]; c.Budget(time.Second) != budget || c.Detail == "" {
+			t.Errorf("%v has the budget %s, want %s", c, c.Budget(time.Second), budget)
+		}
 	}
 }
 
-func TestWatchTakesTheFirstNoticeOnly(t *testing.T) {
+func TestRebalanceIsNotLookedForUnasked(t *testing.T) {
 	server, client := start(t)
+	server.RecommendRebalance(time.Now())
+	var got watched
+	if _, err := client.look(t.Context(), notices(false), got.take); err != nil || len(got.causes) > 0 {
+		t.Errorf("took %v, error %v", got.sources(), err)
+	}
+}
+
+// A look costs a request for each notice, so that a minute of twelve looks costs 24, or 36; the token
+// that comes first lasts for minutes. Nothing is ever asked without one (IMDSv1).
+func TestRequestsOfAWatch(t *testing.T) {
+	for rebalance, want := range map[bool]int{false: 24, true: 36} {
+		server, client := start(t)
+		for range int(time.Minute / watchInterval) {
+			if _, err := client.look(t.Context(), notices(rebalance), func(*drain.Cause) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tokens, asked := 0, 0
+		for _, r := range server.Requests() {
+			switch {
+			case r.Method == http.MethodPut:
+				tokens++
+			case r.Token:
+				asked++
+			default:
+				t.Errorf("%s %s without a token", r.Method, r.Path)
+			}
+		}
+		if tokens != 1 || asked != want {
+			t.Errorf("rebalance %t: %d tokens and %d requests a minute, want 1 and %d", rebalance, tokens, asked, want)
+		}
+	}
+}
+
+func TestExpiredTokenIsRenewed(t *testing.T) {
+	server, client := start(t)
+	for range 2 {
+		if terminating, err := client.Terminating(t.Context()); terminating || err != nil {
+			t.Fatalf("terminating %t, error %v", terminating, err)
+		}
+		server.ExpireTokens()
+	}
 	server.SetTargetState("Terminated")
-	taken := 0
-	client.Watch(t.Context(), slog.New(slog.NewTextHandler(io.Discard, nil)), func(*drain.Cause) { taken++ })
-	if taken != 1 {
-		t.Errorf("took %d notices", taken)
+	if terminating, err := client.Terminating(t.Context()); !terminating || err != nil {
+		t.Fatalf("terminating %t, error %v", terminating, err)
 	}
 }
 
-// group records what is said about its hook.
-type group struct {
-	completed *autoscaling.CompleteLifecycleActionInput
-}
-
-func (g *group) CompleteLifecycleAction(_ context.Context, in *autoscaling.CompleteLifecycleActionInput, _ ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error) {
-	g.completed = in
-	return &autoscaling.CompleteLifecycleActionOutput{}, nil
-}
-
-func (g *group) RecordLifecycleActionHeartbeat(context.Context, *autoscaling.RecordLifecycleActionHeartbeatInput, ...func(*autoscaling.Options)) (*autoscaling.RecordLifecycleActionHeartbeatOutput, error) {
-	return &autoscaling.RecordLifecycleActionHeartbeatOutput{}, nil
-}
-
-func TestHookIsCompletedForThisInstance(t *testing.T) {
-	g := &group{}
-	hook := Hook{API: g, Name: "drain", Instance: Instance{ID: "i-1", Group: "tier-mail"}}
-	if err := hook.Complete(t.Context()); err != nil {
-		t.Fatal(err)
+func TestMetadataThatIsAwayIsNoNotice(t *testing.T) {
+	server, client := start(t)
+	server.SetAway(true)
+	var got watched
+	waiting, err := client.look(t.Context(), notices(true), got.take)
+	if err == nil || len(got.causes) > 0 || len(waiting) != 3 {
+		t.Fatalf("took %v, waits for %d, error %v", got.sources(), len(waiting), err)
 	}
-	in := g.completed
-	if *in.AutoScalingGroupName != "tier-mail" || *in.InstanceId != "i-1" || *in.LifecycleHookName != "drain" || *in.LifecycleActionResult != "CONTINUE" {
-		t.Errorf("completed %+v", in)
+	server.SetTargetState("Terminated")
+	server.SetAway(false)
+	if _, err := client.look(t.Context(), waiting, got.take); err != nil || len(got.causes) != 1 {
+		t.Errorf("back again: took %v, error %v", got.sources(), err)
 	}
 }

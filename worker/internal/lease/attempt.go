@@ -231,9 +231,7 @@ func (a *Attempt) Drain(cause string, budget time.Duration) {
 func (a *Attempt) ask(reason why, budget time.Duration) {
 	killAt := a.Clock.Monotonic() + budget
 	if a.stop != nil {
-		if a.stop.why != reason {
-			a.stop.killAt = min(a.stop.killAt, killAt) // a drain hurries a cancel; the first reason stays
-		}
+		a.stop.killAt = min(a.stop.killAt, killAt) // what is more urgent hurries it; the first reason stays
 		return
 	}
 	a.stop = &stop{why: reason, killAt: killAt}

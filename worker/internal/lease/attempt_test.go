@@ -97,6 +97,24 @@ func TestDrainAbandonsAStepThatOutlivesTheBudget(t *testing.T) {
 	}
 }
 
+// A Spot interruption leaves less time than the drain it comes in; what leaves more changes nothing.
+func TestMoreUrgentDrainShortensTheBudget(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Drain("rebalance", time.Hour)
+	w.live(a, time.Minute)
+	a.Drain("spot", 90*time.Second)
+	a.Drain("lifecycle", time.Hour)
+	w.live(a, 89*time.Second)
+	if w.slot.killed {
+		t.Error("the slot was killed before its time")
+	}
+	w.live(a, time.Second)
+	if !w.slot.killed || w.slot.drains() != 1 {
+		t.Errorf("killed after 90 s %t, asked to stop %d times", w.slot.killed, w.slot.drains())
+	}
+}
+
 func TestDrainIsNeverAFailure(t *testing.T) {
 	for _, o := range []slot.Outcome{{Kind: slot.Retry, Error: "interrupted"}, {Kind: slot.Stopped}} {
 		w := newWorld(t)

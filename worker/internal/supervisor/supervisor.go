@@ -27,7 +27,8 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics are required.
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics and Hurried are
+// required.
 type Supervisor struct {
 	Processes int // slots
 	Slot      slot.Options
@@ -37,8 +38,10 @@ type Supervisor struct {
 	Sweeper   *sweep.Sweeper
 	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
 	Metrics   *metrics.Publisher              // nil: not published
+	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
 	Log       *slog.Logger
 
+	running   atomic.Int64
 	meter     *metrics.Meter
 	oldest    atomic.Int64  // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
 	published time.Duration // when the sweep loop last published
@@ -71,6 +74,9 @@ func (s *Supervisor) Run(ctx context.Context) {
 	slots.Wait()
 	loops.Wait()
 }
+
+// Running counts the jobs in progress.
+func (s *Supervisor) Running() int { return int(s.running.Load()) }
 
 // receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots. A drain cuts the
 // long poll before it hands jobs back, or their bells would come to the very worker that drains.

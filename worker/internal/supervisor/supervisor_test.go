@@ -99,10 +99,13 @@ type tier struct {
 	t     testing.TB
 	table *store.Memory
 	queue *queue.Memory
+
+	receiver supervisor.Receiver // of the next supervisor
 }
 
 func newTier(t testing.TB) *tier {
-	return &tier{t, store.NewMemory(), queue.NewMemory(time.Now, time.Minute)}
+	q := queue.NewMemory(time.Now, time.Minute)
+	return &tier{t, store.NewMemory(), q, polling{q}}
 }
 
 // polling makes the memory queue wait for messages as SQS does.
@@ -139,7 +142,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 	s := &supervisor.Supervisor{
 		Processes: slots,
 		Slot:      options,
-		Receiver:  polling{tr.queue},
+		Receiver:  tr.receiver,
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
 		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: 2},
 		Sweeper: &sweep.Sweeper{
@@ -265,5 +268,28 @@ func TestHangingStepIsAbandonedByADrain(t *testing.T) {
 	}
 	if j := tr.await("stuck", "handed back", func(j job.Job) bool { return j.State == job.Ready }); j.Drains != 1 || j.Failures != 0 || j.Done != 29 {
 		t.Errorf("drains %d, failures %d, done %d", j.Drains, j.Failures, j.Done)
+	}
+}
+
+// late has messages at the very moment at which a drain cuts its long poll.
+type late struct{ *queue.Memory }
+
+func (l late) Receive(ctx context.Context, most int, _ time.Duration) ([]queue.Message, error) {
+	<-ctx.Done()
+	return l.Memory.Receive(context.WithoutCancel(ctx), most, 0)
+}
+
+func TestLateMessagesAreGivenBack(t *testing.T) {
+	tr := newTier(t)
+	tr.submit("late", payload{To: 1})
+	tr.receiver = late{tr.queue}
+	tr.start("i-1")()
+	tr.receiver = polling{tr.queue}
+	if n, _ := tr.queue.Visible(t.Context()); n != 1 {
+		t.Errorf("%d messages can be received, want the one that came late", n)
+	}
+	tr.start("i-2")
+	if j := tr.await("late", "done", done); j.Drains != 0 || j.Epoch != 2 {
+		t.Errorf("drains %d, epoch %d: the drained worker has had it", j.Drains, j.Epoch)
 	}
 }

@@ -71,10 +71,9 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 // come: a job that is dropped would count as a crash.
 func (w *worker) refuse(ctx context.Context) {
 	work := context.WithoutCancel(ctx)
-	cause := drain.Of(ctx)
 	for claimed := range w.jobs {
 		attempt := lease.Begin(work, w.Attempts, claimed, noSlot{})
-		attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
+		w.drain(attempt, drain.Of(ctx))
 		attempt.Ended(work, errNoSlot)
 	}
 }
@@ -147,7 +146,9 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 	// The attempt's writes go on through a drain: ctx only says when to begin one.
 	work := context.WithoutCancel(ctx)
 	attempt := lease.Begin(work, w.Attempts, claimed, process)
-	draining := ctx.Done()
+	w.running.Add(1)
+	defer w.running.Add(-1)
+	draining, hurried := ctx.Done(), w.Hurried
 	for !attempt.Over() {
 		timer := time.NewTimer(attempt.Next() - w.Attempts.Clock.Monotonic())
 		select {
@@ -161,10 +162,16 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 			attempt.Tick(work)
 		case <-draining:
 			draining = nil
-			cause := drain.Of(ctx)
-			attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
+			w.drain(attempt, drain.Of(ctx))
+		case <-hurried:
+			hurried = nil
+			w.drain(attempt, &drain.Cause{Source: drain.Spot})
 		}
 		timer.Stop()
 	}
 	return attempt.SlotUsable()
+}
+
+func (w *worker) drain(attempt *lease.Attempt, cause *drain.Cause) {
+	attempt.Drain(string(cause.Source), cause.Budget(w.Attempts.Timing.DrainBudget))
 }

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/worker-tier/worker-tier/worker/internal/imds"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
+)
+
+const (
+	// probeTimeout bounds one try of what a starting worker waits for.
+	probeTimeout = 10 * time.Second
+	// longestPause is the longest wait between two tries.
+	longestPause = 30 * time.Second
+)
+
+// metadataDisabled is the SDK's own variable: "true" says that there is no metadata to ask.
+const metadataDisabled = "AWS_EC2_METADATA_DISABLED"
+
+// identify asks who this instance is. One with a termination hook stands in a group: its worker waits for
+// the metadata, without which it would never learn that it has to go. Anywhere else no answer means that
+// this is no EC2 instance.
+func identify(ctx context.Context, log *slog.Logger, metadata *imds.Client, hook string) (instance imds.Instance, onEC2 bool) {
+	waits := hook != "" && !strings.EqualFold(os.Getenv(metadataDisabled), "true")
+	err := await(ctx, log, "instance metadata", func(ctx context.Context) (err error) {
+		instance, err = metadata.Discover(ctx)
+		return err
+	}, func(error) bool { return !waits })
+	if err != nil {
+		log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
+		return imds.Instance{ID: hostname()}, false
+	}
+	return instance, true
+}
+
+// awaitTable asks the table until it answers, for as long as it takes: an outage is no reason to end, and
+// be started again, for ever. An error is one that waiting cannot mend. It returns nil too when ctx ends.
+func awaitTable(ctx context.Context, log *slog.Logger, s *supervisor.Supervisor, cfg aws.Config, onEC2 bool) error {
+	return await(ctx, log, "job table", func(ctx context.Context) error {
+		if err := hasCredentials(ctx, cfg); err != nil {
+			return err
+		}
+		return s.Probe(ctx)
+	}, func(err error) bool {
+		if errors.Is(err, errNoCredentials) {
+			return !onEC2 // those of a new instance's role can be seconds late
+		}
+		return lasting(err)
+	})
+}
+
+// await tries until it succeeds, ctx ends (both: nil) or an error is final, with growing pauses.
+func await(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error, final func(error) bool) error {
+	for n := 0; ; n++ {
+		call, cancel := context.WithTimeout(ctx, probeTimeout)
+		err := try(call)
+		cancel()
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case final(err):
+			return err
+		}
+		pause := min(time.Second<<min(n, 5), longestPause)
+		log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
+		if (supervisor.SystemClock{}).Sleep(ctx, pause) != nil {
+			return nil
+		}
+	}
+}
+
+// lasting reports whether AWS would answer the same however often it is asked: no such table, access
+// denied, bad credentials. It is what the SDK itself would not try again of the client's own errors.
+func lasting(err error) bool {
+	_, answered := errors.AsType[smithy.APIError](err)
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return answered && ok && response.HTTPStatusCode() >= http.StatusBadRequest && response.HTTPStatusCode() < http.StatusInternalServerError &&
+		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown-host"
+	}
+	return name
+}

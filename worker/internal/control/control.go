@@ -1,0 +1,161 @@
+// Package control lets an operator on the instance talk to the running worker: HTTP on a unix socket in
+// the service's runtime folder, which only root and the worker's own user can enter.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// SocketName is the socket's name in the runtime folder of the worker's service.
+const SocketName = "control.sock"
+
+const (
+	// statusInterval is how often a drain that is waited for is looked at.
+	statusInterval = 100 * time.Millisecond
+	// closeTimeout bounds the wait for those who are still told how a drain ended.
+	closeTimeout = 2 * time.Second
+)
+
+// Status is how far a drain is.
+type Status struct {
+	Cause   string `json:"cause"`             // of the drain under way, which may be another than the one asked for
+	Jobs    int    `json:"jobs"`              // still in progress
+	Drained bool   `json:"drained"`           // all jobs are handed back
+	Outcome string `json:"outcome,omitempty"` // set once drained: what its group was told, or why not
+}
+
+// Worker is what the socket gives access to. Its methods are called from several goroutines.
+type Worker interface {
+	Drain(reason string)
+	Status() Status
+}
+
+// request asks for a drain.
+type request struct {
+	Reason string `json:"reason"`
+}
+
+// Server serves one worker's socket.
+type Server struct {
+	http   http.Server
+	worker Worker
+	served sync.WaitGroup
+}
+
+// Listen serves w on a socket at path; the folder must be there. A socket that a dead worker left is
+// replaced, that of a living one is an error.
+func Listen(path string, w Worker) (*Server, error) {
+	if peer, err := net.Dial("unix", path); err == nil {
+		_ = peer.Close()
+		return nil, fmt.Errorf("another worker listens on %s: each needs a runtime folder of its own", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
+	}
+	s := &Server{worker: w}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /drain", s.drain)
+	s.http.Handler = mux
+	s.served.Go(func() { _ = s.http.Serve(l) }) // ends with Close
+	return s, nil
+}
+
+// Close lets those who wait for a drain read its end, and closes the socket.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+	s.served.Wait()
+}
+
+// drain begins a drain and writes a line whenever its status changes, until its outcome is known.
+func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
+	var asked request
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&asked); err != nil {
+		http.Error(w, "not a request: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.worker.Drain(asked.Reason)
+	flush := http.NewResponseController(w)
+	ticker := time.NewTicker(statusInterval)
+	defer ticker.Stop()
+	for last := (Status{}); ; {
+		status := s.worker.Status()
+		if status != last {
+			if json.NewEncoder(w).Encode(status) != nil || flush.Flush() != nil {
+				return // whoever asked has gone away; the drain goes on
+			}
+			last = status
+		}
+		if status.Outcome != "" {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// ErrNoWorker says that no worker listens on a socket.
+var ErrNoWorker = errors.New("no worker runs here")
+
+// Drain asks the worker on the socket at path to drain, and waits for the outcome; show is called with
+// each status. The drain goes on when ctx ends.
+func Drain(ctx context.Context, path, reason string, show func(Status)) (Status, error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	defer client.CloseIdleConnections()
+	body, err := json.Marshal(request{reason})
+	if err != nil {
+		return Status{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://worker/drain", strings.NewReader(string(body)))
+	if err != nil {
+		return Status{}, err
+	}
+	response, err := client.Do(r)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return Status{}, fmt.Errorf("%w: nobody listens on %s", ErrNoWorker, path)
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+		return Status{}, fmt.Errorf("the worker on %s answered %s: %s", path, response.Status, strings.TrimSpace(string(text)))
+	}
+	var status Status
+	for lines := json.NewDecoder(response.Body); ; show(status) {
+		if err := lines.Decode(&status); err != nil {
+			return status, fmt.Errorf("the worker ended before it said that it had drained (%d jobs were in progress): %w", status.Jobs, err)
+		}
+		if status.Outcome != "" {
+			show(status)
+			return status, nil
+		}
+	}
+}
