@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,13 +50,13 @@ func run(m *testing.M) int {
 
 // tier is a job table, an artifacts bucket and the content type "backup", made by hand as the stacks make them.
 type tier struct {
-	t        *testing.T
+	t        testing.TB
 	settings contract.Settings
 	environ  []string
 	sqs      *sqs.Client
 }
 
-func newTier(t *testing.T, name string) *tier {
+func newTier(t testing.TB, name string) *tier {
 	t.Helper()
 	server := localaws.StartT(t)
 	cfg, err := server.AWSConfig(t.Context())
@@ -94,7 +95,7 @@ func (tr *tier) createQueue(name string) string {
 	return *out.QueueUrl
 }
 
-func await(t *testing.T, what string, holds func() bool) {
+func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if holds() {
@@ -166,13 +167,23 @@ type instance struct {
 	end chan struct{}
 }
 
+// start starts a worker and waits until it works.
 func (tr *tier) start() *instance {
 	tr.t.Helper()
+	i := tr.launch()
+	await(tr.t, "the worker has started", func() bool { return i.logged("worker started") })
+	return i
+}
+
+// launch starts a worker; environ is added to what it is told, and wins.
+func (tr *tier) launch(environ ...string) *instance {
+	tr.t.Helper()
 	i := &instance{cmd: exec.Command(binary, "run"), end: make(chan struct{})}
-	i.cmd.Env = tr.environ
+	i.cmd.Env = slices.Clone(tr.environ)
 	for name, value := range tr.settings.Environ() {
 		i.cmd.Env = append(i.cmd.Env, name+"="+value)
 	}
+	i.cmd.Env = append(append(i.cmd.Env, "PATH="+os.Getenv("PATH")), environ...)
 	stderr, err := i.cmd.StderrPipe()
 	if err != nil {
 		tr.t.Fatal(err)
@@ -184,8 +195,10 @@ func (tr *tier) start() *instance {
 	tr.t.Cleanup(func() {
 		_ = i.cmd.Process.Kill() // it may have ended
 		<-i.end
+		if tr.t.Failed() {
+			tr.t.Logf("log of worker %d:\n%s", i.cmd.Process.Pid, strings.Join(i.log, "\n"))
+		}
 	})
-	await(tr.t, "the worker has started", func() bool { return i.logged("worker started") })
 	return i
 }
 
@@ -199,15 +212,15 @@ func (i *instance) read(stderr io.Reader) {
 	_ = i.cmd.Wait() // killed or not: the tests ask for the exit status where it matters
 }
 
-func (i *instance) logged(message string) bool {
+func (i *instance) logged(message string) bool { return i.wrote(`"msg":"` + message + `"`) }
+
+// wrote reports whether a line of the log has all parts.
+func (i *instance) wrote(parts ...string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, line := range i.log {
-		if strings.Contains(line, `"msg":"`+message+`"`) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(i.log, func(line string) bool {
+		return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) })
+	})
 }
 
 func TestJobThroughTheCommandLine(t *testing.T) {

@@ -1,0 +1,237 @@
+package main_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
+	"github.com/worker-tier/worker-tier/worker/internal/control"
+)
+
+// The programs that processor exec runs in these tests; $1 is a file for the ids of their processes.
+const (
+	// steady saves a cursor each tenth of a second and stops when it is asked to.
+	steady = `trap 'exit 75' TERM; echo $$ >>"$1"; n=0; while :; do n=$((n+1)); echo "{\"cursor\":$n,\"done\":$n}" >&"$WORKER_REPORT_FD"; sleep 0.1; done`
+	// deaf saves one cursor, starts a child and lets nothing disturb it.
+	deaf = `trap '' TERM; sleep 1000 & echo $$ $! >>"$1"; echo '{"cursor":7,"done":7}' >&"$WORKER_REPORT_FD"; while :; do sleep 1000; done`
+	// waiting saves one cursor and waits to be stopped, without taking any processor time.
+	waiting = `trap 'exit 75' TERM; echo '{"cursor":7,"done":7}' >&"$WORKER_REPORT_FD"; sleep 1000 & wait`
+)
+
+// newExecTier is a tier whose jobs are a shell script, and the file for the ids of its processes.
+func newExecTier(t testing.TB, name, script string) (*tier, string) {
+	t.Helper()
+	tr := newTier(t, name)
+	pids := filepath.Join(t.TempDir(), "pids")
+	tr.settings.Processor, tr.settings.Command = "exec", []string{"sh", "-c", script, "sh", pids}
+	return tr, pids
+}
+
+// box is an instance in a group: a worker with its own metadata and its own way to AWS, and its
+// service's runtime folder.
+type box struct {
+	*instance
+	tier     *tier
+	metadata *fakeimds.Server
+	aws      *awsproxy.Proxy
+	socket   string
+}
+
+const boxID = "i-0123456789abcdef0"
+
+// box starts an instance of the tier and waits until its worker works.
+func (tr *tier) box() *box {
+	tr.t.Helper()
+	b := tr.boxOf(tr.settings.Tier+"-group", func(*box) {})
+	await(tr.t, "the worker has started", func() bool { return b.logged("worker started") })
+	return b
+}
+
+// boxOf starts an instance of a group with a termination hook; prepare is called before the worker starts.
+func (tr *tier) boxOf(group string, prepare func(*box)) *box {
+	tr.t.Helper()
+	tr.settings.TerminationHook = "drain"
+	tr.putHook(group)
+	b := &box{tier: tr}
+	var err error
+	if b.aws, err = awsproxy.Start(localaws.StartT(tr.t).Endpoint(), io.Discard); err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.t.Cleanup(b.aws.Close)
+	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: boxID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL"})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.t.Cleanup(func() {
+		b.metadata.Close()
+		for _, r := range b.metadata.Requests() {
+			if r.Method == http.MethodGet && !r.Token {
+				tr.t.Errorf("the worker tried IMDSv1: %s", r.Path)
+			}
+		}
+	})
+	run, err := os.MkdirTemp("", "run-") // the path of a socket may have 107 bytes: t.TempDir's are longer
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.t.Cleanup(func() { _ = os.RemoveAll(run) })
+	b.socket = filepath.Join(run, control.SocketName)
+	prepare(b)
+	b.instance = tr.launch(
+		"AWS_ENDPOINT_URL="+b.aws.URL, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", // those of the role, from the metadata
+		"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+b.metadata.URL, "RUNTIME_DIRECTORY="+run)
+	return b
+}
+
+// putHook makes a group with a termination hook named drain.
+func (tr *tier) putHook(group string) {
+	tr.t.Helper()
+	cfg, err := localaws.StartT(tr.t).AWSConfig(tr.t.Context())
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	api := autoscaling.NewFromConfig(cfg)
+	if _, err := api.CreateAutoScalingGroup(tr.t.Context(), &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: &group, MinSize: new(int32(0)), MaxSize: new(int32(0)), AvailabilityZones: []string{"us-east-1a"},
+		LaunchTemplate: &types.LaunchTemplateSpecification{LaunchTemplateId: new("lt-0123456789abcdef0"), Version: new("1")},
+	}); err != nil {
+		tr.t.Fatal(err)
+	}
+	if _, err := api.PutLifecycleHook(tr.t.Context(), &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &group, LifecycleHookName: new("drain"), LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"),
+	}); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// underWay submits a job and waits until it has a durable cursor.
+func (tr *tier) underWay(id string) job {
+	tr.t.Helper()
+	tr.submit(id, "{}")
+	var j job
+	await(tr.t, "the job has a cursor", func() bool { j = tr.show(id); return j.State == "RUNNING" && j.Done > 0 })
+	return j
+}
+
+// handedBack waits until a drain has handed the job back, and checks that it costs the job nothing.
+func (tr *tier) handedBack(id string) job {
+	tr.t.Helper()
+	var j job
+	await(tr.t, "the job is handed back", func() bool { j = tr.show(id); return j.State == "READY" })
+	if j.Drains != 1 || j.Failures != 0 || j.Crashes != 0 || j.LastError != "" {
+		tr.t.Errorf("job %s: drains %d, failures %d, crashes %d, error %q; want 1, 0, 0 and none", id, j.Drains, j.Failures, j.Crashes, j.LastError)
+	}
+	return j
+}
+
+func (i *instance) signal(t testing.TB) {
+	t.Helper()
+	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends waits for the end of the worker and returns how long it took.
+func (i *instance) ends(t testing.TB, code int) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	select {
+	case <-i.end:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the worker does not end")
+	}
+	if got := i.cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit status %d, want %d", got, code)
+	}
+	return time.Since(begin)
+}
+
+// stays checks that the worker waits for its machine to shut down, and does so.
+func (b *box) stays(t *testing.T) {
+	t.Helper()
+	select {
+	case <-b.end:
+		t.Error("the worker ended by itself: systemd would start it again")
+		return
+	case <-time.After(200 * time.Millisecond):
+	}
+	b.signal(t)
+	if took := b.ends(t, 0); took > 5*time.Second {
+		t.Errorf("a drained worker took %s to end", took)
+	}
+}
+
+// said are the operations of the accepted requests that say something about the jobs or the instance, in
+// the order in which they were answered.
+func (b *box) said() []string {
+	names := map[string]string{
+		"RecordLifecycleActionHeartbeat": "heartbeat", "CompleteLifecycleAction": "complete", "TerminateInstanceInAutoScalingGroup": "replace",
+		"SendMessage": "bell", "ReceiveMessage": "receive",
+	}
+	var said []string
+	for _, r := range b.aws.Requests(func(r awsproxy.Request) bool { return r.Status == 200 }) {
+		name := names[r.Operation]
+		if r.Operation == "UpdateItem" && strings.Contains(string(r.Body), `"READY"`) {
+			name = "release"
+		}
+		if name != "" {
+			said = append(said, name)
+		}
+	}
+	return said
+}
+
+// gone checks that none of the processes in the file lives.
+func gone(t *testing.T, pids string) {
+	t.Helper()
+	text, err := os.ReadFile(pids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range strings.Fields(string(text)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, "process "+field+" is gone", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+	}
+}
+
+// drain runs worker drain on the box.
+func (b *box) drain(t *testing.T, args ...string) (stdout, stderr string) {
+	t.Helper()
+	stdout, stderr, code := b.tier.worker(b.tier.environ, append([]string{"drain", "--socket", b.socket}, args...)...)
+	if code != 0 {
+		t.Fatalf("worker drain: exit %d: %s", code, stderr)
+	}
+	return stdout, stderr
+}
+
+// drained is what worker drain --json prints.
+type drained struct {
+	Cause, Outcome string
+	Jobs           int
+	Drained        bool
+	Seconds        float64
+}
+
+func parse(t *testing.T, text string) (d drained) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return d
+}

@@ -1,0 +1,246 @@
+package main_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+)
+
+// last are the last n of what a box said.
+func (b *box) last(n int) []string {
+	said := b.said()
+	return said[max(0, len(said)-n):]
+}
+
+func TestDrainOnSignal(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "on-signal", steady)
+	b := tr.box()
+	before := tr.underWay("job")
+	b.signal(t)
+	b.ends(t, 0)
+	if after := tr.handedBack("job"); after.Done < before.Done {
+		t.Errorf("handed back at %d, it had been at %d", after.Done, before.Done)
+	}
+	if diff := cmp.Diff([]string{"release", "bell"}, b.last(2)); diff != "" {
+		t.Errorf("last said (-want +got):\n%s", diff)
+	}
+	gone(t, pids)
+}
+
+// The group's wish is heard in the metadata; the hook is heartbeaten while the job goes on to its
+// boundary, and completed when everything else is done.
+func TestDrainOnTermination(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "on-termination", steady)
+	b := tr.box()
+	tr.underWay("job")
+	b.metadata.SetTargetState("Terminated")
+	tr.handedBack("job")
+	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	if said := b.said(); !slices.Contains(said, "heartbeat") || slices.Contains(said, "replace") {
+		t.Errorf("said %v, want a heartbeat and no word of a replacement", said)
+	}
+	tr.submit("next", "{}")
+	b.stays(t)
+	want := []string{"release", "bell", "complete"}
+	if diff := cmp.Diff(want, slices.DeleteFunc(b.last(4), func(s string) bool { return s == "heartbeat" })); diff != "" {
+		t.Errorf("last said (-want +got):\n%s", diff)
+	}
+	if last := b.last(1); last[0] != "complete" {
+		t.Errorf("the last word is %v", last)
+	}
+	if j := tr.show("next"); j.State != "READY" || j.Epoch != 0 {
+		t.Errorf("a job that came after the drain is %s at epoch %d", j.State, j.Epoch)
+	}
+	gone(t, pids)
+}
+
+// The group may want the instance while it drains for another reason.
+func TestTerminationDuringASignalsDrain(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "during-signal", deaf)
+	tr.settings.DrainBudget = 8 * time.Second
+	b := tr.box()
+	tr.underWay("job")
+	b.signal(t)
+	await(t, "the job drains", func() bool { return b.logged("draining job") })
+	b.metadata.SetTargetState("Terminated")
+	b.ends(t, 0)
+	tr.handedBack("job")
+	want := []string{"heartbeat", "release", "bell", "complete"}
+	if diff := cmp.Diff(want, b.last(4)); diff != "" {
+		t.Errorf("last said (-want +got):\n%s", diff)
+	}
+	gone(t, pids)
+}
+
+func TestDrainOnSpotInterruption(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "on-spot", steady)
+	b := tr.box()
+	tr.underWay("job")
+	b.metadata.InterruptSpot(time.Now().Add(2 * time.Minute))
+	tr.handedBack("job")
+	if !b.wrote(`"msg":"draining job"`, `"cause":"spot"`, `"budget_ms":90000`) {
+		t.Error("the drain has not the cause and the budget of a Spot interruption")
+	}
+	b.stays(t)
+	if said := b.said(); slices.Contains(said, "replace") || slices.Contains(said, "complete") {
+		t.Errorf("said %v about an instance that its group replaces by itself", said)
+	}
+	gone(t, pids)
+}
+
+func TestDrainOnRebalance(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "on-rebalance", steady)
+	tr.settings.DrainOnRebalance = true
+	b := tr.box()
+	tr.underWay("job")
+	b.metadata.RecommendRebalance(time.Now())
+	tr.handedBack("job")
+	await(t, "the group is asked for another instance", func() bool { return slices.Contains(b.said(), "replace") })
+	asked := b.aws.Requests(func(r awsproxy.Request) bool { return r.Operation == "TerminateInstanceInAutoScalingGroup" })
+	if body := string(asked[0].Body); !strings.Contains(body, "InstanceId="+boxID) || !strings.Contains(body, "ShouldDecrementDesiredCapacity=false") {
+		t.Errorf("asked %s", body)
+	}
+	b.metadata.SetTargetState("Terminated") // as the group does then
+	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	b.stays(t)
+	said := slices.DeleteFunc(b.said(), func(s string) bool { return s == "heartbeat" })
+	if diff := cmp.Diff([]string{"release", "bell", "replace", "complete"}, said[len(said)-4:]); diff != "" {
+		t.Errorf("last said (-want +got):\n%s", diff)
+	}
+	gone(t, pids)
+}
+
+func TestRebalanceIsIgnoredUnasked(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "no-rebalance", steady)
+	b := tr.box()
+	b.metadata.RecommendRebalance(time.Now())
+	looks := func(path string) (n int) {
+		for _, r := range b.metadata.Requests() {
+			if strings.HasSuffix(r.Path, path) {
+				n++
+			}
+		}
+		return n
+	}
+	before := looks("/spot/instance-action")
+	await(t, "the metadata is looked at twice more", func() bool { return looks("/spot/instance-action") >= before+2 })
+	if n := looks("/rebalance"); n > 0 || b.logged("drained") {
+		t.Errorf("asked %d times for recommendations, drained: %t", n, b.logged("drained"))
+	}
+}
+
+// A Spot interruption leaves a drain that could take hours its own two minutes.
+func TestSpotInterruptionHurriesARebalance(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "hurried", deaf)
+	tr.settings.DrainOnRebalance, tr.settings.DrainBudget = true, time.Hour
+	b := tr.box()
+	tr.underWay("job")
+	b.metadata.RecommendRebalance(time.Now())
+	await(t, "the job drains", func() bool { return b.wrote(`"msg":"draining job"`, `"cause":"rebalance"`) })
+	b.metadata.InterruptSpot(time.Now().Add(2 * time.Minute))
+	await(t, "the drain is hurried", func() bool {
+		return b.wrote(`"msg":"draining job"`, `"cause":"spot"`, `"budget_ms":90000`)
+	})
+	b.signal(t) // only the first one: it does not end the drain
+	time.Sleep(200 * time.Millisecond)
+	b.signal(t)
+	b.ends(t, 130)
+	gone(t, pids)
+}
+
+func TestWorkerDrain(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "by-hand", steady)
+	b := tr.box()
+	tr.underWay("one")
+	tr.underWay("two")
+	stdout, stderr := b.drain(t, "--reason", "a bad disk", "--json")
+	got := parse(t, stdout)
+	got.Seconds = 0
+	want := drained{Cause: "operator: a bad disk", Drained: true, Outcome: "group by-hand-group was asked to replace instance " + boxID}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(stderr, "draining (operator: a bad disk): 2 jobs in progress") {
+		t.Errorf("progress %q", stderr)
+	}
+	tr.handedBack("one")
+	tr.handedBack("two")
+	if last := b.last(1); last[0] != "replace" {
+		t.Errorf("the last word is %v", last)
+	}
+	if again, _ := b.drain(t, "--reason", "again"); !strings.Contains(again, "operator: a bad disk") {
+		t.Errorf("a second drain says %q", again)
+	}
+	b.stays(t)
+	_, stderr, code := tr.worker(tr.environ, "drain", "--socket", b.socket)
+	if code != 1 || !strings.Contains(stderr, "no worker runs here: nobody listens on "+b.socket) {
+		t.Errorf("without a worker: exit %d, %s", code, stderr)
+	}
+	gone(t, pids)
+}
+
+// A step that ignores its context costs its own slot, with everything that the slot has started.
+func TestDeafStepCostsItsSlotAndNoFailure(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "deaf", deaf)
+	tr.settings.DrainBudget = 2 * time.Second
+	b := tr.box()
+	tr.underWay("job")
+	b.signal(t)
+	if took := b.ends(t, 0); took < tr.settings.DrainBudget || took > tr.settings.DrainBudget+10*time.Second {
+		t.Errorf("drained in %s with a budget of %s", took, tr.settings.DrainBudget)
+	}
+	if j := tr.handedBack("job"); j.Done != 7 || string(j.Cursor) != "7" {
+		t.Errorf("handed back at %d, cursor %s, want the last durable one: 7", j.Done, j.Cursor)
+	}
+	gone(t, pids)
+}
+
+func TestSecondSignalExitsAtOnce(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "second-signal", deaf)
+	tr.settings.DrainBudget = time.Hour
+	b := tr.box()
+	tr.underWay("job")
+	b.signal(t)
+	await(t, "the job drains", func() bool { return b.logged("draining job") })
+	b.signal(t)
+	took := b.ends(t, 130)
+	t.Logf("ended %s after the second signal", took.Round(time.Millisecond))
+	if took > 5*time.Second {
+		t.Errorf("ended %s after the second signal", took)
+	}
+	gone(t, pids)
+}
+
+// A drain does not wait for the 20 s of a long poll, nor does it take a message with it.
+func TestDrainCutsTheLongPoll(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "long-poll", steady)
+	b := tr.box()
+	time.Sleep(time.Second) // the poll is open
+	b.signal(t)
+	if took := b.ends(t, 0); took > 5*time.Second {
+		t.Errorf("an idle worker took %s to end", took)
+	}
+	tr.submit("job", "{}")
+	begin := time.Now()
+	tr.start()
+	await(t, "another worker has it", func() bool { return tr.show("job").State == "RUNNING" })
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("its message came after %s", took)
+	}
+}

@@ -1,0 +1,80 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+)
+
+// BenchmarkDrainOfAHundredJobs drains one instance with a hundred jobs in a hundred slots, each a process
+// with a program of its own: from the signal to the last bell, and to the end of the worker.
+func BenchmarkDrainOfAHundredJobs(b *testing.B) {
+	const jobs = 100
+	for n := range b.N {
+		tr, _ := newExecTier(b, fmt.Sprint("hundred-", n), waiting)
+		tr.settings.Processes, tr.settings.Lease, tr.settings.Heartbeat, tr.settings.Sweep = jobs, time.Minute, 20*time.Second, 30*time.Second
+		box := tr.box()
+		tr.send(jobs)
+		await(b, "all jobs have a cursor", func() bool {
+			return tr.listed(func(j job) bool { return j.State == "RUNNING" && j.Done > 0 }) == jobs
+		})
+		begin := time.Now()
+		box.signal(b)
+		box.ends(b, 0)
+		b.ReportMetric(time.Since(begin).Seconds(), "s/drain")
+		if n := tr.listed(func(j job) bool {
+			return j.State == "READY" && j.Drains == 1 && j.Failures == 0 && j.Crashes == 0 && j.Done == 7
+		}); n != jobs {
+			b.Errorf("%d of %d jobs were handed back at their cursor", n, jobs)
+		}
+		var bell time.Duration
+		counts := map[string]int{}
+		for _, r := range box.aws.Requests(func(r awsproxy.Request) bool { return r.Status == 200 && r.At.After(begin) }) {
+			counts[r.Operation]++
+			if r.Operation == "SendMessage" {
+				bell = max(bell, r.At.Add(r.Took).Sub(begin))
+			}
+		}
+		b.ReportMetric(bell.Seconds(), "s/last-bell")
+		b.ReportMetric(float64(counts["UpdateItem"]), "updates")
+		b.ReportMetric(float64(counts["SendMessage"]), "bells")
+		if counts["SendMessage"] != jobs {
+			b.Errorf("%d bells for %d jobs; requests %v", counts["SendMessage"], jobs, counts)
+		}
+	}
+}
+
+// send submits n jobs as a producer does, ten to a request.
+func (tr *tier) send(n int) {
+	tr.t.Helper()
+	for ; n > 0; n -= 10 {
+		in := &sqs.SendMessageBatchInput{QueueUrl: &tr.settings.QueueURL}
+		for i := range min(n, 10) {
+			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: new(fmt.Sprint(i)), MessageBody: new(`{"payload":{}}`)})
+		}
+		if _, err := tr.sqs.SendMessageBatch(tr.t.Context(), in); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
+}
+
+// listed counts the unfinished jobs that match.
+func (tr *tier) listed(match func(job) bool) (n int) {
+	tr.t.Helper()
+	var jobs []job
+	if err := json.Unmarshal([]byte(tr.must("jobs", "list", "--json")), &jobs); err != nil {
+		tr.t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if match(j) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,100 @@
+package main_test
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+)
+
+// gate is an address at which nobody listens until it is opened: then it leads to the local AWS.
+type gate struct{ address string }
+
+func newGate(t *testing.T) gate {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return gate{l.Addr().String()}
+}
+
+func (g gate) open(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp4", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	target := localaws.StartT(t).Endpoint()[len("http://"):]
+	go func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			to, err := net.Dial("tcp4", target)
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			go pass(from, to)
+			go pass(to, from)
+		}
+	}()
+}
+
+func pass(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_, _ = to.Close(), from.Close()
+}
+
+// A worker that starts while AWS is away waits for it: an error would only make systemd start it again.
+func TestStartWhileTheTableIsAway(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "table-away", steady)
+	g := newGate(t)
+	i := tr.launch("AWS_ENDPOINT_URL=http://"+g.address, "AWS_MAX_ATTEMPTS=1")
+	await(t, "it waits longer and longer", func() bool { return i.wrote("job table does not answer", `"next_try_in":"4s"`) })
+	g.open(t)
+	await(t, "it works", func() bool { return i.logged("worker started") })
+	tr.underWay("job")
+}
+
+func TestDrainWhileTheTableIsAway(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "away-for-good", steady)
+	i := tr.launch("AWS_ENDPOINT_URL=http://"+newGate(t).address, "AWS_MAX_ATTEMPTS=1")
+	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in":"2s"`) })
+	i.signal(t)
+	if took := i.ends(t, 0); took > 5*time.Second || !i.logged("drained") {
+		t.Errorf("ended after %s, drained: %t", took, i.logged("drained"))
+	}
+}
+
+// The metadata of an instance in a group comes late: its worker waits for its name, and for its role.
+func TestStartWhileTheMetadataIsAway(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "metadata-away", steady)
+	b := tr.boxOf("metadata-away-group", func(b *box) { b.metadata.SetAway(true) })
+	await(t, "it waits", func() bool { return b.wrote("instance metadata does not answer", `"next_try_in":"2s"`) })
+	b.metadata.SetAway(false)
+	await(t, "it works", func() bool { return b.wrote(`"msg":"worker started"`, boxID) })
+	b.metadata.SetAway(true) // later: no reason to stop
+	tr.underWay("job")
+	await(t, "it notices", func() bool { return b.logged("instance metadata not read, trying again") })
+	b.metadata.SetAway(false)
+	b.metadata.SetTargetState("Terminated")
+	tr.handedBack("job")
+}
+
+func TestNoCredentialsOffEC2(t *testing.T) {
+	tr := newTier(t, "no-credentials")
+	i := tr.launch("AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=")
+	if took := i.ends(t, 1); took > 5*time.Second || !i.wrote("no AWS credentials: set AWS_PROFILE") {
+		t.Errorf("ended after %s", took)
+	}
+}
