@@ -244,3 +244,18 @@ func TestDrainCutsTheLongPoll(t *testing.T) {
 		t.Errorf("its message came after %s", took)
 	}
 }
+
+// A queue that answers nothing costs a drain its bell, which the sweeper rings later, and ten seconds.
+func TestDrainDoesNotWaitForADeadQueue(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "dead-queue", steady)
+	b := tr.box()
+	tr.underWay("job")
+	held := b.aws.Hold(func(r awsproxy.Request) bool { return r.Operation == "SendMessage" })
+	b.signal(t)
+	<-held.Arrived()
+	if took := b.ends(t, 0); took > 25*time.Second {
+		t.Errorf("ended after %s", took)
+	}
+	tr.handedBack("job")
+}

@@ -103,7 +103,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	}
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
 	if instance.Group == "" {
-		operators.tell("the worker ends: its instance stands in no Auto Scaling group")
+		operators.tell("the worker ends: it knows of no Auto Scaling group that its instance stands in")
 		return nil
 	}
 	leaving := imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell}

@@ -12,6 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
+// callTimeout bounds a call with all the SDK's tries: a connection that answers nothing must not hold up a
+// drain. It is well within a lease of a minute and the wait for a service to stop.
+const callTimeout = 10 * time.Second
+
 // SQS is a queue with its dead-letter queue.
 type SQS struct {
 	client     *sqs.Client
@@ -26,6 +30,8 @@ func NewSQS(client *sqs.Client, url, deadLetter string) *SQS {
 
 // Send puts a message into the queue that can be received after delay, at most MaxDelay.
 func (q *SQS) Send(ctx context.Context, body string, delay time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: &q.url, MessageBody: &body, DelaySeconds: int32((delay + time.Second - 1) / time.Second),
 	})
@@ -34,6 +40,8 @@ func (q *SQS) Send(ctx context.Context, body string, delay time.Duration) error 
 
 // Receive takes up to most messages (SQS gives at most 10) and waits up to wait (at most 20 s) for the first.
 func (q *SQS) Receive(ctx context.Context, most int, wait time.Duration) ([]Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+callTimeout)
+	defer cancel()
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &q.url, MaxNumberOfMessages: int32(min(most, 10)), WaitTimeSeconds: int32(wait / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
@@ -57,6 +65,8 @@ func (q *SQS) Receive(ctx context.Context, most int, wait time.Duration) ([]Mess
 
 // Delete removes received messages, ten to a request.
 func (q *SQS) Delete(ctx context.Context, messages []Message) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var errs []error
 	for len(messages) > 0 {
 		n := min(len(messages), 10)
@@ -76,6 +86,8 @@ func (q *SQS) Delete(ctx context.Context, messages []Message) error {
 
 // GiveBack makes a received message visible again at once.
 func (q *SQS) GiveBack(ctx context.Context, m Message) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: aws.String(m.Receipt), VisibilityTimeout: 0})
 	return q.wrap("give back", err)
 }
@@ -83,6 +95,8 @@ func (q *SQS) GiveBack(ctx context.Context, m Message) error {
 // Reject puts a message that cannot be read into the dead-letter queue with the reason as a message
 // attribute, then deletes it: a crash between the two leaves two copies, never none.
 func (q *SQS) Reject(ctx context.Context, m Message, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: &q.deadLetter, MessageBody: aws.String(m.Body),
 		MessageAttributes: map[string]types.MessageAttributeValue{
@@ -97,6 +111,8 @@ func (q *SQS) Reject(ctx context.Context, m Message, reason string) error {
 
 // Visible counts the messages that can be received now, approximately.
 func (q *SQS) Visible(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
 	})
