@@ -3,26 +3,34 @@ package main_test
 import (
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
-// gate is an address at which nobody listens until it is opened: then it leads to the local AWS.
-type gate struct{ address string }
+// gate is an address at which nobody listens until it is opened: then it leads to the local AWS, except
+// while it is shut.
+type gate struct {
+	address string
+	mu      sync.Mutex
+	shut    bool
+	passing []net.Conn
+	refused int
+}
 
-func newGate(t *testing.T) gate {
+func newGate(t *testing.T) *gate {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	return gate{l.Addr().String()}
+	return &gate{address: l.Addr().String()}
 }
 
-func (g gate) open(t *testing.T) {
+func (g *gate) open(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp4", g.address)
 	if err != nil {
@@ -36,20 +44,48 @@ func (g gate) open(t *testing.T) {
 			if err != nil {
 				return // closed
 			}
-			to, err := net.Dial("tcp4", target)
-			if err != nil {
-				_ = from.Close()
-				continue
-			}
-			go pass(from, to)
-			go pass(to, from)
+			g.lead(from, target)
 		}
 	}()
+}
+
+func (g *gate) lead(from net.Conn, target string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		g.refused++
+		_ = from.Close()
+		return
+	}
+	to, err := net.Dial("tcp4", target)
+	if err != nil {
+		_ = from.Close()
+		return
+	}
+	g.passing = append(g.passing, from, to)
+	go pass(from, to)
+	go pass(to, from)
 }
 
 func pass(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	_, _ = to.Close(), from.Close()
+}
+
+// outage cuts all connections, and each new one for a time; it returns how many those were.
+func (g *gate) outage(d time.Duration) int {
+	g.mu.Lock()
+	g.shut, g.refused = true, 0
+	for _, c := range g.passing {
+		_ = c.Close()
+	}
+	g.passing = nil
+	g.mu.Unlock()
+	time.Sleep(d)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = false
+	return g.refused
 }
 
 // A worker that starts while AWS is away waits for it: an error would only make systemd start it again.
@@ -62,6 +98,33 @@ func TestStartWhileTheTableIsAway(t *testing.T) {
 	g.open(t)
 	await(t, "it works", func() bool { return i.logged("worker started") })
 	tr.underWay("job")
+}
+
+// An outage that outlasts the lease ends no worker and no job, and is no reason to ask without a pause.
+func TestOutageOfAllOfAWS(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "outage", steady)
+	g := newGate(t)
+	g.open(t)
+	i := tr.launch("AWS_ENDPOINT_URL=http://" + g.address)
+	before := tr.underWay("job")
+	const lasts = 12 * time.Second
+	refused := g.outage(lasts)
+	t.Logf("%d connections were tried in an outage of %s", refused, lasts)
+	if most := 10 * int(lasts.Seconds()); refused > most {
+		t.Errorf("%d connections were tried in an outage of %s, want at most %d", refused, lasts, most)
+	}
+	if !i.logged("lease lost, slot killed, nothing more is written for this job") {
+		t.Error("the job was kept past its lease")
+	}
+	var after job
+	await(t, "the job goes on", func() bool { after = tr.show("job"); return after.State == "RUNNING" && after.Epoch > before.Epoch })
+	if after.Failures != 0 || after.Drains != 0 {
+		t.Errorf("failures %d, drains %d", after.Failures, after.Drains)
+	}
+	i.signal(t)
+	i.ends(t, 0)
+	gone(t, pids)
 }
 
 func TestDrainWhileTheTableIsAway(t *testing.T) {
