@@ -80,6 +80,19 @@ func TestTerminationDuringASignalsDrain(t *testing.T) {
 	gone(t, pids)
 }
 
+// systemd starts a worker again that was killed as it drained.
+func TestStartOnAnInstanceThatGoesAway(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "goes-away", steady)
+	tr.submit("job", "{}")
+	b := tr.boxOf("goes-away-group", func(b *box) { b.metadata.SetTargetState("Terminated") })
+	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	b.stays(t)
+	if j := tr.show("job"); j.State != "READY" || j.Epoch != 0 || b.logged("worker started") {
+		t.Errorf("the job is %s at epoch %d", j.State, j.Epoch)
+	}
+}
+
 func TestDrainOnSpotInterruption(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "on-spot", steady)

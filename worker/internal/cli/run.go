@@ -87,7 +87,9 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	defer watch.Wait()
 	defer end()
 	if onEC2 {
-		watch.Go(func() { metadata.Watch(life, log, settings.DrainOnRebalance, notices.Take) })
+		watcher := metadata.Watcher(log, settings.DrainOnRebalance, notices.Take)
+		watcher.Look(life) // a worker that is started again on an instance that goes away takes no job
+		watch.Go(func() { watcher.Run(life) })
 	}
 	group := imds.Membership{API: autoscaling.NewFromConfig(cfg), Hook: settings.TerminationHook, Instance: instance}
 	release := hold(life, log, group, notices)

@@ -1,6 +1,7 @@
 package imds
 
 import (
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
@@ -47,6 +48,8 @@ func TestDiscoverOffEC2(t *testing.T) {
 	}
 }
 
+var quiet = slog.New(slog.DiscardHandler)
+
 // watched collects what a watch takes.
 type watched struct {
 	mu     sync.Mutex
@@ -71,13 +74,10 @@ func (w *watched) sources() (sources []drain.Source) {
 func TestNoticesBecomeCauses(t *testing.T) {
 	server, client := start(t)
 	var got watched
-	waiting := notices(true)
+	watcher := client.Watcher(quiet, true, got.take)
 	look := func(want ...drain.Source) {
 		t.Helper()
-		var err error
-		if waiting, err = client.look(t.Context(), waiting, got.take); err != nil {
-			t.Fatal(err)
-		}
+		watcher.Look(t.Context())
 		if diff := cmp.Diff(want, got.sources()); diff != "" {
 			t.Errorf("taken (-want +got):\n%s", diff)
 		}
@@ -101,8 +101,8 @@ func TestRebalanceIsNotLookedForUnasked(t *testing.T) {
 	server, client := start(t)
 	server.RecommendRebalance(time.Now())
 	var got watched
-	if _, err := client.look(t.Context(), notices(false), got.take); err != nil || len(got.causes) > 0 {
-		t.Errorf("took %v, error %v", got.sources(), err)
+	if client.Watcher(quiet, false, got.take).Look(t.Context()); len(got.causes) > 0 {
+		t.Errorf("took %v", got.sources())
 	}
 }
 
@@ -111,10 +111,9 @@ func TestRebalanceIsNotLookedForUnasked(t *testing.T) {
 func TestRequestsOfAWatch(t *testing.T) {
 	for rebalance, want := range map[bool]int{false: 24, true: 36} {
 		server, client := start(t)
+		watcher := client.Watcher(quiet, rebalance, func(*drain.Cause) {})
 		for range int(time.Minute / watchInterval) {
-			if _, err := client.look(t.Context(), notices(rebalance), func(*drain.Cause) {}); err != nil {
-				t.Fatal(err)
-			}
+			watcher.Look(t.Context())
 		}
 		tokens, asked := 0, 0
 		for _, r := range server.Requests() {
@@ -151,13 +150,13 @@ func TestMetadataThatIsAwayIsNoNotice(t *testing.T) {
 	server, client := start(t)
 	server.SetAway(true)
 	var got watched
-	waiting, err := client.look(t.Context(), notices(true), got.take)
-	if err == nil || len(got.causes) > 0 || len(waiting) != 3 {
-		t.Fatalf("took %v, waits for %d, error %v", got.sources(), len(waiting), err)
+	watcher := client.Watcher(quiet, true, got.take)
+	if watcher.Look(t.Context()); len(got.causes) > 0 || !watcher.away {
+		t.Fatalf("took %v, away %t", got.sources(), watcher.away)
 	}
 	server.SetTargetState("Terminated")
 	server.SetAway(false)
-	if _, err := client.look(t.Context(), waiting, got.take); err != nil || len(got.causes) != 1 {
-		t.Errorf("back again: took %v, error %v", got.sources(), err)
+	if watcher.Look(t.Context()); len(got.causes) != 1 || watcher.away {
+		t.Errorf("back again: took %v, away %t", got.sources(), watcher.away)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -51,7 +50,7 @@ func (g *group) leaving(source drain.Source) *Leaving {
 		Membership:  Membership{API: g, Hook: "drain", Instance: Instance{ID: "i-1", Group: "mail"}},
 		Cause:       &drain.Cause{Source: source},
 		Terminating: func(context.Context) (bool, error) { return g.terminating, nil },
-		Release:     func() {}, Log: slog.New(slog.DiscardHandler), Tell: func(string) {},
+		Release:     func() {}, Log: quiet, Tell: func(string) {},
 	}
 }
 
@@ -100,7 +99,7 @@ func TestHookIsHeldAtOnceAndUntilReleased(t *testing.T) {
 		g := group{begin: time.Now(), failures: 1}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()
-		g.leaving(drain.Lifecycle).Hold(ctx, slog.New(slog.DiscardHandler))
+		g.leaving(drain.Lifecycle).Hold(ctx, quiet)
 		want := []string{" 0 s: heartbeat drain of mail for i-1", "20 s: heartbeat drain of mail for i-1", "40 s: heartbeat drain of mail for i-1"}
 		if !slices.Equal(g.said, want) {
 			t.Errorf("said %q, want %q", g.said, want)

@@ -38,40 +38,56 @@ func notices(rebalance bool) []notice {
 	return all
 }
 
-// Watch looks for notices that the instance will be taken away, and calls take once for each, until ctx
-// ends. Metadata that is not there for a while is no notice.
-func (c *Client) Watch(ctx context.Context, log *slog.Logger, rebalance bool, take func(*drain.Cause)) {
+// Watcher looks for notices that the instance will be taken away. It is for one goroutine at a time.
+type Watcher struct {
+	client  *Client
+	log     *slog.Logger
+	take    func(*drain.Cause)
+	waiting []notice
+	away    bool // the metadata did not answer the last time
+}
+
+// Watcher returns a watcher that calls take once for each notice.
+func (c *Client) Watcher(log *slog.Logger, rebalance bool, take func(*drain.Cause)) *Watcher {
+	return &Watcher{client: c, log: log, take: take, waiting: notices(rebalance)}
+}
+
+// Run looks again and again until ctx ends.
+func (w *Watcher) Run(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	waiting, away := notices(rebalance), false
 	for {
-		var err error
-		waiting, err = c.look(ctx, waiting, take)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !away:
-			log.WarnContext(ctx, "instance metadata not read, trying again", "error", err.Error())
-		case err == nil && away:
-			log.InfoContext(ctx, "instance metadata answers again")
-		}
-		away = err != nil
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			w.Look(ctx)
 		}
 	}
 }
 
-// look asks for each notice that is still waited for, and returns those that have not come.
-func (c *Client) look(ctx context.Context, waiting []notice, take func(*drain.Cause)) ([]notice, error) {
+// Look asks once for each notice that has not come. Metadata that is not there for a while is no notice;
+// it is logged when that begins and when it ends.
+func (w *Watcher) Look(ctx context.Context) {
+	err := w.look(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil && !w.away:
+		w.log.WarnContext(ctx, "instance metadata not read, trying again", "error", err.Error())
+	case err == nil && w.away:
+		w.log.InfoContext(ctx, "instance metadata answers again")
+	}
+	w.away = err != nil
+}
+
+func (w *Watcher) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
 	var left []notice
 	var failure error
-	for _, n := range waiting {
-		text, err := c.get(ctx, n.path)
+	for _, n := range w.waiting {
+		text, err := w.client.get(ctx, n.path)
 		if err != nil {
 			failure = err
 		}
@@ -83,7 +99,8 @@ func (c *Client) look(ctx context.Context, waiting []notice, take func(*drain.Ca
 		if detail == "" {
 			detail = text
 		}
-		take(&drain.Cause{Source: n.source, Detail: detail})
+		w.take(&drain.Cause{Source: n.source, Detail: detail})
 	}
-	return left, failure
+	w.waiting = left
+	return failure
 }
