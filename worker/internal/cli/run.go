@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -48,12 +49,16 @@ func (c *runCommand) Help() string {
 	return "The worker reads its settings from the environment variables WORKER_*, as its instance's Chef role writes them."
 }
 
-func (c *runCommand) Run(ctx context.Context, e *env) error {
+func (c *runCommand) logger(to io.Writer) *slog.Logger {
 	level := slog.LevelInfo
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewJSONHandler(e.err, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level}))
+}
+
+func (c *runCommand) Run(ctx context.Context, e *env) error {
+	log := c.logger(e.err)
 	settings, err := contract.SettingsFrom(os.LookupEnv)
 	if err != nil {
 		return fmt.Errorf("the worker's settings are incomplete:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
