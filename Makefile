@@ -1,4 +1,4 @@
-# Everything a target needs it installs into this folder; nothing is left in HOME but the caches of Go and npm.
+# Everything a target needs it installs into this folder; nothing is left in HOME but the caches of Go, npm and Maven.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -14,7 +14,7 @@ export NODE_NO_WARNINGS := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566)
@@ -28,6 +28,12 @@ demo-stop: ## Stop what `make demo KEEP=1` left running
 test: tools test/bench/node_modules/installed ## Run the unit, synth and local-AWS tests
 	go vet ./...
 	go test ./...
+
+.PHONY: test-endpoints
+test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and queue on DynamoDB Local and ElasticMQ, too (needs Linux, Java, Maven)
+	@command -v java >/dev/null || { echo "java is not on the PATH: install a Java runtime, 17 or later, then run this again" >&2; exit 1; }
+	@test/endpoints/alone.sh true || { echo "no network namespace: this needs Linux with unshare (util-linux), ip (iproute2) and the right to make user namespaces" >&2; exit 1; }
+	ENDPOINTS_JARS=$(CURDIR)/.tools/endpoints go test -count=1 -tags endpoints -exec $(CURDIR)/test/endpoints/alone.sh ./worker/internal/store ./worker/internal/queue
 
 .PHONY: bootstrap-test
 bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs Linux, root or user namespaces, shellcheck)
@@ -93,6 +99,12 @@ test/bench/node_modules/installed: test/bench/package-lock.json | node_modules/i
 .tools/bin/golangci-lint-$(GOLANGCI_LINT): | go-there
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv .tools/bin/golangci-lint $@
+
+.tools/endpoints/installed: test/endpoints/pom.xml
+	@command -v mvn >/dev/null || { echo "mvn is not on the PATH: install Maven 3.8 or later (with a Java runtime), then run this again" >&2; exit 1; }
+	rm -rf $(@D)
+	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D)
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove what the targets installed and wrote

@@ -54,14 +54,19 @@ func (s *Server) environ(endpoint string) []string {
 // AWSConfig is an SDK configuration for this server; it reads nothing of the user's, and its fields may
 // be changed before a client is made of it.
 func (s *Server) AWSConfig(ctx context.Context) (aws.Config, error) {
+	return Config(ctx, s.Endpoint(), s.accessKey())
+}
+
+// Config is the same for any endpoint of which this machine is the only client.
+func Config(ctx context.Context, endpoint, accessKey string) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(Region),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.accessKey(), secretKey, "")),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")),
 		config.WithSharedConfigFiles(nil),
 		config.WithSharedCredentialsFiles(nil),
 	)
 	cfg.ConfigSources = nil // an endpoint in the user's environment would win over the field
-	cfg.BaseEndpoint = aws.String(s.Endpoint())
+	cfg.BaseEndpoint = &endpoint
 	cfg.HTTPClient = newClient()
 	return cfg, err
 }

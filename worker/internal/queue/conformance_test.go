@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
@@ -32,15 +33,19 @@ type fixture struct {
 	rejected func(t *testing.T) map[string]string
 }
 
-// visibility is the visibility timeout of the queues under test.
-const visibility = time.Minute
-
-var implementations = map[string]func(t *testing.T) fixture{
-	"memory":    newMemory,
-	"local AWS": newSQS,
+// implementations are held to the same cases, each case on a queue of its own with that visibility timeout.
+var implementations = map[string]func(t *testing.T, visibility time.Duration) fixture{
+	"memory": newMemory,
+	"local AWS": func(t *testing.T, visibility time.Duration) fixture {
+		cfg, err := localaws.StartT(t).AWSConfig(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newSQS(t, cfg, visibility)
+	},
 }
 
-func newMemory(*testing.T) fixture {
+func newMemory(_ *testing.T, visibility time.Duration) fixture {
 	q := queue.NewMemory(time.Now, visibility)
 	return fixture{q, func(*testing.T) map[string]string {
 		reasons := map[string]string{}
@@ -51,11 +56,7 @@ func newMemory(*testing.T) fixture {
 	}}
 }
 
-func newSQS(t *testing.T) fixture {
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+func newSQS(t *testing.T, cfg aws.Config, visibility time.Duration) fixture {
 	client := sqs.NewFromConfig(cfg)
 	create := func(name string) string {
 		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{
@@ -82,9 +83,17 @@ func newSQS(t *testing.T) fixture {
 	}}
 }
 
-func forEach(t *testing.T, test func(t *testing.T, q fixture)) {
+// hidden is a visibility timeout that no case outlives.
+const hidden = time.Minute
+
+// forEach runs a case on a queue of every implementation.
+func forEach(t *testing.T, visibility time.Duration, test func(t *testing.T, q fixture)) {
+	t.Parallel()
 	for name, open := range implementations {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t, visibility))
+		})
 	}
 }
 
@@ -116,7 +125,7 @@ func visible(t *testing.T, q messages) int {
 }
 
 func TestReceivedMessageIsHiddenUntilItIsGivenBack(t *testing.T) {
-	forEach(t, func(t *testing.T, q fixture) {
+	forEach(t, hidden, func(t *testing.T, q fixture) {
 		before := time.Now().Add(-time.Second)
 		send(t, q, "hello")
 		got := receive(t, q, 10)
@@ -137,7 +146,7 @@ func TestReceivedMessageIsHiddenUntilItIsGivenBack(t *testing.T) {
 }
 
 func TestDeletedMessagesAreGone(t *testing.T) {
-	forEach(t, func(t *testing.T, q fixture) {
+	forEach(t, hidden, func(t *testing.T, q fixture) {
 		var want int
 		for i := range 13 { // more than one request holds
 			send(t, q, fmt.Sprint(i))
@@ -167,7 +176,7 @@ func TestDeletedMessagesAreGone(t *testing.T) {
 }
 
 func TestDelayedMessageIsNotVisibleYet(t *testing.T) {
-	forEach(t, func(t *testing.T, q fixture) {
+	forEach(t, hidden, func(t *testing.T, q fixture) {
 		if err := q.Send(t.Context(), "later", time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +187,7 @@ func TestDelayedMessageIsNotVisibleYet(t *testing.T) {
 }
 
 func TestRejectedMessageIsInTheDeadLetterQueueWithItsReason(t *testing.T) {
-	forEach(t, func(t *testing.T, q fixture) {
+	forEach(t, hidden, func(t *testing.T, q fixture) {
 		send(t, q, "{not json")
 		m := receive(t, q, 1)[0]
 		if err := q.Reject(t.Context(), m, "not JSON: invalid character \x00 'n'"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
@@ -37,19 +38,31 @@ var (
 
 // implementations are held to the same cases, each case on a table of its own.
 var implementations = map[string]func(t *testing.T) table{
-	"memory":    func(*testing.T) table { return store.NewMemory() },
-	"local AWS": newDynamo,
+	"memory": func(*testing.T) table { return store.NewMemory() },
+	"local AWS": func(t *testing.T) table {
+		cfg, err := localaws.StartT(t).AWSConfig(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newDynamo(t, cfg)
+	},
 }
 
-func newDynamo(t *testing.T) table {
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+func newDynamo(t *testing.T, cfg aws.Config) table {
 	client := dynamodb.NewFromConfig(cfg)
 	name := "jobs-" + rand.Text()
 	localaws.CreateJobTable(t, client, name)
 	return store.NewDynamo(client, name)
+}
+
+// forEach runs a case on a table of every implementation.
+func forEach(t *testing.T, test func(t *testing.T, s table)) {
+	for implementation, open := range implementations {
+		t.Run(implementation, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
 }
 
 var (
@@ -196,121 +209,112 @@ func check(t *testing.T, s table, i int, step step, before, item job.Item, err e
 
 // TestJobKeepsWhatWasWritten follows one job through all its attributes.
 func TestJobKeepsWhatWasWritten(t *testing.T) {
-	for implementation, open := range implementations {
-		t.Run(implementation, func(t *testing.T) {
-			s := open(t)
-			write := func(w job.Write) job.Job {
-				t.Helper()
-				item, err := s.Write(t.Context(), w)
-				if err != nil {
-					t.Fatal(err)
-				}
-				j, err := job.FromItem(item)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return j
+	forEach(t, func(t *testing.T, s table) {
+		write := func(w job.Write) job.Job {
+			t.Helper()
+			item, err := s.Write(t.Context(), w)
+			if err != nil {
+				t.Fatal(err)
 			}
-			write(job.ClaimSubmission(key, work, "a", lease, now))
-			cp := job.Checkpoint{Seq: 7, Cursor: `{"at":"x"}`, Version: "mail@1", Position: job.Position{Done: 3, Total: 10, Unit: "messages"}}
-			got := write(job.HandBack(holder(1, "a"), job.Return{Failed: true, Error: "no route", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour), Checkpoint: &cp}, now.Add(time.Second)))
-			want := job.Job{
-				Key: key, State: job.Ready, Epoch: 2, Seq: 7, Cursor: cp.Cursor, CursorVersion: "mail@1", Position: cp.Position,
-				NotBefore: now.Add(time.Hour), Failures: 1, RingAt: now.Add(time.Hour + 5*time.Minute), LastError: "no route",
-				Payload: work.Payload, Tenant: "acme", CreatedAt: now, UpdatedAt: now.Add(time.Second), Lease: lease, Schema: contract.SchemaPlain,
+			j, err := job.FromItem(item)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("after a failed attempt (-want +got):\n%s", diff)
-			}
-			got = write(job.ClaimReady(key, 2, "b", lease, now.Add(2*time.Hour)))
-			if got.Epoch != 3 || got.Owner != "b" || got.Cursor != cp.Cursor || !got.RingAt.IsZero() {
-				t.Errorf("after the next claim: %+v", got)
-			}
-			got = write(job.Finish(holder(3, "b"), job.End{State: job.Done}, now))
-			if got.State != job.Done || got.Epoch != 4 || got.Owner != "" || !got.Expires.Equal(now.Add(job.Retention)) {
-				t.Errorf("after the end: %+v", got)
-			}
-		})
-	}
+			return j
+		}
+		write(job.ClaimSubmission(key, work, "a", lease, now))
+		cp := job.Checkpoint{Seq: 7, Cursor: `{"at":"x"}`, Version: "mail@1", Position: job.Position{Done: 3, Total: 10, Unit: "messages"}}
+		got := write(job.HandBack(holder(1, "a"), job.Return{Failed: true, Error: "no route", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour), Checkpoint: &cp}, now.Add(time.Second)))
+		want := job.Job{
+			Key: key, State: job.Ready, Epoch: 2, Seq: 7, Cursor: cp.Cursor, CursorVersion: "mail@1", Position: cp.Position,
+			NotBefore: now.Add(time.Hour), Failures: 1, RingAt: now.Add(time.Hour + 5*time.Minute), LastError: "no route",
+			Payload: work.Payload, Tenant: "acme", CreatedAt: now, UpdatedAt: now.Add(time.Second), Lease: lease, Schema: contract.SchemaPlain,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after a failed attempt (-want +got):\n%s", diff)
+		}
+		got = write(job.ClaimReady(key, 2, "b", lease, now.Add(2*time.Hour)))
+		if got.Epoch != 3 || got.Owner != "b" || got.Cursor != cp.Cursor || !got.RingAt.IsZero() {
+			t.Errorf("after the next claim: %+v", got)
+		}
+		got = write(job.Finish(holder(3, "b"), job.End{State: job.Done}, now))
+		if got.State != job.Done || got.Epoch != 4 || got.Owner != "" || !got.Expires.Equal(now.Add(job.Retention)) {
+			t.Errorf("after the end: %+v", got)
+		}
+	})
 }
 
 // TestDueIndexFollowsTheState: every READY, RUNNING and DEAD job is in the index, no other one is.
 func TestDueIndexFollowsTheState(t *testing.T) {
-	for implementation, open := range implementations {
-		t.Run(implementation, func(t *testing.T) {
-			s := open(t)
-			expect := func(when, from, to string, want bool) {
-				t.Helper()
-				var found []string
-				total := 0
-				for shard := range contract.DueShards {
-					keys, err := s.Due(t.Context(), job.DuePartition("mail", shard), from, to)
-					if err != nil {
-						t.Fatal(err)
-					}
-					n, err := s.CountDue(t.Context(), job.DuePartition("mail", shard), from, to)
-					if err != nil {
-						t.Fatal(err)
-					}
-					found, total = append(found, keys...), total+n
-				}
-				if slices.Contains(found, key.String()) != want || total != len(found) {
-					t.Errorf("%s: %q to %q lists %v (counted %d), want the job: %t", when, from, to, found, total, want)
-				}
-			}
-			write := func(w job.Write) {
-				t.Helper()
-				if _, err := s.Write(t.Context(), w); err != nil {
+	forEach(t, func(t *testing.T, s table) {
+		expect := func(when, from, to string, want bool) {
+			t.Helper()
+			var found []string
+			total := 0
+			for shard := range contract.DueShards {
+				keys, err := s.Due(t.Context(), job.DuePartition("mail", shard), from, to)
+				if err != nil {
 					t.Fatal(err)
 				}
+				n, err := s.CountDue(t.Context(), job.DuePartition("mail", shard), from, to)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found, total = append(found, keys...), total+n
 			}
-			due := now.Add(job.RingDelay(0))
-			write(job.Submit(key, work, now))
-			expect("submitted", job.DueReadyFirst, job.DueReady(due), true)
-			expect("submitted", job.DueReadyFirst, job.DueReady(due.Add(-time.Millisecond)), false)
-			write(job.Ring(job.Job{Key: key, RingAt: due}, due))
-			expect("rung", job.DueReadyFirst, job.DueReady(due), false)
-			expect("rung", job.DueReadyFirst, job.DueReadyLatest, true)
-			write(job.ClaimReady(key, 0, "a", lease, now))
-			expect("claimed", job.DueReadyFirst, job.DueReadyLatest, false)
-			expect("claimed", job.DueRunning, job.DueRunning, true)
-			write(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now))
-			expect("dead", job.DueRunning, job.DueRunning, false)
-			expect("dead", job.DueDeadFirst, job.DueDeadLast, true)
-			write(job.Redrive(at(2, job.Dead), now))
-			expect("redriven", job.DueReadyFirst, job.DueReady(due), true)
-			write(job.ClaimReady(key, 3, "a", lease, now))
-			write(job.Finish(holder(4, "a"), job.End{State: job.Done}, now))
-			expect("done", job.DueFirst, job.DueLast, false)
-		})
-	}
+			if slices.Contains(found, key.String()) != want || total != len(found) {
+				t.Errorf("%s: %q to %q lists %v (counted %d), want the job: %t", when, from, to, found, total, want)
+			}
+		}
+		write := func(w job.Write) {
+			t.Helper()
+			if _, err := s.Write(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		due := now.Add(job.RingDelay(0))
+		write(job.Submit(key, work, now))
+		expect("submitted", job.DueReadyFirst, job.DueReady(due), true)
+		expect("submitted", job.DueReadyFirst, job.DueReady(due.Add(-time.Millisecond)), false)
+		write(job.Ring(job.Job{Key: key, RingAt: due}, due))
+		expect("rung", job.DueReadyFirst, job.DueReady(due), false)
+		expect("rung", job.DueReadyFirst, job.DueReadyLatest, true)
+		write(job.ClaimReady(key, 0, "a", lease, now))
+		expect("claimed", job.DueReadyFirst, job.DueReadyLatest, false)
+		expect("claimed", job.DueRunning, job.DueRunning, true)
+		write(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now))
+		expect("dead", job.DueRunning, job.DueRunning, false)
+		expect("dead", job.DueDeadFirst, job.DueDeadLast, true)
+		write(job.Redrive(at(2, job.Dead), now))
+		expect("redriven", job.DueReadyFirst, job.DueReady(due), true)
+		write(job.ClaimReady(key, 3, "a", lease, now))
+		write(job.Finish(holder(4, "a"), job.End{State: job.Done}, now))
+		expect("done", job.DueFirst, job.DueLast, false)
+	})
 }
 
 func TestBatchGetReadsMoreThanOneRequestHolds(t *testing.T) {
-	for implementation, open := range implementations {
-		t.Run(implementation, func(t *testing.T) {
-			s := open(t)
-			keys := []string{"mail#missing"}
-			for i := range 130 {
-				k := job.Key{ContentType: "mail", ID: fmt.Sprintf("job-%03d", i)}
-				if _, err := s.Write(t.Context(), job.Submit(k, work, now)); err != nil {
-					t.Fatal(err)
-				}
-				keys = append(keys, k.String())
-			}
-			items, err := s.BatchGet(t.Context(), keys)
-			if err != nil {
+	forEach(t, func(t *testing.T, s table) {
+		keys := []string{"mail#missing"}
+		for i := range 130 {
+			k := job.Key{ContentType: "mail", ID: fmt.Sprintf("job-%03d", i)}
+			if _, err := s.Write(t.Context(), job.Submit(k, work, now)); err != nil {
 				t.Fatal(err)
 			}
-			got := []string{"mail#missing"}
-			for _, item := range items {
-				got = append(got, item[contract.AttrKey].(string))
-			}
-			slices.Sort(got)
-			slices.Sort(keys)
-			if diff := cmp.Diff(keys, got); diff != "" {
-				t.Errorf("keys (-want +got):\n%s", diff)
-			}
-		})
-	}
+			keys = append(keys, k.String())
+		}
+		items, err := s.BatchGet(t.Context(), keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{"mail#missing"}
+		for _, item := range items {
+			got = append(got, item[contract.AttrKey].(string))
+		}
+		slices.Sort(got)
+		slices.Sort(keys)
+		if diff := cmp.Diff(keys, got); diff != "" {
+			t.Errorf("keys (-want +got):\n%s", diff)
+		}
+	})
 }
