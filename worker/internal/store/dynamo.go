@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,7 +40,7 @@ func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.valuesOrNil()
-	out, err := d.client.UpdateItem(ctx, in)
+	out, err := d.client.UpdateItem(ctx, in, withoutChecksum)
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return nil, &job.RefusedError{Write: w, Current: fromAttributes(refused.Item)}
 	}
@@ -48,6 +49,11 @@ func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	}
 	return fromAttributes(out.Attributes), nil
 }
+
+// withoutChecksum spares a warning in the log for each refusal: the SDK expects a checksum of every answer, and
+// errors come without one. Transport is safe without it (TLS).
+// https://github.com/aws/aws-sdk-go-v2/issues/3545
+func withoutChecksum(o *dynamodb.Options) { o.DisableValidateResponseChecksum = true }
 
 // Get reads one item consistently, nil where there is none.
 func (d *Dynamo) Get(ctx context.Context, k string) (job.Item, error) {
@@ -58,9 +64,10 @@ func (d *Dynamo) Get(ctx context.Context, k string) (job.Item, error) {
 	return fromAttributes(out.Item), nil
 }
 
-// BatchGet reads many items, eventually consistent, in any order; missing ones are left out.
+// BatchGet reads many items, eventually consistent, in any order, each once; missing ones are left out.
 func (d *Dynamo) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
-	const most = 100 // of one request: API_BatchGetItem
+	const most = 100 // of one request, all different: API_BatchGetItem
+	keys = unique(keys)
 	var items []job.Item
 	for len(keys) > 0 {
 		n := min(len(keys), most)
@@ -140,6 +147,9 @@ func (d *Dynamo) due(partition, from, to string) *dynamodb.QueryInput {
 		},
 	}
 }
+
+// unique leaves out what comes again: a job that moves in the index while it is read can be listed twice.
+func unique(keys []string) []string { return slices.Compact(slices.Sorted(slices.Values(keys))) }
 
 func key(k string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{contract.AttrKey: toAttribute(k)}

@@ -63,12 +63,12 @@ func (m *Memory) Delete(key string) {
 	delete(m.items, key)
 }
 
-// BatchGet reads many items in any order; missing ones are left out.
+// BatchGet reads many items in any order, each once; missing ones are left out.
 func (m *Memory) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var items []job.Item
-	for _, key := range keys {
+	for _, key := range unique(keys) {
 		if item, ok := m.items[key]; ok {
 			items = append(items, maps.Clone(item))
 		}
