@@ -51,7 +51,7 @@ func (m *Memory) Send(ctx context.Context, body string, delay time.Duration) err
 	return nil
 }
 
-// Receive takes up to most visible messages; it does not wait.
+// Receive takes up to most visible messages, at most 10 as SQS does; it does not wait.
 func (m *Memory) Receive(ctx context.Context, most int, _ time.Duration) ([]Message, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (m *Memory) Receive(ctx context.Context, most int, _ time.Duration) ([]Mess
 	defer m.mu.Unlock()
 	var out []Message
 	for _, s := range m.messages {
-		if len(out) == most {
+		if len(out) == min(most, 10) {
 			break
 		}
 		if s.visibleAt.After(m.now()) {
@@ -95,6 +95,9 @@ func (m *Memory) Delete(ctx context.Context, messages []Message) error {
 
 // GiveBack makes a received message visible again at once.
 func (m *Memory) GiveBack(ctx context.Context, message Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.messages {
@@ -102,7 +105,7 @@ func (m *Memory) GiveBack(ctx context.Context, message Message) error {
 			s.visibleAt = m.now()
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Reject puts a message aside with the reason.
