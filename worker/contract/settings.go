@@ -125,7 +125,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	if _, set := lookup(EnvMemory); set {
 		s.Memory = r.count(EnvMemory, LeastMemory, MostMemory)
 	}
-	if s.Lease > 0 && s.Heartbeat > 0 && s.Lease < 2*s.Heartbeat {
+	if s.Lease > 0 && s.Heartbeat > s.Lease/2 {
 		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)
 	}
 	return s, r.err()
@@ -194,7 +194,7 @@ func (r *reader) command(name string) []string {
 		return nil
 	}
 	var command []string
-	if err := json.Unmarshal([]byte(v), &command); err != nil || len(command) == 0 {
+	if err := json.Unmarshal([]byte(v), &command); err != nil || len(command) == 0 || command[0] == "" {
 		r.fail(name, "%q is not a JSON list of program and arguments", v)
 	}
 	return command

@@ -173,7 +173,7 @@ func (r runner) readable() (int, error) {
 	}
 	name, number, _ := strings.Cut(r.task.CursorVersion, "@")
 	version, err := strconv.Atoi(number)
-	if err != nil || name != r.processor.Name || version > r.processor.Version {
+	if err != nil || name != r.processor.Name || version < 1 || version > r.processor.Version {
 		return 0, fmt.Errorf("the cursor was written by %s, this worker runs %s", r.task.CursorVersion, r.processor.versioned())
 	}
 	return version, nil
