@@ -55,6 +55,10 @@ sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)
 releases: tools ## Run this release and the one before side by side on one table and queue (needs the git history)
 	go test -count=1 -tags releases -v ./test/releases
 
+.PHONY: fuzz
+fuzz: go-there ## Fuzz every target for a while, one after the other (FUZZTIME=10s)
+	go run ./test/fuzz -time $(or $(FUZZTIME),10s)
+
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
