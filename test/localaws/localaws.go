@@ -36,12 +36,16 @@ type Options struct {
 	Port int    // on 127.0.0.1; 0: a free one
 	Dir  string // the server's own folder, for its log and its temporary files; made if missing
 	Keep bool   // true: the server outlives this process; false: it ends with it, however that ends
+	// Persist lets [Server.Halt] save what the server holds, in Dir, for [Server.Resume]. Objects of S3 go to
+	// disk as they come.
+	Persist bool
 }
 
 // Server is a running local AWS.
 type Server struct {
 	Port int
 	PID  int
+	o    Options
 	dir  string
 	done chan struct{} // closed once the process has ended
 	feed io.Closer     // the server's standard input; nil with Options.Keep
@@ -50,10 +54,6 @@ type Server struct {
 // Start starts a server and returns once it answers. The errors are for people: a port in use, a
 // missing Python environment and a server that does not come up each say what to do.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	python, err := findPython()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, err
@@ -61,20 +61,33 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}
-	socket, port, err := listen(o.Port)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = socket.Close() }()
-	s := &Server{Port: port, dir: dir, done: make(chan struct{})}
-	if err := s.launch(python, socket, o.Keep); err != nil {
-		return nil, err
-	}
-	if err := s.waitHealthy(ctx); err != nil {
-		s.Stop()
+	s := &Server{Port: o.Port, o: o, dir: dir}
+	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// start starts the process and returns once it answers.
+func (s *Server) start(ctx context.Context) error {
+	python, err := findPython()
+	if err != nil {
+		return err
+	}
+	socket, port, err := listen(s.Port)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = socket.Close() }()
+	s.Port = port
+	if err := s.launch(python, socket, s.o.Keep); err != nil {
+		return err
+	}
+	if err := s.waitHealthy(ctx); err != nil {
+		s.Stop()
+		return err
+	}
+	return nil
 }
 
 // findPython looks for the project's Python environment, from the working directory upwards.
@@ -117,7 +130,7 @@ func (s *Server) launch(python string, socket *os.File, keep bool) error {
 	if err := os.WriteFile(script, program, 0o644); err != nil {
 		return fmt.Errorf("local AWS: %w", err)
 	}
-	log, err := os.Create(s.LogFile())
+	log, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("local AWS: %w", err)
 	}
@@ -136,7 +149,7 @@ func (s *Server) launch(python string, socket *os.File, keep bool) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("local AWS: %w", err)
 	}
-	s.PID = cmd.Process.Pid
+	s.PID, s.done = cmd.Process.Pid, make(chan struct{})
 	go func() {
 		defer close(s.done)
 		_ = cmd.Wait() // how it ended stands in its log
@@ -146,7 +159,7 @@ func (s *Server) launch(python string, socket *os.File, keep bool) error {
 
 // processEnviron is the server's whole environment: nothing of the user's but the path.
 func (s *Server) processEnviron() []string {
-	return []string{
+	environ := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + s.dir,
 		"TMPDIR=" + s.dir,
@@ -157,6 +170,10 @@ func (s *Server) processEnviron() []string {
 		"SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0", // further listeners, on fixed ports
 		"DOCKER_HOST=unix://" + filepath.Join(s.dir, "no-docker.sock"), // it removes containers labelled as its own
 	}
+	if s.o.Persist {
+		environ = append(environ, "PERSIST_STATE=1", "STATE_DIR="+filepath.Join(s.dir, "state"), "S3_PERSIST=1", "S3_DATA_DIR="+filepath.Join(s.dir, "s3"))
+	}
+	return environ
 }
 
 func (s *Server) waitHealthy(ctx context.Context) error {
@@ -195,8 +212,12 @@ func (s *Server) Stop() {
 	if s.feed != nil {
 		_ = s.feed.Close()
 	}
-	_ = syscall.Kill(-s.PID, syscall.SIGKILL) // it keeps nothing that must be saved
-	<-s.done
+	select {
+	case <-s.done: // halted: its number may belong to others by now
+	default:
+		_ = syscall.Kill(-s.PID, syscall.SIGKILL) // nobody needs what it holds any more
+		<-s.done
+	}
 	if err := os.Remove(filepath.Join(s.dir, "server.py")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		panic(err) // a folder of our own
 	}
