@@ -54,7 +54,7 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 	if i.requests, err = os.Create(filepath.Join(i.Dir, RequestsFile)); err != nil {
 		return nil, err
 	}
-	if i.AWS, err = awsproxy.Start(l.options.Endpoint, i.requests); err != nil {
+	if i.AWS, err = awsproxy.Start(l.options.Endpoint, i.requests, l.options.Network); err != nil {
 		i.release()
 		return nil, err
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
 // poll is how often groups and hooks are looked at.
@@ -31,6 +33,7 @@ type Options struct {
 	Region   string
 	Dir      string // absolute; each instance has a folder in it
 	Log      *slog.Logger
+	Network  *awsproxy.Network           // the instances' way to AWS; nil: undisturbed
 	Start    func(Boot) (Machine, error) // the kind of machine; nil: StartProcess
 }
 

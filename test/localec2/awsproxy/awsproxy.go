@@ -1,5 +1,6 @@
 // Package awsproxy stands between one local instance and the local AWS: it records every request with
-// its answer, and can hold a request back and deliver it later, as a network may.
+// its answer, can hold a request back and deliver it later, and disturbs requests as networks and
+// busy services do.
 package awsproxy
 
 import (
@@ -20,6 +21,7 @@ import (
 type Proxy struct {
 	URL string // for AWS_ENDPOINT_URL
 
+	network *Network // nil: undisturbed
 	reverse *httputil.ReverseProxy
 	server  *http.Server
 	served  chan struct{}
@@ -33,8 +35,9 @@ type Proxy struct {
 }
 
 // Start serves on a free port of the loopback interface, in front of endpoint. Every answered request
-// is also written to journal as one line of JSON.
-func Start(endpoint string, journal io.Writer) (*Proxy, error) {
+// is also written to journal as one line of JSON. A network may be shared with other proxies; nil: requests
+// pass undisturbed and in no order.
+func Start(endpoint string, journal io.Writer, network *Network) (*Proxy, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
@@ -43,7 +46,7 @@ func Start(endpoint string, journal io.Writer) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
 	}
-	p := &Proxy{URL: "http://" + l.Addr().String(), journal: journal, served: make(chan struct{})}
+	p := &Proxy{URL: "http://" + l.Addr().String(), journal: journal, network: network, served: make(chan struct{})}
 	p.ctx, p.close = context.WithCancel(context.Background())
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // what passes is what the two sides say
@@ -53,6 +56,8 @@ func Start(endpoint string, journal io.Writer) (*Proxy, error) {
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: transport,
 		ErrorLog:  quiet,
+		// What the endpoint does not answer is not answered: deliver ends the connection.
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
 	}
 	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ErrorLog: quiet}
 	go func() {
@@ -88,23 +93,40 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		return // the instance went away while it asked
 	}
 	hold := p.holds(request)
-	if hold != nil {
-		request.Held = true
-		r = r.WithContext(context.WithoutCancel(r.Context())) // delivered even if nobody waits for it any more
-		if !hold.wait(p.ctx) {
-			return
-		}
+	if hold == nil {
+		p.pass(w, r, request)
+		return
 	}
-	answer := &answer{ResponseWriter: w}
+	request.Held = true
+	if hold.wait(p.ctx) {
+		defer func() { hold.answered(request) }()
+		p.deliver(w, r.WithContext(context.WithoutCancel(r.Context())), &request) // even if nobody waits for it any more
+	}
+}
+
+// deliver brings a request to the endpoint and its answer to w, and records both. Writes to tables go one
+// at a time where there is a network, and are waited for whatever becomes of who sent them.
+func (p *Proxy) deliver(w http.ResponseWriter, r *http.Request, request *Request) {
+	answer := &answer{ResponseWriter: w, keep: request.writesTable()}
+	ordered := p.network != nil && request.writesTable()
+	if ordered {
+		r = r.WithContext(context.WithoutCancel(r.Context()))
+		p.network.applying.Lock()
+	}
 	defer func() { // the reverse proxy panics when the instance goes away in mid answer
 		request.Took = time.Since(request.At)
 		request.Status, request.Code = answer.status, answer.code()
-		p.add(request)
-		if hold != nil {
-			hold.answered(request)
+		if ordered {
+			p.network.order++
+			request.Order, request.Answer = p.network.order, answer.text.Bytes()
+			p.network.applying.Unlock()
 		}
+		p.add(*request)
 	}()
 	p.reverse.ServeHTTP(answer, r)
+	if answer.status == 0 && r.Context().Value(http.ServerContextKey) != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (p *Proxy) add(r Request) {

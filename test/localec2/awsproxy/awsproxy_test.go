@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
 func start(t *testing.T, journal io.Writer) (*Proxy, aws.Config) {
 	t.Helper()
 	server := localaws.StartT(t)
-	p, err := Start(server.Endpoint(), journal)
+	p, err := Start(server.Endpoint(), journal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,12 @@ type Request struct {
 	Bytes     int64         `json:"bytes"`     // of its body
 	Body      []byte        `json:"-"`         // nil for S3
 	Held      bool          `json:"held,omitempty"`
-	Status    int           `json:"status"`         // 0: the instance went away before the answer
-	Code      string        `json:"code,omitempty"` // of an error, for example "ConditionalCheckFailedException"
+	Fault     string        `json:"fault,omitempty"` // of the network: "throttled", "cut before", "cut after"; "repeated": this is the second one
+	Delayed   time.Duration `json:"delayedNanoseconds,omitempty"`
+	Order     int64         `json:"order,omitempty"` // among the network's writes to tables: when it was applied or refused; 0: not delivered
+	Answer    []byte        `json:"-"`               // of a write to a table, with a network
+	Status    int           `json:"status"`          // 0: there was no answer; a write may have been applied or not
+	Code      string        `json:"code,omitempty"`  // of an error, for example "ConditionalCheckFailedException"
 	Took      time.Duration `json:"tookNanoseconds"`
 }
 
@@ -97,12 +101,22 @@ func s3Operation(r *http.Request) string {
 	}[r.Method]
 }
 
+// writesTable reports whether a request changes items of a table.
+func (r Request) writesTable() bool {
+	switch r.Operation {
+	case "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems":
+		return r.Service == "dynamodb"
+	}
+	return false
+}
+
 // errorLimit is how much of an error's text is kept to find its code in.
 const errorLimit = 64 << 10
 
 // answer notes the status and the error of an answer that passes.
 type answer struct {
 	http.ResponseWriter
+	keep   bool // the text of a good answer too
 	status int
 	text   bytes.Buffer
 }
@@ -115,7 +129,7 @@ func (a *answer) WriteHeader(status int) {
 }
 
 func (a *answer) Write(p []byte) (int, error) {
-	if a.status >= http.StatusBadRequest && a.text.Len() < errorLimit {
+	if (a.keep || a.status >= http.StatusBadRequest) && a.text.Len() < errorLimit {
 		a.text.Write(p)
 	}
 	return a.ResponseWriter.Write(p)
