@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // goTree is what is backed up: the sources of the Go toolchain, some 10,000 files that every machine
@@ -33,7 +34,7 @@ func backupOf(folder string) any {
 type caught struct {
 	id     string
 	begin  time.Time // before it was submitted
-	record record
+	record localtier.Record
 	holder *localec2.Instance
 }
 
@@ -65,8 +66,8 @@ func (d *demo) midway(ctx context.Context, id string) (caught, error) {
 }
 
 // awaitMidway waits for the first checkpoint of a backup.
-func (d *demo) awaitMidway(ctx context.Context, id string) (record, *localec2.Instance, error) {
-	r, err := d.awaitJob(ctx, "backup", id, "under way", func(r record) bool {
+func (d *demo) awaitMidway(ctx context.Context, id string) (localtier.Record, *localec2.Instance, error) {
+	r, err := d.awaitJob(ctx, "backup", id, "under way", func(r localtier.Record) bool {
 		return r.State == "RUNNING" && r.Total > 0 && r.Done > 0 || r.State == "DONE"
 	})
 	if err != nil {
@@ -84,7 +85,7 @@ func (d *demo) awaitMidway(ctx context.Context, id string) (record, *localec2.In
 }
 
 // finished waits for a backup to be DONE and notes its snapshot for the verification.
-func (d *demo) finished(ctx context.Context, id string) (record, error) {
+func (d *demo) finished(ctx context.Context, id string) (localtier.Record, error) {
 	r, err := d.awaitDone(ctx, "backup", id)
 	if err == nil {
 		d.snapshots = append(d.snapshots, id)
@@ -117,11 +118,11 @@ func (d *demo) killed(ctx context.Context) (string, error) {
 	at := time.Now()
 	victim.Machine.PowerCut()
 	d.say("kill -9 of the supervisor, its slots and all their children on %s", victim.ID)
-	left, err := d.tier.job(ctx, "backup", id)
+	left, err := d.tier.Job(ctx, "backup", id)
 	if err != nil {
 		return "", err
 	}
-	taken, err := d.awaitJob(ctx, "backup", id, "claimed again", func(r record) bool {
+	taken, err := d.awaitJob(ctx, "backup", id, "claimed again", func(r localtier.Record) bool {
 		return r.Epoch > left.Epoch && r.Owner != left.Owner && r.Seq >= left.Seq && r.State != "READY"
 	})
 	if err != nil {
@@ -197,7 +198,7 @@ func (d *demo) drained(ctx context.Context) (string, error) {
 
 // measureStart takes the time from the start of the instance that replaced one to the claim of the job
 // that waited for it.
-func (d *demo) measureStart(id string, replaced *localec2.Instance, before record) error {
+func (d *demo) measureStart(id string, replaced *localec2.Instance, before localtier.Record) error {
 	for _, i := range d.launcher.All() {
 		if i.ContentType != "backup" || !i.Started.After(replaced.Started) {
 			continue

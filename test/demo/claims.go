@@ -68,28 +68,3 @@ func (l *ledger) total() error {
 	}
 	return nil
 }
-
-// pollInterval is how often a condition is looked at.
-const pollInterval = 20 * time.Millisecond
-
-// await waits until holds says so. It polls; the time limit is for when something is broken.
-func await(ctx context.Context, what string, limit time.Duration, holds func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("waited %s for %s", limit, what))
-	defer cancel()
-	for {
-		ok, err := holds(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			return fmt.Errorf("while waiting for %s: %w", what, err)
-		case ok:
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pollInterval):
-		}
-	}
-}

@@ -16,6 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // demo is one run.
@@ -27,9 +28,9 @@ type demo struct {
 	server   *localaws.Server
 	aws      aws.Config
 	config   *configCopy
-	cdk      cdk
+	cdk      localtier.CDK
 	launcher *localec2.Launcher
-	tier     *tier
+	tier     *localtier.Tier
 	workers  map[string]binary // by architecture
 	tree     string            // what is backed up
 
@@ -113,7 +114,7 @@ func (d *demo) prepare(ctx context.Context) error {
 	if d.aws, err = d.server.AWSConfig(ctx); err != nil {
 		return err
 	}
-	d.cdk = cdk{o: d.options, server: d.server, config: d.config.file}
+	d.cdk = localtier.CDK{Root: d.root, Dir: d.dir, Server: d.server, Config: d.config.file, Environment: environment}
 	d.say("building the worker for amd64 and arm64; the first time this takes minutes")
 	start = time.Now()
 	if d.workers, err = d.buildWorkers(ctx); err != nil {
@@ -126,12 +127,12 @@ func (d *demo) prepare(ctx context.Context) error {
 // deployAll bootstraps the local account and deploys every stack.
 func (d *demo) deployAll(ctx context.Context) (string, error) {
 	start := time.Now()
-	if err := d.cdk.bootstrap(ctx); err != nil {
+	if err := d.cdk.Bootstrap(ctx); err != nil {
 		return "", err
 	}
 	d.say("cdk bootstrap: %s", since(start))
 	start = time.Now()
-	if err := d.cdk.deploy(ctx, "--all"); err != nil {
+	if err := d.cdk.Deploy(ctx, "--all"); err != nil {
 		return "", err
 	}
 	d.say("cdk deploy --all: %s", since(start))
@@ -142,7 +143,7 @@ func (d *demo) deployAll(ctx context.Context) (string, error) {
 	if want := len(d.config.tier.ContentTypes) + 1; len(stacks) != want {
 		return "", fmt.Errorf("%d stacks are deployed, want %d: %s", len(stacks), want, strings.Join(stacks, ", "))
 	}
-	if d.tier, err = d.findTier(ctx); err != nil {
+	if d.tier, err = localtier.Find(ctx, d.aws, d.config.tier.Name, environment); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d stacks, the shared one and one per content type", len(stacks)), nil

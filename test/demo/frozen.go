@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // takeoverTime bounds how long a held write may be under way.
@@ -58,7 +59,7 @@ func (d *demo) frozen(ctx context.Context) (string, error) {
 
 // writeAfterTakeover freezes an instance with a write to its job's record held back, and delivers the
 // write once another instance has the job.
-func (d *demo) writeAfterTakeover(ctx context.Context, zombie *localec2.Instance, before record, id string) (awsproxy.Request, error) {
+func (d *demo) writeAfterTakeover(ctx context.Context, zombie *localec2.Instance, before localtier.Record, id string) (awsproxy.Request, error) {
 	held := zombie.AWS.Hold(about(id))
 	select {
 	case <-held.Arrived():
@@ -73,7 +74,9 @@ func (d *demo) writeAfterTakeover(ctx context.Context, zombie *localec2.Instance
 	if err := d.setDesired(ctx, "backup", 2); err != nil {
 		return awsproxy.Request{}, err
 	}
-	taken, err := d.awaitJob(ctx, "backup", id, "taken over", func(r record) bool { return r.Epoch > before.Epoch && r.Owner != before.Owner && r.Owner != "" })
+	taken, err := d.awaitJob(ctx, "backup", id, "taken over", func(r localtier.Record) bool {
+		return r.Epoch > before.Epoch && r.Owner != before.Owner && r.Owner != ""
+	})
 	if err != nil {
 		return awsproxy.Request{}, err
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // background is the argument of the process that keeps the tier: instances, their metadata and their
@@ -123,14 +125,14 @@ func stopKept(o options) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop process %d: %w", pid, err)
 	}
-	err := await(context.Background(), fmt.Sprintf("process %d to end", pid), stopTime, func(context.Context) (bool, error) {
+	err := localtier.Await(context.Background(), fmt.Sprintf("process %d to end", pid), stopTime, func(context.Context) (bool, error) {
 		_, running := runningDemo(o)
 		return !running, nil
 	})
 	if err != nil {
 		return err
 	}
-	left, err := leftovers(o.dir)
+	left, err := localtier.Leftovers(o.dir)
 	if err != nil {
 		return err
 	}

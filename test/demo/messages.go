@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localtier"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -31,7 +32,7 @@ func (d *demo) badMessages(ctx context.Context) (string, error) {
 		return "", err
 	}
 	send := func(body string) error {
-		_, err := d.tier.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.Parameter.Value, MessageBody: &body})
+		_, err := d.tier.Queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.Parameter.Value, MessageBody: &body})
 		return err
 	}
 	for _, body := range unreadable {
@@ -63,8 +64,8 @@ func (d *demo) badMessages(ctx context.Context) (string, error) {
 func (d *demo) deadLetters(ctx context.Context, i *localec2.Instance) ([]string, error) {
 	queue := i.Document.WorkerTier.Environment[contract.EnvDeadLetterQueueURL]
 	found := map[string]string{}
-	err := await(ctx, "the unreadable messages in "+queue, messageTime, func(ctx context.Context) (bool, error) {
-		got, err := d.tier.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
+	err := localtier.Await(ctx, "the unreadable messages in "+queue, messageTime, func(ctx context.Context) (bool, error) {
+		got, err := d.tier.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
 		if err != nil {
 			return false, err
 		}

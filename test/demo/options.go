@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // defaultPort is where local AWS endpoints are usually found.
@@ -21,7 +23,7 @@ type options struct {
 }
 
 func readOptions(getenv func(string) string) (options, error) {
-	root, err := projectRoot()
+	root, err := localtier.ProjectRoot()
 	if err != nil {
 		return options{}, err
 	}
@@ -39,22 +41,6 @@ func readOptions(getenv func(string) string) (options, error) {
 	return o, nil
 }
 
-// projectRoot is the folder with go.mod, at the working directory or above.
-func projectRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for root := dir; ; root = filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			return root, nil
-		}
-		if root == filepath.Dir(root) {
-			return "", fmt.Errorf("no go.mod in %s or above it: run this inside the project", dir)
-		}
-	}
-}
-
 // checkMachine refuses a machine that the demo cannot run on, with what to do.
 func checkMachine(o options) error {
 	if runtime.GOOS != "linux" {
@@ -63,8 +49,8 @@ func checkMachine(o options) error {
 	if _, err := exec.LookPath("node"); err != nil {
 		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make demo again")
 	}
-	if _, err := os.Stat(cdkProgram(o)); err != nil {
-		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make demo, which does", cdkProgram(o))
+	if _, err := os.Stat(localtier.CDKProgram(o.root)); err != nil {
+		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make demo, which does", localtier.CDKProgram(o.root))
 	}
 	if pid, ok := runningDemo(o); ok {
 		return fmt.Errorf("a demo is running already (process %d): stop it with make demo-stop", pid)

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/worker-tier/worker-tier/test/outputs"
 )
 
 // inventories are the jobs of the content types that run the example program, by content type: which
@@ -59,44 +55,7 @@ func (d *demo) checkInventory(ctx context.Context, contentType, folder string) (
 	if err != nil {
 		return 0, err
 	}
-	var cursor struct {
-		Epoch int64 `json:"epoch"`
-	}
-	if err := json.Unmarshal([]byte(r.Cursor), &cursor); err != nil {
-		return 0, fmt.Errorf("cursor %q: %w", r.Cursor, err)
-	}
-	text, err := os.ReadFile(filepath.Join(d.inventoryDir(contentType), fmt.Sprintf("inventory.%d.jsonl", cursor.Epoch)))
-	if err != nil {
-		return 0, err
-	}
-	listed := map[string]string{}
-	for line := range bytes.Lines(text) {
-		var file struct{ Path, SHA256 string }
-		if err := json.Unmarshal(line, &file); err != nil {
-			return 0, fmt.Errorf("line %q: %w", line, err)
-		}
-		listed[file.Path] = file.SHA256
-	}
-	root := filepath.Join(d.tree, folder)
-	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		files++
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(content)
-		if name := strings.TrimPrefix(path, root+"/"); listed[name] != hex.EncodeToString(sum[:]) {
-			return fmt.Errorf("%s is listed with SHA-256 %q", name, listed[name])
-		}
-		return nil
-	})
-	if err == nil && files != len(listed) {
-		err = fmt.Errorf("%d files are listed, the tree has %d", len(listed), files)
-	}
-	return files, err
+	return outputs.VerifyInventory(r.Cursor, d.inventoryDir(contentType), filepath.Join(d.tree, folder))
 }
 
 // addedType adds a content type to the config and deploys it.
@@ -110,7 +69,7 @@ func (d *demo) addedType(ctx context.Context) (string, error) {
 		d.say("%s", strings.TrimSuffix(line, "\n"))
 	}
 	start := time.Now()
-	differ, same, err := d.cdk.diff(ctx)
+	differ, same, err := d.cdk.Diff(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +79,7 @@ func (d *demo) addedType(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("cdk diff shows differences in %v and none in %v: want one in %s alone (unless the worker's source was changed while the demo ran)", differ, same, stack)
 	}
 	start = time.Now()
-	if err := d.cdk.deploy(ctx, "--exclusively", stack); err != nil {
+	if err := d.cdk.Deploy(ctx, "--exclusively", stack); err != nil {
 		return "", err
 	}
 	d.say("cdk deploy %s: %s", stack, since(start))

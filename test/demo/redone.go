@@ -22,24 +22,24 @@ type rework struct {
 // one segment of the tree, pack sent or not. So the content of all segments written, less that of the
 // snapshot, was done again. No other backup may have run since begin.
 func (d *demo) redone(ctx context.Context, id string, begin time.Time, stopped *localec2.Instance, at time.Time) (rework, error) {
-	s, err := d.openSnapshot(ctx, id)
+	s, err := d.snapshot(ctx, id)
 	if err != nil {
 		return rework{}, err
 	}
-	prefix := "/" + d.tier.bucket + "/backup/segments/"
+	prefix := "/" + d.tier.Artifacts.Name + "/backup/segments/"
 	var out rework
 	last := map[string]time.Time{} // by segment: when the stopped instance had written it
 	for _, i := range d.launcher.All() {
 		for _, r := range i.AWS.Requests(isPut(prefix, begin)) {
 			hash := strings.TrimPrefix(r.Path, prefix)
-			segment, err := d.tier.segment(ctx, hash)
+			content, err := d.tier.Artifacts.SegmentSize(ctx, hash)
 			if missing := (*types.NoSuchKey)(nil); errors.As(err, &missing) {
 				continue // cut off before it arrived
 			}
 			if err != nil {
 				return rework{}, err
 			}
-			out.bytes += segment.contentSize()
+			out.bytes += content
 			if i == stopped {
 				last[hash] = r.At.Add(r.Took)
 			} else if done, again := last[hash]; again {
@@ -47,7 +47,7 @@ func (d *demo) redone(ctx context.Context, id string, begin time.Time, stopped *
 			}
 		}
 	}
-	out.bytes -= s.contentSize()
+	out.bytes -= s.ContentSize()
 	return out, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // emptyDir begins a run with an empty folder.
@@ -42,7 +44,7 @@ func (d *demo) nothingLeft(context.Context) (string, error) {
 		started = len(d.launcher.All())
 	}
 	d.stop()
-	left, err := leftovers(d.dir)
+	left, err := localtier.Leftovers(d.dir)
 	if err != nil {
 		return "", err
 	}
@@ -50,31 +52,6 @@ func (d *demo) nothingLeft(context.Context) (string, error) {
 		return "", errors.New("still running: " + strings.Join(left, ", "))
 	}
 	return fmt.Sprintf("%d instances and the local AWS were stopped, no process has to do with the demo's folder", started), nil
-}
-
-// leftovers are the processes whose program, working folder, arguments or environment lie in dir.
-func leftovers(dir string) ([]string, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	var left []string
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		proc := filepath.Join("/proc", entry.Name())
-		executable, _ := os.Readlink(filepath.Join(proc, "exe")) // what may not be read, or has ended, is not ours
-		folder, _ := os.Readlink(filepath.Join(proc, "cwd"))
-		arguments, _ := os.ReadFile(filepath.Join(proc, "cmdline"))
-		environ, _ := os.ReadFile(filepath.Join(proc, "environ"))
-		about := bytes.Join([][]byte{[]byte(executable), []byte(folder), arguments, environ}, []byte{0})
-		if executable != "" && bytes.Contains(about, []byte(dir+"/")) {
-			left = append(left, fmt.Sprintf("%d (%s)", pid, strings.TrimSpace(string(bytes.ReplaceAll(arguments, []byte{0}, []byte(" "))))))
-		}
-	}
-	return left, nil
 }
 
 func pidFile(o options) string { return filepath.Join(o.dir, "pid") }

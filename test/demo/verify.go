@@ -1,127 +1,41 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/test/outputs"
 )
+
+// snapshot opens the snapshot of a finished backup.
+func (d *demo) snapshot(ctx context.Context, id string) (*outputs.Snapshot, error) {
+	r, err := d.tier.Job(ctx, "backup", id)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.tier.Artifacts.Open(ctx, r.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("backup %s: %w", id, err)
+	}
+	return s, nil
+}
 
 // verifyAll compares each finished backup with the tree.
 func (d *demo) verifyAll(ctx context.Context) (string, error) {
 	if len(d.snapshots) == 0 {
 		return "", errors.New("no backup was finished")
 	}
-	var files int
-	var content int64
+	var amount outputs.Amount
 	for _, id := range d.snapshots {
-		v := verification{root: d.tree, seen: map[string]bool{}}
-		if err := d.verify(ctx, id, &v); err != nil {
+		s, err := d.snapshot(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if amount, err = d.tier.Artifacts.Verify(ctx, s, d.tree); err != nil {
 			return "", fmt.Errorf("backup %s: %w", id, err)
 		}
-		files, content = v.files, v.bytes
 	}
-	return fmt.Sprintf("%s: %d files with %s each, read back from S3 by a reader of its own", strings.Join(d.snapshots, ", "), files, size(content)), nil
-}
-
-// verification compares entries of a snapshot with a tree.
-type verification struct {
-	root  string
-	seen  map[string]bool // paths
-	open  []byte          // of the file that goes on in the next segment
-	files int
-	bytes int64
-}
-
-func (d *demo) verify(ctx context.Context, id string, v *verification) error {
-	s, err := d.openSnapshot(ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, part := range s.segments {
-		content, err := d.tier.content(ctx, part)
-		if err != nil {
-			return err
-		}
-		if err := v.takeAll(part.Entries, content); err != nil {
-			return err
-		}
-	}
-	return v.complete()
-}
-
-// takeAll compares a segment's entries, whose contents lie in content.
-func (v *verification) takeAll(entries []entry, content []byte) error {
-	for _, e := range entries {
-		if err := v.take(e, content); err != nil {
-			return fmt.Errorf("%s: %w", e.Path, err)
-		}
-	}
-	return nil
-}
-
-// take compares an entry with what stands at its path.
-func (v *verification) take(e entry, content []byte) error {
-	if e.Problem != "" {
-		return fmt.Errorf("backed up with a problem: %s", e.Problem)
-	}
-	if int64(len(v.open)) != e.Offset {
-		return fmt.Errorf("goes on at %d, but %d bytes were read", e.Offset, len(v.open))
-	}
-	v.open = append(v.open, content[e.At:e.At+e.Length]...)
-	if e.More {
-		return nil
-	}
-	got := v.open
-	v.open = nil
-	name := strings.TrimSuffix(string(e.Path), "/")
-	if v.seen[name] {
-		return errors.New("is there twice")
-	}
-	v.seen[name] = true
-	path := filepath.Join(v.root, name)
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm() != fs.FileMode(e.Mode).Perm() {
-		return fmt.Errorf("mode %o, want %o", e.Mode, info.Mode().Perm())
-	}
-	switch {
-	case e.Kind == "dir" && info.IsDir():
-		return nil
-	case e.Kind == "symlink" && info.Mode()&fs.ModeSymlink != 0:
-		target, err := os.Readlink(path)
-		if err == nil && target != string(e.Target) {
-			err = fmt.Errorf("points to %s, want %s", e.Target, target)
-		}
-		return err
-	case e.Kind == "file" && info.Mode().IsRegular():
-		want, err := os.ReadFile(path)
-		if err == nil && !bytes.Equal(got, want) {
-			err = fmt.Errorf("%d bytes differ from the %d of the tree", len(got), len(want))
-		}
-		v.files++
-		v.bytes += int64(len(want))
-		return err
-	}
-	return fmt.Errorf("is a %s in the snapshot and %s in the tree", e.Kind, info.Mode().Type())
-}
-
-// complete checks that everything in the tree was seen.
-func (v *verification) complete() error {
-	return filepath.WalkDir(v.root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || path == v.root {
-			return err
-		}
-		name, err := filepath.Rel(v.root, path)
-		if err == nil && !v.seen[name] {
-			err = fmt.Errorf("%s is not in the snapshot", name)
-		}
-		return err
-	})
+	return fmt.Sprintf("%s: %d files with %s each, read back from S3 by a reader of its own", strings.Join(d.snapshots, ", "), amount.Files, size(amount.Bytes)), nil
 }

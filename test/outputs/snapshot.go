@@ -1,4 +1,6 @@
-package main
+// Package outputs reads what finished jobs have left and compares it with what they were given. It shares no
+// code with the processors that it checks.
+package outputs
 
 import (
 	"context"
@@ -13,8 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// This is a reader of snapshots of its own, written from the description of the format in
-// worker/internal/snapshot/format.go: it shares no code with the writer that it checks.
+// The reader of snapshots is written from the description of the format in worker/internal/snapshot/format.go.
 
 type manifest struct {
 	Format   int    `json:"format"`
@@ -70,10 +71,17 @@ func (s *segment) contentSize() int64 {
 	return s.Pack.Size
 }
 
-// opened is a snapshot with all its segments, in the order of the tree.
-type opened struct{ segments []*segment }
+// Bucket is the tier's artifacts.
+type Bucket struct {
+	Client *s3.Client
+	Name   string
+}
 
-func (o *opened) contentSize() int64 {
+// Snapshot is a backup with all its segments, in the order of the tree.
+type Snapshot struct{ segments []*segment }
+
+// ContentSize is the size of all files as they are stored, in bytes.
+func (o *Snapshot) ContentSize() int64 {
 	var sum int64
 	for _, s := range o.segments {
 		sum += s.contentSize()
@@ -81,19 +89,15 @@ func (o *opened) contentSize() int64 {
 	return sum
 }
 
-// openSnapshot opens the snapshot that a finished backup's record names.
-func (d *demo) openSnapshot(ctx context.Context, id string) (*opened, error) {
-	r, err := d.tier.job(ctx, "backup", id)
-	if err != nil {
-		return nil, err
-	}
+// Open opens the snapshot that the last cursor of a finished backup names.
+func (b Bucket) Open(ctx context.Context, lastCursor string) (*Snapshot, error) {
 	var cursor struct {
 		Manifest string `json:"manifest"`
 	}
-	if err := json.Unmarshal([]byte(r.Cursor), &cursor); err != nil || cursor.Manifest == "" {
-		return nil, fmt.Errorf("job %s: its cursor names no manifest: %s", id, r.Cursor)
+	if err := json.Unmarshal([]byte(lastCursor), &cursor); err != nil || cursor.Manifest == "" {
+		return nil, fmt.Errorf("the cursor names no manifest: %s", lastCursor)
 	}
-	text, err := d.tier.object(ctx, cursor.Manifest)
+	text, err := b.object(ctx, cursor.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +105,9 @@ func (d *demo) openSnapshot(ctx context.Context, id string) (*opened, error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Format != 1 {
 		return nil, fmt.Errorf("manifest %s: format %d, %w", cursor.Manifest, m.Format, err)
 	}
-	out := &opened{}
+	out := &Snapshot{}
 	for last := m.Last; last != ""; {
-		s, err := d.tier.segment(ctx, last)
+		s, err := b.segment(ctx, last)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +118,7 @@ func (d *demo) openSnapshot(ctx context.Context, id string) (*opened, error) {
 				last = name
 				break
 			}
-			one, err := d.tier.segment(ctx, name)
+			one, err := b.segment(ctx, name)
 			if err != nil {
 				return nil, err
 			}
@@ -130,8 +134,17 @@ func (d *demo) openSnapshot(ctx context.Context, id string) (*opened, error) {
 	return out, nil
 }
 
-func (t *tier) segment(ctx context.Context, hash string) (*segment, error) {
-	text, err := t.verified(ctx, "backup/segments/"+hash, hash)
+// SegmentSize is the size of a segment's content, in bytes; hash is its name.
+func (b Bucket) SegmentSize(ctx context.Context, hash string) (int64, error) {
+	s, err := b.segment(ctx, hash)
+	if err != nil {
+		return 0, err
+	}
+	return s.contentSize(), nil
+}
+
+func (b Bucket) segment(ctx context.Context, hash string) (*segment, error) {
+	text, err := b.verified(ctx, "backup/segments/"+hash, hash)
 	if err != nil {
 		return nil, err
 	}
@@ -143,16 +156,16 @@ func (t *tier) segment(ctx context.Context, hash string) (*segment, error) {
 }
 
 // content is what a segment's pack holds.
-func (t *tier) content(ctx context.Context, s *segment) ([]byte, error) {
+func (b Bucket) content(ctx context.Context, s *segment) ([]byte, error) {
 	if s.Pack == nil {
 		return nil, nil
 	}
-	return t.verified(ctx, "backup/packs/"+s.Pack.SHA256, s.Pack.SHA256)
+	return b.verified(ctx, "backup/packs/"+s.Pack.SHA256, s.Pack.SHA256)
 }
 
 // verified reads a compressed object whose name is its SHA-256.
-func (t *tier) verified(ctx context.Context, key, hash string) ([]byte, error) {
-	stored, err := t.object(ctx, key)
+func (b Bucket) verified(ctx context.Context, key, hash string) ([]byte, error) {
+	stored, err := b.object(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +180,10 @@ func (t *tier) verified(ctx context.Context, key, hash string) ([]byte, error) {
 	return decoder.DecodeAll(stored, nil)
 }
 
-func (t *tier) object(ctx context.Context, key string) ([]byte, error) {
-	got, err := t.store.GetObject(ctx, &s3.GetObjectInput{Bucket: &t.bucket, Key: &key})
+func (b Bucket) object(ctx context.Context, key string) ([]byte, error) {
+	got, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
 	if err != nil {
-		return nil, fmt.Errorf("s3://%s/%s: %w", t.bucket, key, err)
+		return nil, fmt.Errorf("s3://%s/%s: %w", b.Name, key, err)
 	}
 	defer func() { _ = got.Body.Close() }()
 	return io.ReadAll(got.Body)

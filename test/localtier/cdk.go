@@ -1,4 +1,4 @@
-package main
+package localtier
 
 import (
 	"bytes"
@@ -13,29 +13,29 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
-// cdk is the stock CDK command line against the local AWS.
-type cdk struct {
-	o      options
-	server *localaws.Server
-	config string // file
+// CDK is the stock CDK command line against the local AWS.
+type CDK struct {
+	Root        string // of the project
+	Dir         string // for cdk.log, where everything that the CDK says goes, and its output
+	Server      *localaws.Server
+	Config      string // file
+	Environment string // of the config
 }
 
-func cdkProgram(o options) string { return filepath.Join(o.root, "node_modules", ".bin", "cdk") }
-
-// logFile is where everything that the CDK says goes.
-func (c cdk) logFile() string { return filepath.Join(c.o.dir, "cdk.log") }
+// CDKProgram is where the project has the CDK command line.
+func CDKProgram(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
 
 // run runs a command of the CDK in a folder and returns what it said.
-func (c cdk) run(ctx context.Context, dir string, args ...string) (string, error) {
-	log, err := os.OpenFile(c.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error) {
+	log, err := os.OpenFile(filepath.Join(c.Dir, "cdk.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = log.Close() }()
 	fmt.Fprintln(log, "$ cdk", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, cdkProgram(c.o), args...)
+	cmd := exec.CommandContext(ctx, CDKProgram(c.Root), args...)
 	cmd.Dir = dir
-	cmd.Env = append(withoutAWS(os.Environ()), c.server.CDKEnviron()...)
+	cmd.Env = append(WithoutAWS(os.Environ()), c.Server.CDKEnviron()...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err = cmd.Run()
@@ -47,18 +47,19 @@ func (c cdk) run(ctx context.Context, dir string, args ...string) (string, error
 }
 
 // app runs a command that synthesises the app.
-func (c cdk) app(ctx context.Context, args ...string) (string, error) {
-	return c.run(ctx, c.o.root, append(args, "--context", "env="+environment, "--context", "config="+c.config,
-		"--output", filepath.Join(c.o.dir, "cdk.out"), "--no-color", "--no-notices")...)
+func (c CDK) app(ctx context.Context, args ...string) (string, error) {
+	return c.run(ctx, c.Root, append(args, "--context", "env="+c.Environment, "--context", "config="+c.Config,
+		"--output", filepath.Join(c.Dir, "cdk.out"), "--no-color", "--no-notices")...)
 }
 
-// bootstrap runs where there is no cdk.json: it needs no app.
-func (c cdk) bootstrap(ctx context.Context) error {
-	_, err := c.run(ctx, c.o.dir, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region, "--no-color", "--no-notices")
+// Bootstrap prepares the local account. It runs where there is no cdk.json: it needs no app.
+func (c CDK) Bootstrap(ctx context.Context) error {
+	_, err := c.run(ctx, c.Dir, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region, "--no-color", "--no-notices")
 	return err
 }
 
-func (c cdk) deploy(ctx context.Context, stacks ...string) error {
+// Deploy deploys stacks, by name or with --all.
+func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	_, err := c.app(ctx, append([]string{"deploy", "--require-approval", "never", "--concurrency", "4"}, stacks...)...)
 	return err
 }
@@ -66,8 +67,8 @@ func (c cdk) deploy(ctx context.Context, stacks ...string) error {
 // stackHeading begins what cdk diff says about a stack.
 var stackHeading = regexp.MustCompile(`(?m)^Stack (\S+)`)
 
-// diff says which stacks differ from what is deployed, and which do not.
-func (c cdk) diff(ctx context.Context) (differ, same []string, err error) {
+// Diff says which stacks differ from what is deployed, and which do not.
+func (c CDK) Diff(ctx context.Context) (differ, same []string, err error) {
 	said, err := c.app(ctx, "diff")
 	if err != nil {
 		return nil, nil, err
@@ -93,8 +94,8 @@ func readDiff(said string) (differ, same []string) {
 	return differ, same
 }
 
-// withoutAWS is an environment without the user's AWS settings.
-func withoutAWS(environ []string) []string {
+// WithoutAWS is an environment without the user's AWS settings.
+func WithoutAWS(environ []string) []string {
 	var out []string
 	for _, v := range environ {
 		if !strings.HasPrefix(v, "AWS_") {

@@ -1,0 +1,83 @@
+package localtier
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/worker-tier/worker-tier/test/outputs"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// Tier is what is deployed, as an operator sees it.
+type Tier struct {
+	Jobs      *dynamodb.Client
+	Queues    *sqs.Client
+	Groups    *autoscaling.Client
+	Table     string
+	Artifacts outputs.Bucket
+}
+
+// Find finds an environment's table and bucket at the SSM parameters that the shared stack writes.
+func Find(ctx context.Context, cfg aws.Config, name, environment string) (*Tier, error) {
+	t := &Tier{
+		Jobs: dynamodb.NewFromConfig(cfg), Queues: sqs.NewFromConfig(cfg), Groups: autoscaling.NewFromConfig(cfg),
+		Artifacts: outputs.Bucket{Client: s3.NewFromConfig(cfg, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })},
+	}
+	parameters := ssm.NewFromConfig(cfg)
+	for parameter, into := range map[string]*string{
+		contract.TableParameter(name, environment):           &t.Table,
+		contract.ArtifactsBucketParameter(name, environment): &t.Artifacts.Name,
+	} {
+		p, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
+		if err != nil {
+			return nil, fmt.Errorf("SSM parameter %s of the deployed tier: %w", parameter, err)
+		}
+		*into = *p.Parameter.Value
+	}
+	return t, nil
+}
+
+// Record is a job's item, as far as an operator looks at it.
+type Record struct {
+	State, Owner, LastError   string
+	Epoch, Seq, Done, Total   int64
+	Drains, Crashes, Failures int64
+	Cursor                    string
+}
+
+// Job reads a job's item; State is "" if there is none.
+func (t *Tier) Job(ctx context.Context, contentType, id string) (Record, error) {
+	key := map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: contentType + "#" + id}}
+	got, err := t.Jobs.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.Table, Key: key, ConsistentRead: new(true)})
+	if err != nil {
+		return Record{}, err
+	}
+	text := func(name string) string {
+		switch v := got.Item[name].(type) {
+		case *types.AttributeValueMemberS:
+			return v.Value
+		case *types.AttributeValueMemberN:
+			return v.Value
+		}
+		return ""
+	}
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(text(name), 10, 64) // absent: 0
+		return n
+	}
+	return Record{
+		State: text(contract.AttrState), Owner: text(contract.AttrOwner), LastError: text(contract.AttrLastError),
+		Epoch: number(contract.AttrEpoch), Seq: number(contract.AttrSeq), Done: number(contract.AttrDone), Total: number(contract.AttrTotal),
+		Drains: number(contract.AttrDrains), Crashes: number(contract.AttrCrashes), Failures: number(contract.AttrFailures),
+		Cursor: text(contract.AttrCursor),
+	}, nil
+}
