@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 GOLANGCI_LINT := v2.15.0
 # Packages without jsii, whose Close the race detector trips over.
-RACE := ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/...
+RACE := ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
@@ -58,6 +58,10 @@ releases: tools ## Run this release and the one before side by side on one table
 .PHONY: fuzz
 fuzz: go-there ## Fuzz every target for a while, one after the other (FUZZTIME=10s)
 	go run ./test/fuzz -time $(or $(FUZZTIME),10s)
+
+.PHONY: chaos
+chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, restart the endpoint (KILLS=30, SEED=)
+	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0)
 
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters

@@ -26,7 +26,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 		request.Fault = string(fate.fault)
 	}
 	if fate.delay > 0 {
-		r = r.WithContext(context.WithoutCancel(r.Context()))
+		r = lasting(r, request)
 		request.Delayed = fate.delay
 		time.Sleep(fate.delay)
 	}
@@ -38,7 +38,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 		p.add(request)
 		cut(w)
 	case cutAfter:
-		p.deliver(discard{}, r.WithContext(context.WithoutCancel(r.Context())), &request)
+		p.deliver(discard{}, lasting(r, request), &request)
 		cut(w)
 	case repeated:
 		again, err := copyOf(r)
@@ -57,6 +57,15 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 	default:
 		p.deliver(w, r, &request)
 	}
+}
+
+// lasting makes a request that is delivered even if nobody waits for it any more. A long poll is not: it would take
+// messages for the dead for as long as it lasts.
+func lasting(r *http.Request, request Request) *http.Request {
+	if request.Operation == "ReceiveMessage" {
+		return r
+	}
+	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
 // copyOf copies a request with its body.

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/worker-tier/worker-tier/test/localtier"
+)
+
+// calmTime bounds how long the jobs may take to their end once nothing disturbs them any more.
+const calmTime = 3 * time.Minute
+
+// bellTime is how long a READY job waits before it is rung by hand. A bell that could not be sent, because the
+// endpoint was away or its sender died, is sent again by the sweeper, but only five minutes after the job became
+// READY (job.RingDelay): the chaos does what a person would do who does not want to wait.
+const bellTime = 8 * time.Second
+
+// calm ends the chaos, waits until every job has come to its end, and ends all boxes.
+func (c *chaos) calm(ctx context.Context) error {
+	c.network.Calm()
+	begin, said := time.Now(), time.Now()
+	ready := map[string]time.Time{} // jobs that were seen READY, since when
+	c.say("calm: nothing is disturbed any more; %d of %d jobs are unfinished", c.jobs.unfinished(""), len(c.jobs.list()))
+	err := localtier.Await(ctx, "every job to come to its end", calmTime, func(ctx context.Context) (bool, error) {
+		c.jobs.look(ctx)
+		if time.Since(said) > 5*time.Second {
+			said = time.Now()
+			c.say("  %d jobs unfinished", c.jobs.unfinished(""))
+		}
+		c.wait(ctx, 200*time.Millisecond)
+		return c.jobs.unfinished("") == 0, c.ringWaiting(ctx, ready)
+	})
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted; everything that was started is stopped")
+	}
+	if err != nil {
+		c.problem("%v", err) // the oracle says which
+	}
+	c.say("calm after %s; stopping the boxes", time.Since(begin).Round(100*time.Millisecond))
+	if err := c.stop(); err != nil {
+		return err
+	}
+	c.network.Settle()
+	return nil
+}
+
+// ringWaiting rings jobs by hand that have been READY for bellTime, as worker jobs resume does.
+func (c *chaos) ringWaiting(ctx context.Context, ready map[string]time.Time) error {
+	for _, s := range c.jobs.list() {
+		if s.done {
+			continue
+		}
+		r, err := c.tier.Job(ctx, s.contentType, s.id)
+		if err != nil {
+			return err
+		}
+		since, waits := ready[s.key()]
+		switch {
+		case r.State != "READY" || r.Failures > 0:
+			delete(ready, s.key()) // one that failed waits for its time
+		case !waits:
+			ready[s.key()] = time.Now()
+		case time.Since(since) > bellTime:
+			delete(ready, s.key())
+			c.rung++
+			c.say("  %s waits for its next ring: rung by hand", s.key())
+			if err := c.command(ctx, "jobs", "resume", "--type", s.contentType, s.id); err != nil {
+				return fmt.Errorf("resume %s: %w", s.key(), err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/chaos/oracle"
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localtier"
+)
+
+// operator stands for an instance id where people's commands are recorded.
+const operator = "operator"
+
+// network is what is wrong between the boxes and AWS all the time.
+var network = awsproxy.Faults{
+	Throttle: 0.02, CutBefore: 0.01, CutAfter: 0.01, Repeat: 0.02,
+	Delay: 0.05, DelayMost: 8 * time.Second, // more than a lease: writes that come when others hold the job
+}
+
+// chaos is one run.
+type chaos struct {
+	options
+	out    io.Writer
+	begin  time.Time
+	random *rand.Rand // of the main loop
+
+	server   *localaws.Server
+	aws      aws.Config
+	config   *config.Tier
+	tier     *localtier.Tier
+	worker   string // the binary, for people's commands
+	network  *awsproxy.Network
+	operator *awsproxy.Proxy // people's way to AWS
+	launcher *localec2.Launcher
+	stop     func() error // ends the launcher and everything that it started
+
+	jobs *jobs
+
+	mu       sync.Mutex
+	busy     map[string]bool // instances that something is being done to
+	stops    []oracle.Stop
+	byKind   map[string]int // kills
+	outages  int
+	pending  sync.WaitGroup // freezes and drains under way
+	rung     int            // jobs that waited for their next ring and were rung by hand
+	problems []string       // of the chaos itself, such as a drain that does not end
+}
+
+func newChaos(o options) *chaos {
+	c := &chaos{options: o, out: os.Stdout, begin: time.Now(), random: rand.New(rand.NewPCG(o.seed, 1)), busy: map[string]bool{}, byKind: map[string]int{}}
+	if o.json {
+		c.out = os.Stderr
+	}
+	return c
+}
+
+// say prints what is going on, with the seconds since the start.
+func (c *chaos) say(format string, args ...any) {
+	fmt.Fprintf(c.out, "%6.1fs %s\n", time.Since(c.begin).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (c *chaos) run(ctx context.Context) error {
+	fmt.Fprintf(c.out, "chaos: %d kills, seed %d (SEED=%d makes the same choices); everything is in %s\n", c.kills, c.seed, c.seed, c.dir)
+	defer func() {
+		if c.stop != nil {
+			_ = c.stop() // after an error: its own is printed
+		}
+		if c.server != nil {
+			c.server.Stop()
+		}
+	}()
+	if err := c.deploy(ctx); err != nil {
+		return err
+	}
+	if err := c.startBoxes(ctx); err != nil {
+		return err
+	}
+	if err := c.disturb(ctx); err != nil {
+		return err
+	}
+	if err := c.calm(ctx); err != nil {
+		return err
+	}
+	return c.judge(ctx)
+}
+
+// deploy starts the local AWS and deploys the chaos's tier with the stock CDK command line.
+func (c *chaos) deploy(ctx context.Context) error {
+	var err error
+	if c.server, err = localaws.Start(ctx, localaws.Options{Port: c.port, Dir: filepath.Join(c.dir, "localaws"), Persist: true}); err != nil {
+		return err
+	}
+	if c.aws, err = c.server.AWSConfig(ctx); err != nil {
+		return err
+	}
+	c.aws.Logger = logging.Nop{} // that it is disturbed is no news
+	file := filepath.Join(c.root, "test", "chaos", "worker-tier.yaml")
+	if c.config, _, err = config.Load(file, c.environment()); err != nil {
+		return err
+	}
+	c.say("local AWS on %s; building the worker and deploying %d content types", c.server.Endpoint(), len(c.config.ContentTypes))
+	built, err := bundle.Build(ctx, bundle.Props{Dir: filepath.Dir(file), Worker: c.config.Worker, Architecture: bundle.Architecture(runtime.GOARCH)})
+	if err != nil {
+		return err
+	}
+	c.worker = filepath.Join(built, "bin", "worker")
+	cdk := localtier.CDK{Root: c.root, Dir: c.dir, Server: c.server, Config: file, Environment: c.environment()}
+	if err := cdk.Bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := cdk.Deploy(ctx, "--all"); err != nil {
+		return err
+	}
+	c.tier, err = localtier.Find(ctx, c.aws, c.config.Name, c.environment())
+	return err
+}
+
+// startBoxes starts the local EC2 on a disturbed network, with two boxes for each content type.
+func (c *chaos) startBoxes(ctx context.Context) error {
+	faults := network
+	faults.Seed = c.seed
+	c.network = awsproxy.NewNetwork(faults)
+	journal, err := os.Create(filepath.Join(c.dir, "operator-"+localec2.RequestsFile))
+	if err != nil {
+		return err
+	}
+	if c.operator, err = awsproxy.Start(c.server.Endpoint(), journal, c.network); err != nil {
+		return err
+	}
+	logFile, err := os.Create(filepath.Join(c.dir, "launcher.log"))
+	if err != nil {
+		return err
+	}
+	c.launcher = localec2.New(localec2.Options{
+		AWS: c.aws, Endpoint: c.server.Endpoint(), Account: localaws.Account, Region: localaws.Region, Network: c.network,
+		Dir: filepath.Join(c.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)),
+	})
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	launched := make(chan error, 1)
+	go func() { launched <- c.launcher.Run(running) }()
+	c.stop = sync.OnceValue(func() error {
+		end()
+		err := <-launched
+		c.operator.Close()
+		_ = journal.Close()
+		_ = logFile.Close()
+		return err
+	})
+	boxes := 0
+	for _, t := range c.config.ContentTypes {
+		boxes += t.MinCapacity
+	}
+	err = localtier.Await(ctx, fmt.Sprintf("%d boxes (see launcher.log)", boxes), time.Minute, func(context.Context) (bool, error) {
+		return len(c.launcher.Instances()) >= boxes, nil
+	})
+	c.say("%d boxes run; on their network: %s", len(c.launcher.Instances()), describe(network))
+	return err
+}
+
+func describe(f awsproxy.Faults) string {
+	var parts []string
+	for _, p := range []struct {
+		of   float64
+		what string
+	}{
+		{f.Throttle, "throttled"}, {f.CutBefore, "cut before delivery"}, {f.CutAfter, "cut after it"}, {f.Repeat, "delivered twice"},
+		{f.Delay, fmt.Sprintf("delayed by up to %s", f.DelayMost)},
+	} {
+		parts = append(parts, fmt.Sprintf("%g %% %s", 100*p.of, p.what))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// environment of the config: the one for this machine's architecture.
+func (c *chaos) environment() string { return runtime.GOARCH }

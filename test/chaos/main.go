@@ -1,0 +1,42 @@
+// Command chaos runs jobs of several types on real worker processes against the local AWS, while it kills,
+// freezes and drains boxes, disturbs their traffic and restarts the endpoint. What was lost or spoiled is judged
+// from recorded traffic and finished outputs alone. It ends with one line, and with status 1 unless all that
+// must be zero is.
+//
+//	go run ./test/chaos [-kills 30] [-seed N] [-json] [-port 0]
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, errViolated) { // which is printed already
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
+	os.Exit(1)
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := readOptions(args)
+	if err != nil {
+		return err
+	}
+	unlock, err := o.prepare()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return newChaos(o).run(ctx)
+}
