@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -167,7 +168,7 @@ func (c *chaos) killSupervisor(_ context.Context, i *localec2.Instance) error {
 
 // gone takes that a process has ended already for a kill.
 func gone(err error) error {
-	if err == syscall.ESRCH {
+	if errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
 	return err
