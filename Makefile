@@ -60,8 +60,8 @@ fuzz: go-there ## Fuzz every target for a while, one after the other (FUZZTIME=1
 	go run ./test/fuzz -time $(or $(FUZZTIME),10s)
 
 .PHONY: chaos
-chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, restart the endpoint (KILLS=30, SEED=)
-	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0)
+chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, restart the endpoint (KILLS=30, SEED=, JSON=1)
+	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0) $(if $(JSON),-json)
 
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/worker-tier/worker-tier/test/localtier"
@@ -32,8 +32,8 @@ func (c *chaos) calm(ctx context.Context) error {
 		c.wait(ctx, 200*time.Millisecond)
 		return c.jobs.unfinished("") == 0, c.ringWaiting(ctx, ready)
 	})
-	if err != nil && ctx.Err() != nil {
-		return errors.New("interrupted; everything that was started is stopped")
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err != nil {
 		c.problem("%v", err) // the oracle says which
@@ -43,7 +43,11 @@ func (c *chaos) calm(ctx context.Context) error {
 		return err
 	}
 	c.network.Settle()
-	return nil
+	left, err := localtier.Leftovers(filepath.Join(c.dir, "instances"))
+	for _, process := range left {
+		c.problem("still running: %s", process)
+	}
+	return err
 }
 
 // ringWaiting rings jobs by hand that have been READY for bellTime, as worker jobs resume does.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,19 +87,16 @@ func (c *chaos) run(ctx context.Context) error {
 			c.server.Stop()
 		}
 	}()
-	if err := c.deploy(ctx); err != nil {
-		return err
+	for _, part := range []func(context.Context) error{c.deploy, c.startBoxes, c.disturb, c.calm, c.judge} {
+		err := part(ctx)
+		if ctx.Err() != nil {
+			return errors.New("interrupted; everything that was started is stopped")
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := c.startBoxes(ctx); err != nil {
-		return err
-	}
-	if err := c.disturb(ctx); err != nil {
-		return err
-	}
-	if err := c.calm(ctx); err != nil {
-		return err
-	}
-	return c.judge(ctx)
+	return nil
 }
 
 // deploy starts the local AWS and deploys the chaos's tier with the stock CDK command line.

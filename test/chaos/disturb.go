@@ -14,11 +14,11 @@ import (
 )
 
 // killsPerOutage is how many kills there are for each outage of the endpoint.
-const killsPerOutage = 10
+const killsPerOutage = 15
 
 // pause is how long the chaos waits between two kills.
 func pause(random *rand.Rand) time.Duration {
-	return time.Second + time.Duration(random.Int64N(int64(1500*time.Millisecond)))
+	return 750*time.Millisecond + time.Duration(random.Int64N(int64(1250*time.Millisecond)))
 }
 
 // disturb kills until it has killed enough, while jobs are submitted, and undoes what can be undone.
@@ -175,7 +175,7 @@ func gone(err error) error {
 }
 
 // freeze stops a box for one and a half to three leases, while the chaos goes on, and thaws it.
-func (c *chaos) freeze(_ context.Context, i *localec2.Instance) error {
+func (c *chaos) freeze(ctx context.Context, i *localec2.Instance) error {
 	lease := c.lease()
 	length := lease*3/2 + time.Duration(c.random.Int64N(int64(lease*3/2)))
 	c.note(i, "box frozen", false)
@@ -184,7 +184,7 @@ func (c *chaos) freeze(_ context.Context, i *localec2.Instance) error {
 	}
 	c.pending.Go(func() {
 		defer c.release(i)
-		time.Sleep(length)
+		c.wait(ctx, length)
 		if err := i.Machine.Thaw(); err != nil {
 			c.problem("%v", err)
 		}
@@ -197,7 +197,7 @@ func (c *chaos) freeze(_ context.Context, i *localec2.Instance) error {
 const drainTime = 40 * time.Second
 
 // drain sends SIGTERM to a box; it must end by itself.
-func (c *chaos) drain(_ context.Context, i *localec2.Instance) error {
+func (c *chaos) drain(ctx context.Context, i *localec2.Instance) error {
 	c.note(i, "drained", true)
 	begin := time.Now()
 	i.Machine.Shutdown()
@@ -205,6 +205,7 @@ func (c *chaos) drain(_ context.Context, i *localec2.Instance) error {
 		select {
 		case <-i.Machine.Done():
 			c.say("  %s drained in %s", i.ID, time.Since(begin).Round(10*time.Millisecond))
+		case <-ctx.Done():
 		case <-time.After(drainTime):
 			c.problem("%s has not ended %s after SIGTERM", i.ID, drainTime)
 			i.Machine.PowerCut()

@@ -23,7 +23,7 @@ import (
 var waiting = map[string]int{"backup": 3, "chain": 6, "inventory": 3}
 
 // folders of the Go toolchain's sources, which every machine with Go has, are backed up and listed.
-var folders = map[string][]string{"backup": {"runtime", "crypto", "cmd"}, "inventory": {".", "cmd", "runtime"}}
+var folders = map[string][]string{"backup": {"runtime", "crypto", "cmd"}, "inventory": {"cmd", "crypto", "."}}
 
 // chainLinks and chainPause make a chain of about eight seconds.
 const chainLinks, chainPause = 400, 20
