@@ -199,7 +199,7 @@ func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 	item, err := s.Store.Write(ctx, job.Reap(j, s.Crashes, s.Clock.Now()))
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 		s.Log.Info("job not reaped: it moved", "job", j.Key.String(), "refused", refused.Error())
-		return nil
+		return s.bellOfReaped(ctx, j, refused.Current)
 	}
 	if err != nil {
 		return fmt.Errorf("reap: %w", err)
@@ -214,6 +214,22 @@ func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 		return s.bell(ctx, after)
 	}
 	return nil
+}
+
+// bellOfReaped sends the bell of a job whose reap was refused because the job is READY one epoch later: our own
+// first try may have been applied and its answer lost. If somebody else did it, there is a bell too many.
+func (s *Sweeper) bellOfReaped(ctx context.Context, j job.Job, current job.Item) error {
+	if current == nil { // some endpoints leave the item out
+		var err error
+		if current, err = s.Store.Get(ctx, j.Key.String()); err != nil || current == nil {
+			return err
+		}
+	}
+	after, err := job.FromItem(current)
+	if err != nil || after.State != job.Ready || after.Epoch != j.Epoch+1 {
+		return err
+	}
+	return s.bell(ctx, after)
 }
 
 // ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:

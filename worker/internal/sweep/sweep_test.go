@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -157,6 +158,38 @@ func TestDeadWorkersJobIsReapedAfterItsLeaseAndAQuarter(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
 		t.Errorf("bells (-want +got):\n%s", diff)
+	}
+}
+
+// twice applies each reap, loses the answer and tries again, as the SDK does.
+type twice struct {
+	*counting
+	omit bool // the item of a refusal, as some endpoints do
+}
+
+func (s twice) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	item, err := s.counting.Write(ctx, w)
+	if w.Op != "reap" || err != nil {
+		return item, err
+	}
+	item, err = s.counting.Write(ctx, w)
+	if refused, ok := errors.AsType[*job.RefusedError](err); ok && s.omit {
+		refused.Current = nil
+	}
+	return item, err
+}
+
+// TestReapWhoseAnswerIsLostStillRings: its job would wait for the next ring, five minutes later. Found by make chaos.
+func TestReapWhoseAnswerIsLostStillRings(t *testing.T) {
+	for _, omit := range []bool{false, true} {
+		w := newWorld(t)
+		s := w.sweeper("a")
+		s.Store = twice{w.table, omit}
+		w.running("one")
+		w.until(s, lease+lease/4+interval+time.Second)
+		if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
+			t.Errorf("omitted item %t: bells (-want +got):\n%s", omit, diff)
+		}
 	}
 }
 
