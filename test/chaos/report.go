@@ -74,13 +74,16 @@ func (c *chaos) judge(ctx context.Context) error {
 	}
 	lost, corrupt := verdict.Compare(ended)
 	s := summary{
-		Kills: c.kills, Jobs: len(ended), Lost: lost, Stale: verdict.Stale, Corrupt: corrupt, Burned: verdict.Burned, Redone: verdict.Redone,
+		Kills: c.kills, Jobs: len(ended), Lost: listed(lost), Stale: listed(verdict.Stale), Corrupt: listed(corrupt), Burned: listed(verdict.Burned), Redone: verdict.Redone,
 		Seed: c.seed, ByKind: c.byKind, Outages: c.outages, Faults: c.network.Counts(), Writes: verdict.Writes, Refused: verdict.Refused,
-		Claims: verdict.Claims, Reaps: verdict.Reaps, Drains: verdict.Drains, Orphans: verdict.Orphans, Rung: c.rung, Problems: c.problems,
+		Claims: verdict.Claims, Reaps: verdict.Reaps, Drains: verdict.Drains, Orphans: verdict.Orphans, Rung: c.rung, Problems: listed(c.problems),
 		Journal: journal, Instances: filepath.Join(c.dir, "instances"), Seconds: time.Since(c.begin).Round(100 * time.Millisecond).Seconds(),
 	}
 	return c.report(s)
 }
+
+// listed makes an empty list of none, which JSON writes as [].
+func listed[T any](list []T) []T { return append([]T{}, list...) }
 
 // records are all writes that reached the table, or may have.
 func (c *chaos) records() []oracle.Record {
