@@ -27,9 +27,8 @@ func (c *chaos) disturb(ctx context.Context) error {
 	if c.jobs, err = newJobs(ctx, c); err != nil {
 		return err
 	}
-	submitting, stop := context.WithCancel(ctx)
-	submitted := make(chan error, 1)
-	go func() { submitted <- c.jobs.keepBusy(submitting) }()
+	enough, submitted := make(chan struct{}), make(chan error, 1)
+	go func() { submitted <- c.jobs.keepBusy(ctx, enough) }()
 	c.wait(ctx, 3*time.Second) // the first jobs are to be in mid work
 	for n := 1; n <= c.kills && ctx.Err() == nil; n++ {
 		c.wait(ctx, pause(c.random))
@@ -42,7 +41,7 @@ func (c *chaos) disturb(ctx context.Context) error {
 			}
 		}
 	}
-	stop()
+	close(enough)
 	if e := <-submitted; err == nil {
 		err = e
 	}

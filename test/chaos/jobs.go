@@ -67,23 +67,26 @@ func newJobs(ctx context.Context, c *chaos) (*jobs, error) {
 	return j, nil
 }
 
-// keepBusy submits jobs until ctx ends, so that there are always some of each type.
-func (j *jobs) keepBusy(ctx context.Context) error {
-	for ctx.Err() == nil {
+// keepBusy submits jobs until enough is closed, so that there are always some of each type. What it has begun to
+// submit it brings to an end, unless ctx ends.
+func (j *jobs) keepBusy(ctx context.Context, enough <-chan struct{}) error {
+	for {
 		for _, t := range j.config.ContentTypes {
 			j.look(ctx)
-			for n := j.unfinished(t.Name); n < waiting[t.Name] && ctx.Err() == nil; n++ {
-				if err := j.submit(context.WithoutCancel(ctx), t.Name); err != nil {
+			for n := j.unfinished(t.Name); n < waiting[t.Name]; n++ {
+				if err := j.submit(ctx, t.Name); err != nil {
 					return err
 				}
 			}
 		}
 		select {
 		case <-ctx.Done():
+			return ctx.Err()
+		case <-enough:
+			return nil
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	return nil
 }
 
 // look notes which jobs are done. While the endpoint is away nothing is known, and nothing is noted.
