@@ -80,6 +80,7 @@ type Params struct {
 	Processes     int           // per instance
 	TargetLatency time.Duration // how long a job may wait
 	MeanJobTime   time.Duration // when unsure, overstate: four times too long costs a tenth more hours, too short makes jobs late
+	Measured      bool          // the workers measure the mean job time; MeanJobTime counts while they have not
 	CPUBelow      int           // per cent
 	CPUFor        time.Duration // whole minutes
 	RemovePercent int           // of the group, at least one instance

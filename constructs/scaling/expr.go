@@ -140,7 +140,9 @@ func and(a, b Expr) Expr  { return binary{"AND", a, b} }
 func or(a, b Expr) Expr   { return binary{"OR", a, b} }
 func ceil(a Expr) Expr    { return call{"CEIL", []Expr{a}} }
 func floor(a Expr) Expr   { return call{"FLOOR", []Expr{a}} }
-func fill(metric id) Expr { return call{"FILL", []Expr{metric, number(0)}} }
+func fill(metric id) Expr { return fillWith(metric, 0) }
+
+func fillWith(metric id, missing number) Expr { return call{"FILL", []Expr{metric, missing}} }
 
 func mul(first Expr, more ...Expr) Expr {
 	for _, e := range more {

@@ -22,6 +22,10 @@ const (
 	unfinished id = "unfinished"
 	cpu        id = "cpu"
 	removed    id = "removed"
+	measured   id = "measured"
+	jobTime    id = "job"
+	present    id = "present"
+	fresh      id = "fresh"
 )
 
 var (
@@ -32,27 +36,51 @@ var (
 	groupCPU        = Metric{string(cpu), "average CPU, per cent", Group, "AWS/EC2", "CPUUtilization", "Average"}
 	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, contract.MetricNamespace, contract.MetricBusy, "Average"}
 	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, contract.MetricNamespace, contract.MetricUnfinished, "Maximum"}
+	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, contract.MetricNamespace, contract.MetricMeanJobTime, "Maximum"}
 )
 
 // ScaleOut is the alarm that adds instances: the number of boxes that the queue needs beyond those the
 // group has, counting what the present ones will take up within the target. Once the oldest message
 // nears the target, that belief is dropped and the whole queue counts. It works from zero boxes.
 func ScaleOut(p Params) Alarm {
-	s := float64(p.Processes)
-	present := number(round(s * rounds(p.TargetLatency, p.MeanJobTime)))
-	fresh := number(round(s + s*rounds(p.TargetLatency-boot, p.MeanJobTime)))
-	return Alarm{
+	a := Alarm{
 		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", readable(p.TargetLatency)),
 		Metrics:     []Metric{queueVisible, queueAge, groupDesired},
-		Formulas: []Formula{{"missing", "boxes missing", when(
-			gt(fill(age), number(0.8*p.TargetLatency.Seconds())),
-			ceil(div(visible, fresh)),
-			ceil(div(sub(visible, mul(present, desired)), fresh)),
-		)}},
-		Comparison: "GreaterThanOrEqualToThreshold",
-		Threshold:  1,
-		Periods:    1,
-		Policy:     Policy{AdjustmentType: "ChangeInCapacity", Aggregation: "Maximum", Steps: growth()},
+		Comparison:  "GreaterThanOrEqualToThreshold",
+		Threshold:   1,
+		Periods:     1,
+		Policy:      Policy{AdjustmentType: "ChangeInCapacity", Aggregation: "Maximum", Steps: growth()},
+	}
+	var ofPresent, ofFresh Expr // jobs that a box takes up: a present one beyond those it runs, a new one in all
+	if p.Measured {
+		a.Metrics = append(a.Metrics, workersJobTime)
+		a.Formulas = takenUp(p)
+		ofPresent, ofFresh = present, fresh
+	} else {
+		s := float64(p.Processes)
+		ofPresent = number(round(s * rounds(p.TargetLatency, p.MeanJobTime)))
+		ofFresh = number(round(s + s*rounds(p.TargetLatency-boot, p.MeanJobTime)))
+	}
+	a.Formulas = append(a.Formulas, Formula{"missing", "boxes missing", when(
+		gt(fill(age), number(0.8*p.TargetLatency.Seconds())),
+		ceil(div(visible, ofFresh)),
+		ceil(div(sub(visible, mul(ofPresent, desired)), ofFresh)),
+	)})
+	return a
+}
+
+// takenUp are the jobs that a box takes up, where CloudWatch works them out from the measured job time.
+// While nothing is measured, the assumed time counts.
+func takenUp(p Params) []Formula {
+	s := number(p.Processes)
+	starts := func(window time.Duration) Expr { // of one process, the first included
+		w := number(window.Seconds())
+		return when(gt(w, jobTime), div(w, jobTime), number(1))
+	}
+	return []Formula{
+		{string(jobTime), "mean job time, seconds", fillWith(measured, number(p.MeanJobTime.Seconds()))},
+		{string(present), "waiting jobs that a present box takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
+		{string(fresh), "waiting jobs that a new box takes up in time", mul(s, starts(p.TargetLatency-boot))},
 	}
 }
 

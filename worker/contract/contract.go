@@ -59,6 +59,14 @@ const (
 	AttrLease           = "lease"     // milliseconds; the holder's own lease, so that a sweeper with other settings waits long enough
 	AttrNextSweep       = "nextSweep" // control item only
 	AttrSweeper         = "sweeper"   // control item only
+
+	// Control item only, what the mean job time is made of: the workers add to the first two, the sweeper
+	// that leads moves them into the decayed sums.
+	AttrBusy        = "busy"        // busy slot time, milliseconds
+	AttrEnded       = "ended"       // jobs that became terminal
+	AttrRecentBusy  = "recentBusy"  // milliseconds
+	AttrRecentEnded = "recentEnded" // thousandths of a job
+	AttrRecentAt    = "recentAt"    // when the decayed sums were written
 )
 
 // Metrics that workers publish and scaling reads. The instance is never a dimension: each
@@ -67,6 +75,7 @@ const (
 	MetricNamespace      = "WorkerTier"
 	MetricBusy           = "Busy"        // per cent of busy slots, average
 	MetricUnfinished     = "Unfinished"  // READY and RUNNING jobs
+	MetricMeanJobTime    = "MeanJobTime" // seconds a process is busy per job that ends, decayed over six hours
 	DimensionEnvironment = "Environment" // value: see MetricEnvironment
 	DimensionContentType = "ContentType"
 )

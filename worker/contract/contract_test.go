@@ -15,7 +15,7 @@ var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
-	TerminationHook: "drain", DrainOnRebalance: true,
+	TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute,
 }
 
 func lookup(env map[string]string) func(string) (string, bool) {
@@ -41,6 +41,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvSweep] = "-1s"
 	env[contract.EnvCommand] = "bin/x"
 	env[contract.EnvDrainOnRebalance] = "sometimes"
+	env[contract.EnvJobTime] = "5"
 	_, err := contract.SettingsFrom(lookup(env))
 	if err == nil {
 		t.Fatal("no error")
@@ -48,6 +49,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	want := []string{
 		`WORKER_COMMAND: "bin/x" is not a JSON list of program and arguments`,
 		`WORKER_DRAIN_ON_REBALANCE: "sometimes" is neither true nor false`,
+		`WORKER_JOB_TIME: "5" is not a positive duration such as 20s`,
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
 		`WORKER_MEMORY: "32" is not a whole number from 64 to 33554432`,
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,

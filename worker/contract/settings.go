@@ -30,6 +30,7 @@ const (
 	EnvStall              = "WORKER_STALL"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
+	EnvJobTime            = "WORKER_JOB_TIME"
 )
 
 // Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
@@ -58,6 +59,8 @@ type Settings struct {
 
 	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
 	DrainOnRebalance bool   // drain on EC2's rebalance recommendation and ask the group for another instance
+
+	JobTime time.Duration // how long a job is assumed to take until jobs have been measured; 0: it is not measured
 }
 
 // Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
@@ -90,6 +93,9 @@ func (s Settings) Environ() map[string]string {
 	}
 	if s.DrainOnRebalance {
 		env[EnvDrainOnRebalance] = strconv.FormatBool(true)
+	}
+	if s.JobTime > 0 {
+		env[EnvJobTime] = s.JobTime.String()
 	}
 	if len(s.Command) > 0 {
 		command, _ := json.Marshal(s.Command) // a []string always marshals
@@ -124,6 +130,9 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {
 		s.Memory = r.count(EnvMemory, LeastMemory, MostMemory)
+	}
+	if _, set := lookup(EnvJobTime); set {
+		s.JobTime = r.duration(EnvJobTime)
 	}
 	if s.Lease > 0 && s.Heartbeat > s.Lease/2 {
 		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)

@@ -167,6 +167,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+			JobTime: settings.JobTime,
 		},
 		Probe: func(ctx context.Context) error {
 			if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {

@@ -56,6 +56,7 @@ type Attempt struct {
 	stalled  bool // the slot was killed because it said nothing
 	over     bool
 	usable   bool
+	finished bool // the job is terminal, by this attempt's own write
 }
 
 // stop is a request to end the attempt at the next step boundary.
@@ -98,11 +99,14 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	return a
 }
 
-// Over reports whether the attempt has ended; SlotUsable whether its slot can take another job.
+// Over reports whether the attempt has ended.
 func (a *Attempt) Over() bool { return a.over }
 
 // SlotUsable reports whether the slot answered with an outcome and was not killed.
 func (a *Attempt) SlotUsable() bool { return a.usable }
+
+// Finished reports whether the attempt brought its job to a terminal state.
+func (a *Attempt) Finished() bool { return a.finished }
 
 // Key of the job.
 func (a *Attempt) Key() job.Key { return a.claim.Key }

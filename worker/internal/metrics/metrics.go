@@ -1,5 +1,5 @@
-// Package metrics publishes what scaling needs to know: how busy a content type's slots are and how
-// many of its jobs are unfinished.
+// Package metrics publishes what scaling needs to know: how busy a content type's slots are, how many of
+// its jobs are unfinished and how long they take.
 package metrics
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// Meter measures the share of busy slots over time.
+// Meter measures how busy slots are over time and counts the jobs they end.
 type Meter struct {
 	slots int
 	now   func() time.Duration
@@ -25,6 +25,14 @@ type Meter struct {
 	since time.Duration // start of the period
 	at    time.Duration // of the last change
 	spent time.Duration // busy slot time in the period
+	ended int           // jobs that became terminal in the period
+}
+
+// Usage is what a meter measured over one period.
+type Usage struct {
+	Percent float64       // of slot time that was busy
+	Busy    time.Duration // busy slot time: two slots that are busy for a minute make two minutes
+	Ended   int           // jobs that became terminal
 }
 
 // NewMeter measures slots slots on the monotonic clock now.
@@ -40,18 +48,24 @@ func (m *Meter) Add(n int) {
 	m.busy += n
 }
 
-// Take is the per cent of slot time that was busy since the last Take.
-func (m *Meter) Take() float64 {
+// Ended counts a job that became terminal.
+func (m *Meter) Ended() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended++
+}
+
+// Take is what was measured since the last Take. A job that runs on counts as busy in each period.
+func (m *Meter) Take() Usage {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance()
-	period := m.at - m.since
-	spent := m.spent
-	m.since, m.spent = m.at, 0
-	if period <= 0 {
-		return 0
+	period, u := m.at-m.since, Usage{Busy: m.spent, Ended: m.ended}
+	if period > 0 {
+		u.Percent = 100 * float64(m.spent) / (float64(period) * float64(m.slots))
 	}
-	return 100 * float64(spent) / (float64(period) * float64(m.slots))
+	m.since, m.spent, m.ended = m.at, 0, 0
+	return u
 }
 
 func (m *Meter) advance() {
@@ -80,23 +94,36 @@ func NewPublisher(api CloudWatch, s contract.Settings) *Publisher {
 	}}
 }
 
-// Busy publishes the per cent of busy slots of this instance.
-func (p *Publisher) Busy(ctx context.Context, percent float64) error {
-	return p.put(ctx, contract.MetricBusy, percent, types.StandardUnitPercent)
+// Datum is one value of one metric.
+type Datum struct {
+	name  string
+	value float64
+	unit  types.StandardUnit
 }
 
-// Unfinished publishes the number of READY and RUNNING jobs.
-func (p *Publisher) Unfinished(ctx context.Context, jobs int) error {
-	return p.put(ctx, contract.MetricUnfinished, float64(jobs), types.StandardUnitCount)
+// Busy is the per cent of busy slot time of this instance. CloudWatch averages those of all instances.
+func Busy(percent float64) Datum {
+	return Datum{contract.MetricBusy, percent, types.StandardUnitPercent}
 }
 
-func (p *Publisher) put(ctx context.Context, name string, value float64, unit types.StandardUnit) error {
-	_, err := p.api.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
-		Namespace:  aws.String(contract.MetricNamespace),
-		MetricData: []types.MetricDatum{{MetricName: &name, Value: &value, Unit: unit, Dimensions: p.dimensions}},
-	})
-	if err != nil {
-		return fmt.Errorf("publish metric %s: %w", name, err)
+// Unfinished is the number of READY and RUNNING jobs of the content type.
+func Unfinished(jobs int) Datum {
+	return Datum{contract.MetricUnfinished, float64(jobs), types.StandardUnitCount}
+}
+
+// MeanJobTime is how long the content type's jobs take.
+func MeanJobTime(d time.Duration) Datum {
+	return Datum{contract.MetricMeanJobTime, d.Seconds(), types.StandardUnitSeconds}
+}
+
+// Publish sends data with one request: requests are billed too.
+func (p *Publisher) Publish(ctx context.Context, data ...Datum) error {
+	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String(contract.MetricNamespace)}
+	for _, d := range data {
+		in.MetricData = append(in.MetricData, types.MetricDatum{MetricName: &d.name, Value: &d.value, Unit: d.unit, Dimensions: p.dimensions})
+	}
+	if _, err := p.api.PutMetricData(ctx, in); err != nil {
+		return fmt.Errorf("publish metrics: %w", err)
 	}
 	return nil
 }

@@ -293,6 +293,26 @@ func TestDueIndexFollowsTheState(t *testing.T) {
 	})
 }
 
+// TestSumsAddUp: a write without conditions creates its item, adds, and subtracts what was read.
+func TestSumsAddUp(t *testing.T) {
+	for implementation, open := range implementations {
+		t.Run(implementation, func(t *testing.T) {
+			s := open(t)
+			var item job.Item
+			for _, n := range []int64{5, 7, -5} {
+				var err error
+				if item, err = s.Write(t.Context(), job.Write{Key: "control#mail", Add: map[string]int64{contract.AttrBusy: n, contract.AttrEnded: 0}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := job.Item{contract.AttrKey: "control#mail", contract.AttrBusy: int64(7), contract.AttrEnded: int64(0)}
+			if diff := cmp.Diff(want, item); diff != "" {
+				t.Errorf("item (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestBatchGetReadsMoreThanOneRequestHolds(t *testing.T) {
 	forEach(t, func(t *testing.T, s table) {
 		keys := []string{"mail#missing"}

@@ -3,28 +3,62 @@ package supervisor
 import (
 	"context"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// publishInterval is the period of the alarms that read the metrics.
-const publishInterval = time.Minute
+const (
+	// publishInterval is the period of the alarms that read the metrics.
+	publishInterval = time.Minute
+	// publishTimeout bounds each of the two calls a minute, retries included, so that both end within it.
+	publishTimeout = 10 * time.Second
+)
 
-// publishLoop sends how busy the slots were. A metric that is not sent is no reason for a job to fail.
+// census is what a sweep counted that this worker led.
+type census struct {
+	sweep.Result
+	at time.Duration
+}
+
+// publishLoop tells each minute how busy the slots were and, on the worker that leads the sweep, how many
+// jobs there are and how long they take. It has a goroutine of its own: nothing waits for it, and a drain
+// cuts it. A minute that could not be sent is not made up.
 func (s *Supervisor) publishLoop(ctx context.Context) {
-	for s.Attempts.Clock.Sleep(ctx, publishInterval) == nil {
-		if err := s.Metrics.Busy(ctx, s.meter.Take()); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "metric not published", "error", err.Error())
+	clock := s.Attempts.Clock
+	next := clock.Monotonic() + publishInterval
+	for clock.Sleep(ctx, next-clock.Monotonic()) == nil {
+		s.publish(ctx)
+		next += publishInterval
+		if now := clock.Monotonic(); next <= now { // the machine was frozen
+			next = now + publishInterval
 		}
 	}
 }
 
-// publishUnfinished sends the number of unfinished jobs, at most once a period.
-func (s *Supervisor) publishUnfinished(ctx context.Context, jobs int) {
-	now := s.Attempts.Clock.Monotonic()
-	if s.Metrics == nil || s.published != 0 && now-s.published < publishInterval-s.Sweeper.Interval/2 {
-		return
+func (s *Supervisor) publish(ctx context.Context) {
+	usage := s.meter.Take()
+	data := []metrics.Datum{metrics.Busy(usage.Percent)}
+	if c := s.census.Load(); c != nil && s.Attempts.Clock.Monotonic()-c.at <= publishInterval+2*s.Sweeper.Interval {
+		data = append(data, metrics.Unfinished(c.Ready+c.Running))
+		if c.JobTime > 0 {
+			data = append(data, metrics.MeanJobTime(c.JobTime))
+		}
 	}
-	s.published = now
-	if err := s.Metrics.Unfinished(ctx, jobs); err != nil && ctx.Err() == nil {
-		s.Log.WarnContext(ctx, "metric not published", "error", err.Error())
+	s.try(ctx, "metrics not published", func(ctx context.Context) error { return s.Metrics.Publish(ctx, data...) })
+	if s.Sweeper.JobTime > 0 && (usage.Busy > 0 || usage.Ended > 0) {
+		s.try(ctx, "busy time not tallied", func(ctx context.Context) error {
+			_, err := s.Sweeper.Store.Write(ctx, sweep.Tally(s.Sweeper.ContentType, usage.Busy, usage.Ended))
+			return err
+		})
+	}
+}
+
+// try makes one call and no more of its failure than a line in the log.
+func (s *Supervisor) try(ctx context.Context, failed string, call func(context.Context) error) {
+	bounded, cancel := s.Attempts.Clock.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	if err := call(bounded); err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, failed, "error", err.Error())
 	}
 }

@@ -41,10 +41,10 @@ type Supervisor struct {
 	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
 	Log       *slog.Logger
 
-	running   atomic.Int64
-	meter     *metrics.Meter
-	oldest    atomic.Int64  // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
-	published time.Duration // when the sweep loop last published
+	running atomic.Int64
+	meter   *metrics.Meter
+	oldest  atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
+	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
 }
 
 // Run works until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress
@@ -180,7 +180,9 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 		}
 		if err == nil && result.Led {
 			s.Log.DebugContext(ctx, "swept", "ready", result.Ready, "running", result.Running, "reaped", result.Reaped, "rung", result.Rung)
-			s.publishUnfinished(ctx, result.Ready+result.Running)
+			s.census.Store(&census{result, s.Attempts.Clock.Monotonic()})
+		} else if err == nil {
+			s.census.Store(nil)
 		}
 		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(result))
 	}

@@ -169,6 +169,9 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 		}
 		timer.Stop()
 	}
+	if attempt.Finished() {
+		w.meter.Ended()
+	}
 	return attempt.SlotUsable()
 }
 

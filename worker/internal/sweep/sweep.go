@@ -50,8 +50,11 @@ type Sweeper struct {
 	Interval    time.Duration
 	Slots       int   // messages that must be waiting visibly for nothing to be rung
 	Crashes     int64 // limit of crashes at one position after which a job is DEAD
+	// JobTime is how long a job is assumed to take until jobs have been measured. Default: it is not measured.
+	JobTime time.Duration
 
 	control  int64               // what this sweeper wrote as nextSweep; 0: not leading
+	jobTime  jobTime             // as the control item had it last
 	seen     map[string]sighting // kept while another leads: sweeps that take long pass the lead around
 	arrivals []arrival           // of the last passedAfter
 }
@@ -79,6 +82,8 @@ type Result struct {
 	// RipeIn is how long until the first job whose beat stands still can be reaped; 0: there is none. Who
 	// waits for the next sweep no longer than that has a dead worker's job back a sweep earlier.
 	RipeIn time.Duration
+	// JobTime is how long a job takes on average, as measured over all workers of the type.
+	JobTime time.Duration
 }
 
 // Received tells the sweeper of messages that this worker received: the sending time of the oldest of
@@ -110,6 +115,9 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 		return r, nil
 	}
 	r.Led = true
+	if s.JobTime > 0 {
+		r.JobTime = s.jobTime.mean(s.JobTime)
+	}
 	if err := s.reapAll(ctx, &r); err != nil {
 		return r, err
 	}
@@ -131,21 +139,26 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		if item != nil && item[contract.AttrSweeper] != s.Worker && !late {
 			return false, nil
 		}
-		s.control = next
+		s.control, s.jobTime = next, jobTimeOf(item)
 	}
 	cond := job.Cond{Attr: contract.AttrNextSweep, Op: job.Equal, Value: s.control}
 	if s.control == 0 {
 		cond = job.Cond{Attr: contract.AttrNextSweep, Op: job.Absent}
 	}
 	next := now.Add(s.Interval).UnixMilli()
-	_, err := s.Store.Write(ctx, job.Write{
+	w := job.Write{
 		Op: "lead sweep", Key: key, If: []job.Cond{cond},
 		Set: job.Item{contract.AttrNextSweep: next, contract.AttrSweeper: s.Worker},
-	})
+	}
+	if s.JobTime > 0 {
+		s.jobTime.absorb(&w, now)
+	}
+	item, err := s.Store.Write(ctx, w)
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 		s.control = 0
 		if refused.Current[contract.AttrSweeper] == s.Worker { // our own write, its answer was lost
 			s.control, _ = refused.Current[contract.AttrNextSweep].(int64)
+			s.jobTime = jobTimeOf(refused.Current)
 		}
 		return s.control != 0, nil
 	}
@@ -153,7 +166,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		s.control = 0
 		return false, fmt.Errorf("sweep: %w", err)
 	}
-	s.control = next
+	s.control, s.jobTime = next, jobTimeOf(item)
 	return true, nil
 }
 
