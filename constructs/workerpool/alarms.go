@@ -13,7 +13,8 @@ func (p Props) scaling() scaling.Params {
 	return scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
-		MeanJobTime:   t.ScaleOut.MeanJobTime,
+		MeanJobTime:   t.ScaleOut.JobTime(),
+		Measured:      t.ScaleOut.Measured,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,

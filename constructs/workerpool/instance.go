@@ -123,7 +123,7 @@ func (n names) settings() contract.Settings {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance,
+		TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 	}
 }
 

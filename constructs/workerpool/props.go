@@ -63,7 +63,7 @@ func (p Props) check() string {
 		{len(t.InstanceTypes) == 0, "ContentType.InstanceTypes is empty"},
 		{t.RootVolumeGiB < 1, "ContentType.RootVolumeGiB is less than 1"},
 		{t.MaxCapacity < max(1, t.MinCapacity), "ContentType.MaxCapacity is less than 1 or than MinCapacity"},
-		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.MeanJobTime <= 0, "ContentType.ScaleOut is not set"},
+		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.JobTime() <= 0, "ContentType.ScaleOut is not set"},
 		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},
 		{t.Job.Lease < 2*t.Job.Heartbeat || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
 		{p.Bundle == "", "Bundle is empty"},

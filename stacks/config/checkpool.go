@@ -65,6 +65,9 @@ func (c checker) checkGroup(p pool) {
 	if target := p.ScaleOut.TargetLatency; target.usable() && target.value < shortestTarget {
 		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
 	}
+	if assumed, mean := p.ScaleOut.AssumedJobTime, p.ScaleOut.MeanJobTime; !mean.measured && assumed.at.line > 0 && specificity(assumed.at) >= specificity(mean.at) {
+		c.warn(assumed.at, "has no effect beside meanJobTime %s (it is for meanJobTime: measured)", short(mean.value))
+	}
 	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
 		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))
 	}

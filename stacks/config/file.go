@@ -160,6 +160,12 @@ type given[T string | int | bool | time.Duration] struct {
 	value T
 }
 
+// measurable is a duration, or the word of its rule where it is measured.
+type measurable struct {
+	given[time.Duration]
+	measured bool
+}
+
 // list is a list of texts, each with its own place.
 type list struct {
 	leaf

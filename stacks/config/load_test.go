@@ -110,7 +110,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 			RootVolumeGiB:        30,
 			MinCapacity:          1,
 			MaxCapacity:          20,
-			ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
+			ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
 			ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 			Job: Job{
 				Lease:       time.Minute,
@@ -158,7 +158,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		RootVolumeGiB:        100,
 		MinCapacity:          2,
 		MaxCapacity:          60,
-		ScaleOut:             ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second},
+		ScaleOut:             ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second},
 		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
 		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 	}

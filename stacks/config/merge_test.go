@@ -23,6 +23,7 @@ var settings = []struct {
 	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c ContentType) any { return c.MaxCapacity }},
 	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleOut.TargetLatency }},
 	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.MeanJobTime }},
+	{"scaleOut", "assumedJobTime", [3]string{"14m0s", "15m0s", "16m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.AssumedJobTime }},
 	{"scaleIn", "cpuBelow", [3]string{"71", "72", "73"}, "70", func(c ContentType) any { return c.ScaleIn.CPUBelow }},
 	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleIn.For }},
 	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c ContentType) any { return c.ScaleIn.RemovePercent }},

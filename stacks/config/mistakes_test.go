@@ -111,6 +111,13 @@ func TestWarnings(t *testing.T) {
 			[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}, job: {drainBudget: 91s}"}},
 			[]string{"6:108: contentTypes.docs.job.drainBudget: 1m31s is more than Spot instances have: they get two minutes of notice (1m30s count there)"},
 		},
+		"assumed job time beside a given one": {
+			[]edit{{docs, docs + ", scaleOut: {meanJobTime: 7m, assumedJobTime: 9m}"}},
+			[]string{"6:73: contentTypes.docs.scaleOut.assumedJobTime: has no effect beside meanJobTime 7m (it is for meanJobTime: measured)"},
+		},
+		"assumed job time of the defaults, given one of a type": {
+			[]edit{{top, "defaults: {scaleOut: {meanJobTime: measured, assumedJobTime: 9m}}\n" + top}, {docs, docs + ", scaleOut: {meanJobTime: 7m}"}}, nil,
+		},
 		"target out of reach, said once": {
 			[]edit{{top, "defaults: {scaleOut: {targetLatency: 4m}}\n" + top}, {docs, "more: {processor: backup}\n  " + docs}},
 			[]string{"3:38: defaults.scaleOut.targetLatency: 4m is out of reach of one-minute metrics and two-minute boots (5m or more)"},

@@ -82,10 +82,13 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 		RootVolumeGiB:        p.RootVolume.Size.value,
 		MinCapacity:          p.Capacity.Min.value,
 		MaxCapacity:          p.Capacity.Max.value,
-		ScaleOut:             ScaleOut{TargetLatency: p.ScaleOut.TargetLatency.value, MeanJobTime: p.ScaleOut.MeanJobTime.value},
-		ScaleIn:              ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
-		SpotPercent:          p.Spot.Percent.value,
-		DrainOnRebalance:     p.Spot.DrainOnRebalance.value,
+		ScaleOut: ScaleOut{
+			TargetLatency: p.ScaleOut.TargetLatency.value,
+			MeanJobTime:   p.ScaleOut.MeanJobTime.value, Measured: p.ScaleOut.MeanJobTime.measured, AssumedJobTime: p.ScaleOut.AssumedJobTime.value,
+		},
+		ScaleIn:          ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
+		SpotPercent:      p.Spot.Percent.value,
+		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
 		Job: Job{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,

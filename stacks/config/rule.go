@@ -17,6 +17,7 @@ import (
 //	keys      the same for the keys of a table
 //	oneof     the texts that are allowed, separated by spaces
 //	later     a text that a later release will allow
+//	word      a text that may stand instead of a duration
 //	range     smallest and largest number or duration
 //	least     fewest items of a list
 //	repeats   a list may hold an item twice
@@ -30,6 +31,7 @@ type rule struct {
 	match, keys       pattern
 	oneof             []string
 	later             string
+	word              string
 	smallest, biggest string
 	least             int
 	repeats           bool
@@ -89,6 +91,7 @@ func ruleOf(field reflect.StructField) rule {
 		keys:     patterns[tag("keys")],
 		oneof:    strings.Fields(tag("oneof")),
 		later:    tag("later"),
+		word:     tag("word"),
 		repeats:  tag("repeats") != "",
 		number:   tag("number") != "",
 		scalars:  tag("scalars") != "",
@@ -104,6 +107,8 @@ func (r rule) allowed() string {
 	switch {
 	case len(r.oneof) > 0:
 		return strings.Join(r.oneof, ", ")
+	case r.word != "":
+		return r.smallest + " to " + r.biggest + ", or " + r.word
 	case r.smallest != "":
 		return r.smallest + " to " + r.biggest
 	default:

@@ -32,6 +32,14 @@ func (g *given[T]) read(d decoder, n *yaml.Node, at place, r rule) {
 	}
 }
 
+func (m *measurable) read(d decoder, n *yaml.Node, at place, r rule) {
+	if m.measured = n.Kind == yaml.ScalarNode && n.Value == r.word; m.measured {
+		m.leaf = leaf{at: at.of(n), set: true}
+		return
+	}
+	m.given.read(d, n, at, r)
+}
+
 func (l *list) read(d decoder, n *yaml.Node, at place, r rule) {
 	l.at, l.set = at.of(n), true
 	seen := map[string]bool{}
@@ -150,11 +158,7 @@ func (d decoder) boolean(n *yaml.Node, at place, target *bool) bool {
 
 func (d decoder) duration(n *yaml.Node, at place, target *time.Duration, r rule) bool {
 	duration, err := time.ParseDuration(n.Value)
-	switch {
-	case r.later != "" && n.Value == r.later:
-		d.fail(at, "%s is not possible%s", quote(n.Value), note("not in this release", "a duration such as 5m"))
-		return false
-	case err != nil || n.ShortTag() != "!!str":
+	if err != nil || n.ShortTag() != "!!str" {
 		d.fail(at, "must be a duration such as 90s, 10m or 1h30m, not %s%s", kind(n), note(r.allowed(), durationMeant(n.Value)))
 		return false
 	}

@@ -133,10 +133,21 @@ type PolicyStatement struct {
 	Resources []string
 }
 
-// ScaleOut holds the two numbers a group grows by.
+// ScaleOut holds what a group grows by.
 type ScaleOut struct {
 	TargetLatency time.Duration // how long a job may wait
 	MeanJobTime   time.Duration // when unsure, overstate: too long costs a little, too short makes jobs late
+	// Measured says that the workers measure the mean job time, from AssumedJobTime on; MeanJobTime is 0.
+	Measured       bool
+	AssumedJobTime time.Duration
+}
+
+// JobTime is how long a job takes before any was measured.
+func (s ScaleOut) JobTime() time.Duration {
+	if s.Measured {
+		return s.AssumedJobTime
+	}
+	return s.MeanJobTime
 }
 
 // ScaleIn holds what a group shrinks by.

@@ -105,7 +105,8 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 	params := scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
-		MeanJobTime:   t.ScaleOut.MeanJobTime,
+		MeanJobTime:   t.ScaleOut.JobTime(),
+		Measured:      t.ScaleOut.Measured,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
@@ -135,7 +136,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance,
+		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 	}.Environ()
 	for name, value := range t.Variables {
 		environment[name] = value
