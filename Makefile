@@ -79,8 +79,8 @@ bench-synth: tools test/bench/node_modules/installed ## Time synth against the s
 	go run ./test/bench/synth
 
 .PHONY: update
-update: tools ## Rewrite the golden templates and the config's JSON Schema; review the diff
-	go test ./stacks ./stacks/config -update
+update: tools ## Rewrite the golden templates, the JSON Schema of the config and the tables of docs/scaling.md; review the diff
+	go test ./stacks ./stacks/config ./constructs/scaling -update
 
 .PHONY: tools
 tools: go-there .venv/installed node_modules/installed ## Install the CDK CLI and the local AWS into the project

@@ -33,8 +33,8 @@ type Formula struct {
 	Expr  Expr
 }
 
-// Alarm is one half of the pair: when it acts and what it does then. The last formula is the one that
-// is compared. Missing data never acts (TreatMissingData notBreaching).
+// Alarm is one half of the pair, or one for people: when it acts and what it does then. The last formula is
+// the one that is compared. Missing data never acts (TreatMissingData notBreaching).
 type Alarm struct {
 	Description string
 	Metrics     []Metric
@@ -42,7 +42,7 @@ type Alarm struct {
 	Comparison  string // ComparisonOperator
 	Threshold   float64
 	Periods     int // all of this many periods must breach
-	Policy      Policy
+	Policy      Policy // none for people
 }
 
 // Eval computes what the alarm compares with its threshold, from metric id → value; NaN: no data point.

@@ -118,6 +118,25 @@ func ScaleIn(p Params) Alarm {
 	}
 }
 
+// noShare is no share of busy processes, in per cent: it stands for a missing one.
+const noShare = 200
+
+// Silent is the alarm for people on workers that publish nothing although boxes are in service. While it
+// lasts the guard of [ScaleIn] takes all processes for idle. A box may take two minutes to boot and
+// publishes after a minute of work.
+func Silent() Alarm {
+	return Alarm{
+		Description: "Boxes are in service, but no worker says how busy it is: the group may shrink under running jobs. See whether workers start, and may put metric data.",
+		Metrics:     []Metric{groupInService, workersBusy},
+		Formulas: []Formula{{"silent", "busy processes, per cent; 200: boxes are in service and say nothing", when(
+			gt(inService, number(0)), fillWith(busy, noShare), number(0),
+		)}},
+		Comparison: "GreaterThanThreshold",
+		Threshold:  100,
+		Periods:    5,
+	}
+}
+
 // rounds is how many more jobs a process starts within window after its first one. Long jobs give 0:
 // they do not free their process in time.
 func rounds(window, job time.Duration) float64 { return max(0, float64(window)/float64(job)-1) }
