@@ -24,6 +24,9 @@ func (c checker) checkPools(env environment, image baseImage) {
 		p := c.poolOf(env, m.value)
 		c.checkTiming(p)
 		c.checkGroup(p)
+		c.checkSpot(p)
+		c.checkScaleOut(p)
+		c.checkSchedule(p)
 		c.checkArchitecture(p.InstanceTypes, first, image)
 		if !first.set && p.InstanceTypes.usable() {
 			first = p.InstanceTypes
@@ -55,18 +58,6 @@ func (c checker) checkGroup(p pool) {
 	}
 	if least.usable() && least.value == 0 {
 		c.warn(least.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
-	}
-	if p.Spot.Percent.value > 0 && p.InstanceTypes.usable() && len(p.InstanceTypes.items) == 1 {
-		c.warn(p.Spot.Percent.at, "Spot with the single instance type %s: when it runs out, there are no instances (name several of one architecture)", p.InstanceTypes.items[0].value)
-	}
-	if rebalance := p.Spot.DrainOnRebalance; rebalance.value && p.Spot.Percent.usable() && p.Spot.Percent.value == 0 && specificity(rebalance.at) >= specificity(p.Spot.Percent.at) {
-		c.warn(rebalance.at, "has no effect: only Spot instances get rebalance recommendations, and percent is 0 (leave it out, or raise spot.percent)")
-	}
-	if target := p.ScaleOut.TargetLatency; target.usable() && target.value < shortestTarget {
-		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
-	}
-	if assumed, mean := p.ScaleOut.AssumedJobTime, p.ScaleOut.MeanJobTime; !mean.measured && assumed.at.line > 0 && specificity(assumed.at) >= specificity(mean.at) {
-		c.warn(assumed.at, "has no effect beside meanJobTime %s (it is for meanJobTime: measured)", short(mean.value))
 	}
 	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
 		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))

@@ -189,6 +189,9 @@ type table[T any] struct {
 	members []member[T]
 }
 
+// state makes a table one setting where settings are laid over each other: it is replaced as a whole.
+func (t table[T]) state() leaf { return leaf{at: t.at, set: t.set} }
+
 type member[T any] struct {
 	key   given[string]
 	value T

@@ -158,9 +158,16 @@ func TestEveryKeyResolves(t *testing.T) {
 		RootVolumeGiB:        100,
 		MinCapacity:          2,
 		MaxCapacity:          60,
-		ScaleOut:             ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second},
-		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
-		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		ScaleOut:             ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second, TargetTracking: true},
+		ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+		SpotPercent:          60,
+		OnDemandBase:         2,
+		Schedule: []Schedule{
+			{Name: "day", Cron: "0 7 * * MON-FRI", TimeZone: "Europe/Berlin", Min: new(5), Max: new(90)},
+			{Name: "night", Cron: "0 19 * * 1-5", TimeZone: "Etc/UTC", Min: new(1)},
+		},
+		ProtectBusy: true,
+		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
@@ -168,7 +175,14 @@ func TestEveryKeyResolves(t *testing.T) {
 	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
 		t.Errorf("termination hook waits %s, want %s", got, want)
 	}
-	if got := tier.ContentTypes[1]; got.SpotPercent != 50 || !got.DrainOnRebalance {
+	if got := tier.ContentTypes[0].LowestMin(); got != 1 {
+		t.Errorf("lowest minimum %d, want the night's 1", got)
+	}
+	slides := tier.ContentTypes[1]
+	if slides.WarmPool != (WarmPool{Size: 3, Running: true}) || slides.ScaleIn != (ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20}) {
+		t.Errorf("slides: warm pool %+v, scale in %+v", slides.WarmPool, slides.ScaleIn)
+	}
+	if got := tier.ContentTypes[2]; got.SpotPercent != 50 || !got.DrainOnRebalance {
 		t.Errorf("thumbnails take %d per cent Spot (drain on rebalance: %t), want the default's 50 and true", got.SpotPercent, got.DrainOnRebalance)
 	}
 	wantEnvironment := Environment{

@@ -24,11 +24,28 @@ var settings = []struct {
 	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleOut.TargetLatency }},
 	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.MeanJobTime }},
 	{"scaleOut", "assumedJobTime", [3]string{"14m0s", "15m0s", "16m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.AssumedJobTime }},
+	{"scaleOut", "method", [3]string{"targetTracking", "steps", "targetTracking"}, "steps", func(c ContentType) any {
+		return map[bool]string{true: "targetTracking", false: "steps"}[c.ScaleOut.TargetTracking]
+	}},
 	{"scaleIn", "cpuBelow", [3]string{"71", "72", "73"}, "70", func(c ContentType) any { return c.ScaleIn.CPUBelow }},
 	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleIn.For }},
 	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c ContentType) any { return c.ScaleIn.RemovePercent }},
 	{"spot", "percent", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.SpotPercent }},
 	{"spot", "drainOnRebalance", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.DrainOnRebalance }},
+	{"spot", "onDemandBase", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.OnDemandBase }},
+	// A size would go with one on-demand instance type only; see TestWarmPoolOfALaterLayer.
+	{"warmPool", "size", [3]string{"0", "0", "0"}, "0", func(c ContentType) any { return c.WarmPool.Size }},
+	{"warmPool", "state", [3]string{"running", "stopped", "running"}, "stopped", func(c ContentType) any {
+		return map[bool]string{true: "running", false: "stopped"}[c.WarmPool.Running]
+	}},
+	{"", "schedule", [3]string{"{a: {cron: 0 7 * * *, min: 3}}", "{b: {cron: 0 8 * * *, min: 4}}", "{c: {cron: 0 9 * * *, min: 4}}"}, "", func(c ContentType) any {
+		text := ""
+		for _, s := range c.Schedule {
+			text += fmt.Sprintf("{%s: {cron: %s, min: %d}}", s.Name, s.Cron, *s.Min)
+		}
+		return text
+	}},
+	{"", "protectBusy", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.ProtectBusy }},
 	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.Lease }},
 	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c ContentType) any { return c.Job.Heartbeat }},
 	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},
@@ -74,6 +91,16 @@ contentTypes:
 				t.Fatalf("%s.%s is %s, want %s in\n%s", s.group, s.key, got, want[i], text)
 			}
 		}
+	}
+}
+
+func TestWarmPoolOfALaterLayer(t *testing.T) {
+	tier, _, err := load(t, edited(t, []edit{{top, "defaults: {warmPool: {size: 2}}\n" + top}, {docs, docs + ", warmPool: {size: 5}"}}), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tier.ContentTypes[0].WarmPool; got != (WarmPool{Size: 5}) {
+		t.Errorf("warm pool %+v, want the content type's own 5", got)
 	}
 }
 

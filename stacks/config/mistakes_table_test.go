@@ -41,6 +41,18 @@ var mistakes = map[string]mistake{
 	"no job time":          {[]edit{{docs, docs + ", scaleOut: {meanJobTime: ^0s}"}}, []string{"contentTypes.docs.scaleOut.meanJobTime: 0s is out of range (1s to 720h, or measured)"}},
 	"empty text":           {[]edit{{docs, docs + `, files: ^""`}}, []string{`contentTypes.docs.files: "" is not possible (it must not be empty)`}},
 
+	// Scaling.
+	"warm pool of Spot":           {[]edit{{docs, docs + ", spot: {percent: 50}, warmPool: {size: ^2}"}}, []string{"contentTypes.docs.warmPool.size: a warm pool cannot stand beside Spot instances (AWS refuses it) (the other is contentTypes.docs.spot.percent in line 6)"}},
+	"warm pool of several types":  {[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], warmPool: {size: ^2}"}}, []string{"contentTypes.docs.warmPool.size: a warm pool cannot stand beside several instance types (AWS refuses it) (the other is contentTypes.docs.instanceTypes in line 6)"}},
+	"on-demand base above max":    {[]edit{{docs, docs + ", spot: {onDemandBase: ^21}"}}, []string{"contentTypes.docs.spot.onDemandBase: onDemandBase 21 is more than max 20 (the other is a built-in default)"}},
+	"unknown method":              {[]edit{{docs, docs + ", scaleOut: {method: ^tracking}"}}, []string{`contentTypes.docs.scaleOut.method: "tracking" is not possible (steps, targetTracking)`}},
+	"target tracking from zero":   {[]edit{{docs, docs + ", capacity: {min: 0}, scaleOut: {method: ^targetTracking}"}}, []string{"contentTypes.docs.scaleOut.method: targetTracking cannot grow a group from min 0 (min 1, or method steps) (the other is contentTypes.docs.capacity.min in line 6)"}},
+	"schedule that does nothing":  {[]edit{{docs, docs + `, schedule: {^day: {cron: "0 7 * * *"}}`}}, []string{"contentTypes.docs.schedule.day: changes nothing (give it min, max or both)"}},
+	"schedule without a time":     {[]edit{{docs, docs + ", schedule: {^day: {min: 2}}"}}, []string{`contentTypes.docs.schedule.day.cron: is missing (five fields of cron, such as "0 7 * * MON-FRI")`}},
+	"schedule of six fields":      {[]edit{{docs, docs + `, schedule: {day: {cron: ^"0 0 7 * * *", min: 2}}`}}, []string{`contentTypes.docs.schedule.day.cron: "0 0 7 * * *" is not possible (five fields of cron, such as "0 7 * * MON-FRI")`}},
+	"time zone that is none":      {[]edit{{docs, docs + `, schedule: {day: {cron: "0 7 * * *", timeZone: ^Europe/Berln, min: 2}}`}}, []string{`contentTypes.docs.schedule.day.timeZone: there is no time zone "Europe/Berln" (such as Europe/Berlin)`}},
+	"scheduled min above the max": {[]edit{{docs, docs + `, schedule: {day: {cron: "0 7 * * *", min: ^21}}`}}, []string{"contentTypes.docs.schedule.day.min: min 21 is more than max 20 (the other is a built-in default)"}},
+
 	// Keys.
 	"unknown key far from any": {
 		[]edit{{docs, docs + ", rootVolume: {^type: gp3}"}},
@@ -48,7 +60,7 @@ var mistakes = map[string]mistake{
 	},
 	"key of another case": {
 		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
-		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, job; did you mean rootVolume?)"},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job; did you mean rootVolume?)"},
 	},
 	"key with odd characters": {
 		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},

@@ -118,6 +118,21 @@ func TestWarnings(t *testing.T) {
 		"assumed job time of the defaults, given one of a type": {
 			[]edit{{top, "defaults: {scaleOut: {meanJobTime: measured, assumedJobTime: 9m}}\n" + top}, {docs, docs + ", scaleOut: {meanJobTime: 7m}"}}, nil,
 		},
+		"on-demand base without Spot": {
+			[]edit{{docs, docs + ", spot: {onDemandBase: 2}"}},
+			[]string{"6:50: contentTypes.docs.spot.onDemandBase: has no effect without spot.percent (all instances are on-demand)"},
+		},
+		"scaleIn beside target tracking": {
+			[]edit{{docs, docs + ", scaleOut: {method: targetTracking}, scaleIn: {for: 5m}"}},
+			[]string{"6:80: contentTypes.docs.scaleIn.for: has no effect with scaleOut.method targetTracking (AWS shrinks the group then)"},
+		},
+		"scaleIn of the defaults, target tracking of a type": {
+			[]edit{{top, "defaults: {scaleIn: {for: 5m}}\n" + top}, {docs, docs + ", scaleOut: {method: targetTracking}"}}, nil,
+		},
+		"min 0 at night": {
+			[]edit{{docs, docs + `, schedule: {night: {cron: "0 19 * * *", min: 0}}`}},
+			[]string{"6:73: contentTypes.docs.schedule.night.min: with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)"},
+		},
 		"target out of reach, said once": {
 			[]edit{{top, "defaults: {scaleOut: {targetLatency: 4m}}\n" + top}, {docs, "more: {processor: backup}\n  " + docs}},
 			[]string{"3:38: defaults.scaleOut.targetLatency: 4m is out of reach of one-minute metrics and two-minute boots (5m or more)"},

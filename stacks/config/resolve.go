@@ -85,9 +85,13 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 		ScaleOut: ScaleOut{
 			TargetLatency: p.ScaleOut.TargetLatency.value,
 			MeanJobTime:   p.ScaleOut.MeanJobTime.value, Measured: p.ScaleOut.MeanJobTime.measured, AssumedJobTime: p.ScaleOut.AssumedJobTime.value,
+			TargetTracking: p.ScaleOut.Method.value == targetTracking,
 		},
 		ScaleIn:          ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
 		SpotPercent:      p.Spot.Percent.value,
+		OnDemandBase:     p.Spot.OnDemandBase.value,
+		WarmPool:         WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
+		ProtectBusy:      p.ProtectBusy.value,
 		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
 		Job: Job{
 			Lease:       p.Job.Lease.value,
@@ -102,8 +106,26 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 	if resolved.Role == "" {
 		resolved.Role = contract.RoleName(resolved.Name)
 	}
+	for _, m := range p.Schedule.members {
+		resolved.Schedule = append(resolved.Schedule, m.value.resolve(m.key.value))
+	}
+	slices.SortFunc(resolved.Schedule, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
 	for _, s := range t.PolicyStatements.items {
 		resolved.Policy = append(resolved.Policy, PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
+	}
+	return resolved
+}
+
+func (s schedule) resolve(name string) Schedule {
+	resolved := Schedule{Name: name, Cron: s.Cron.value, TimeZone: s.TimeZone.value}
+	if !s.TimeZone.set {
+		resolved.TimeZone = builtin[schedule]().TimeZone.value
+	}
+	if s.Min.set {
+		resolved.Min = new(s.Min.value)
+	}
+	if s.Max.set {
+		resolved.Max = new(s.Max.value)
 	}
 	return resolved
 }

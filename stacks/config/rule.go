@@ -65,6 +65,8 @@ var patterns = map[string]pattern{
 	"action":       {regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`), "an IAM action such as s3:GetObject"},
 	"resource":     {regexp.MustCompile(`^([*]|arn:[^ ]+)$`), "an ARN, or *"},
 	"producer":     {regexp.MustCompile(`^([0-9]{12}|arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[^ ]+)$`), "the ARN of an IAM role or user, or an account's twelve digits in quotes"},
+	"cron":         {regexp.MustCompile(`^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$`), `five fields of cron, such as "0 7 * * MON-FRI"`},
+	"timeZone":     {regexp.MustCompile(`^[A-Z][A-Za-z_]*(/[A-Za-z0-9_+-]+){0,2}$`), "a time zone such as Europe/Berlin"},
 	"chefRole":     {regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`), "a Chef role's name: letters, digits, _ and -"},
 	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`), "at most 128 letters, digits, spaces and _.:/=+@-"},
 	"tagValue":     {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`), "at most 256 letters, digits, spaces and _.:/=+@-"},

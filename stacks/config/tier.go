@@ -124,6 +124,10 @@ type ContentType struct {
 	ScaleIn              ScaleIn
 	SpotPercent          int  // 0: on-demand only
 	DrainOnRebalance     bool // Spot only
+	OnDemandBase         int  // the first so many instances are on-demand
+	WarmPool             WarmPool
+	Schedule             []Schedule // sorted by name
+	ProtectBusy          bool       // busy instances are protected from scale-in
 	Job                  Job
 }
 
@@ -140,6 +144,8 @@ type ScaleOut struct {
 	// Measured says that the workers measure the mean job time, from AssumedJobTime on; MeanJobTime is 0.
 	Measured       bool
 	AssumedJobTime time.Duration
+	// TargetTracking says that AWS follows the backlog instead of the alarm pair; ScaleIn does not count then.
+	TargetTracking bool
 }
 
 // JobTime is how long a job takes before any was measured.
@@ -148,6 +154,31 @@ func (s ScaleOut) JobTime() time.Duration {
 		return s.AssumedJobTime
 	}
 	return s.MeanJobTime
+}
+
+// WarmPool holds instances that have booted once and wait for the group to grow.
+type WarmPool struct {
+	Size    int  // 0: there is none
+	Running bool // false: they are stopped
+}
+
+// Schedule changes a group's bounds at fixed times.
+type Schedule struct {
+	Name     string
+	Cron     string // minute, hour, day of month, month, day of week
+	TimeZone string
+	Min, Max *int // nil: as they are; one is not nil
+}
+
+// LowestMin is the lowest minimum that the group has at any time.
+func (t ContentType) LowestMin() int {
+	least := t.MinCapacity
+	for _, s := range t.Schedule {
+		if s.Min != nil {
+			least = min(least, *s.Min)
+		}
+	}
+	return least
 }
 
 // ScaleIn holds what a group shrinks by.

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"time"
+	_ "time/tzdata" // the zones of schedules are checked on machines that have none
+)
+
+// targetTracking is the value of scaleOut.method that hands scaling to AWS.
+const targetTracking = "targetTracking"
+
+func (c checker) checkSpot(p pool) {
+	percent, base, size, types := p.Spot.Percent, p.Spot.OnDemandBase, p.WarmPool.Size, p.InstanceTypes
+	if percent.value > 0 && types.usable() && len(types.items) == 1 {
+		c.warn(percent.at, "Spot with the single instance type %s: when it runs out, there are no instances (name several of one architecture)", types.items[0].value)
+	}
+	if rebalance := p.Spot.DrainOnRebalance; rebalance.value && percent.usable() && percent.value == 0 && specificity(rebalance.at) >= specificity(percent.at) {
+		c.warn(rebalance.at, "has no effect: only Spot instances get rebalance recommendations, and percent is 0 (leave it out, or raise spot.percent)")
+	}
+	if base.value > 0 && percent.usable() && percent.value == 0 {
+		c.warn(base.at, "has no effect without spot.percent (all instances are on-demand)")
+	}
+	if most := p.Capacity.Max; base.usable() && most.usable() && base.value > most.value {
+		c.clash(base.leaf, most.leaf, "onDemandBase %d is more than max %d", base.value, most.value)
+	}
+	// https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutWarmPool.html
+	switch {
+	case size.value == 0:
+	case percent.value > 0:
+		c.clash(size.leaf, percent.leaf, "a warm pool cannot stand beside Spot instances (AWS refuses it)")
+	case types.usable() && len(types.items) > 1:
+		c.clash(size.leaf, types.leaf, "a warm pool cannot stand beside several instance types (AWS refuses it)")
+	}
+}
+
+func (c checker) checkScaleOut(p pool) {
+	target, mean, assumed := p.ScaleOut.TargetLatency, p.ScaleOut.MeanJobTime, p.ScaleOut.AssumedJobTime
+	if target.usable() && target.value < shortestTarget {
+		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
+	}
+	if !mean.measured && mean.usable() && assumed.at.line > 0 && specificity(assumed.at) >= specificity(mean.at) {
+		c.warn(assumed.at, "has no effect beside meanJobTime %s (it is for meanJobTime: measured)", short(mean.value))
+	}
+	method := p.ScaleOut.Method
+	if !method.usable() || method.value != targetTracking {
+		return
+	}
+	if least := p.Capacity.Min; least.usable() && least.value == 0 {
+		c.clash(method.leaf, least.leaf, "targetTracking cannot grow a group from min 0 (min 1, or method steps)")
+	}
+	for _, of := range []leaf{p.ScaleIn.CPUBelow.leaf, p.ScaleIn.For.leaf, p.ScaleIn.RemovePercent.leaf} {
+		if of.at.line > 0 && specificity(of.at) >= specificity(method.at) {
+			c.warn(of.at, "has no effect with scaleOut.method targetTracking (AWS shrinks the group then)")
+		}
+	}
+}
+
+func (c checker) checkSchedule(p pool) {
+	for _, m := range p.Schedule.members {
+		s := m.value
+		least, most := p.Capacity.Min, p.Capacity.Max
+		if s.Min.set {
+			least = s.Min
+		}
+		if s.Max.set {
+			most = s.Max
+		}
+		if least.usable() && most.usable() && least.value > most.value {
+			c.clash(least.leaf, most.leaf, "min %d is more than max %d", least.value, most.value)
+		}
+		if !s.Min.set && !s.Max.set {
+			c.fail(m.key.at, "changes nothing (give it min, max or both)")
+		}
+		if _, err := time.LoadLocation(s.TimeZone.value); s.TimeZone.usable() && err != nil {
+			c.fail(s.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(s.TimeZone.value))
+		}
+		if s.Min.usable() && s.Min.value == 0 {
+			if p.ScaleOut.Method.value == targetTracking {
+				c.clash(s.Min.leaf, p.ScaleOut.Method.leaf, "targetTracking cannot grow a group from min 0 (min 1, or method steps)")
+			}
+			c.warn(s.Min.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
+		}
+	}
+}
