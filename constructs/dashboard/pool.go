@@ -19,15 +19,13 @@ type PoolProps struct {
 	DeadLetterQueue string
 	Group           string
 	Scaling         scaling.Params
+	TargetTracking  bool // in place of the alarm pair
 }
 
-// NewPool defines the dashboard of one pool: the two values that scaling compares, with the thresholds
+// NewPool defines the dashboard of one pool: the values that scaling compares, with the thresholds
 // it compares them with, and what they are made of.
 func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.CfnDashboard {
-	out, in := scaling.ScaleOut(p.Scaling), scaling.ScaleIn(p.Scaling)
-	graphs := []widget{
-		graph(p.Region, "Boxes missing (scale out)", p.lines(out), line{"scale out from here", out.Threshold}),
-		graph(p.Region, "CPU, 100 % while the boxes are needed (scale in)", p.lines(in), line{"scale in up to here", in.Threshold}),
+	graphs := append(p.scaling(), []widget{
 		graph(p.Region, "Instances", [][]any{
 			{"AWS/AutoScaling", "GroupDesiredCapacity", "AutoScalingGroupName", p.Group, options{Label: "desired"}},
 			{"AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", p.Group, options{Label: "in service"}},
@@ -45,7 +43,7 @@ func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.C
 		graph(p.Region, "Age of the oldest message, seconds", [][]any{
 			{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", p.Queue, options{Label: "age", Stat: "Maximum"}},
 		}, line{"target", p.Scaling.TargetLatency.Seconds()}),
-	}
+	}...)
 	text := "# " + p.ContentType + " in " + p.environment() +
 		"\nCPU is low while all processes are busy? That is no reason to shrink but to raise `processesPerInstance`: the jobs wait for something else than the processor." +
 		"\nOnce the scale-in alarm holds, the group shrinks every minute; jobs go on elsewhere from their last checkpoint."
@@ -56,17 +54,30 @@ func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.C
 
 func (p PoolProps) environment() string { return contract.MetricEnvironment(p.Tier, p.Environment) }
 
-// lines are an alarm's inputs, hidden, and its last formula as a line.
-func (p PoolProps) lines(alarm scaling.Alarm) [][]any {
+// scaling are the graphs of what the group grows and shrinks by.
+func (p PoolProps) scaling() []widget {
+	if p.TargetTracking {
+		t := scaling.Track(p.Scaling)
+		return []widget{graph(p.Region, "Backlog, seconds (target tracking)", p.lines(t.Metrics, t.Formulas), line{"kept here", t.Target})}
+	}
+	out, in := scaling.ScaleOut(p.Scaling), scaling.ScaleIn(p.Scaling)
+	return []widget{
+		graph(p.Region, "Boxes missing (scale out)", p.lines(out.Metrics, out.Formulas), line{"scale out from here", out.Threshold}),
+		graph(p.Region, "CPU, 100 % while the boxes are needed (scale in)", p.lines(in.Metrics, in.Formulas), line{"scale in up to here", in.Threshold}),
+	}
+}
+
+// lines are the last formula, as a line, and all that it is made of, hidden.
+func (p PoolProps) lines(metrics []scaling.Metric, formulas []scaling.Formula) [][]any {
 	var lines [][]any
-	for i, f := range alarm.Formulas {
+	for i, f := range formulas {
 		o := options{ID: f.ID, Expression: f.Expr.String(), Label: f.Label}
-		if i < len(alarm.Formulas)-1 {
+		if i < len(formulas)-1 {
 			o.Visible = new(false)
 		}
 		lines = append(lines, []any{o})
 	}
-	for _, m := range alarm.Metrics {
+	for _, m := range metrics {
 		metric := []any{m.Namespace, m.Name}
 		switch m.Source {
 		case scaling.Queue:

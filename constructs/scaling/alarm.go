@@ -41,7 +41,7 @@ type Alarm struct {
 	Formulas    []Formula
 	Comparison  string // ComparisonOperator
 	Threshold   float64
-	Periods     int // all of this many periods must breach
+	Periods     int    // all of this many periods must breach
 	Policy      Policy // none for people
 }
 

@@ -70,7 +70,6 @@ func ScaleOut(p Params) Alarm {
 }
 
 // takenUp are the jobs that a box takes up, where CloudWatch works them out from the measured job time.
-// While nothing is measured, the assumed time counts.
 func takenUp(p Params) []Formula {
 	s := number(p.Processes)
 	starts := func(window time.Duration) Expr { // of one process, the first included
@@ -78,10 +77,15 @@ func takenUp(p Params) []Formula {
 		return when(gt(w, jobTime), div(w, jobTime), number(1))
 	}
 	return []Formula{
-		{string(jobTime), "mean job time, seconds", fillWith(measured, number(p.MeanJobTime.Seconds()))},
+		measuredJobTime(p),
 		{string(present), "waiting jobs that a present box takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
 		{string(fresh), "waiting jobs that a new box takes up in time", mul(s, starts(p.TargetLatency-boot))},
 	}
+}
+
+// measuredJobTime is what the workers measured; while they have not, the assumed time.
+func measuredJobTime(p Params) Formula {
+	return Formula{string(jobTime), "mean job time, seconds", fillWith(measured, number(p.MeanJobTime.Seconds()))}
 }
 
 // ScaleIn is the alarm that removes instances: the group's average CPU, read as 100 % (so that it

@@ -146,7 +146,8 @@ func TestTextMeansWhatTheTreeMeans(t *testing.T) {
 			CPUBelow:      1 + rng.IntN(99), CPUFor: 10 * time.Minute,
 			RemovePercent: 1 + rng.IntN(100), MinCapacity: rng.IntN(2), Measured: rng.IntN(2) == 0,
 		}
-		for _, alarm := range []Alarm{ScaleOut(p), ScaleIn(p)} {
+		tracking := Track(p)
+		for _, alarm := range []Alarm{ScaleOut(p), ScaleIn(p), Silent(), {Metrics: tracking.Metrics, Formulas: tracking.Formulas}} {
 			point := data{}
 			for _, m := range alarm.Metrics {
 				if rng.IntN(8) > 0 {
@@ -198,6 +199,40 @@ func TestRenderingKeepsGrouping(t *testing.T) {
 		}
 		if want := e.Eval(point); math.Abs(got-want) > 1e-9 && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("%s at %v: text %v, tree %v", e, point, got, want)
+		}
+	}
+}
+
+func TestTrackedBacklogHalvesWhereTheGroupDoubles(t *testing.T) {
+	for name, params := range map[string]Params{"configured": defaults(), "measured": measuring()} {
+		tracking := Track(params)
+		check(t, name+": target", tracking.Target, 600)
+		value := func(point data) float64 { return Alarm{Formulas: tracking.Formulas}.Eval(point) }
+		for n := 1.0; n <= 64; n *= 2 {
+			check(t, name+": 512 jobs of 300 s", value(data{"visible": 512, "n": n}), 512*300/(2*n))
+		}
+		check(t, name+": SQS sleeps", value(data{"n": 3}), 0)
+		check(t, name+": no boxes", value(data{"visible": 5, "n": 0}), math.NaN())
+		check(t, name+": the group's size is not known", value(data{"visible": 5}), math.NaN())
+	}
+	check(t, "another measured time", Alarm{Formulas: Track(measuring()).Formulas}.Eval(data{"visible": 10, "n": 1, "measured": 60}), 300)
+}
+
+func TestSilence(t *testing.T) {
+	alarm := Silent()
+	for _, c := range []struct {
+		name   string
+		data   data
+		silent bool
+	}{
+		{"boxes say nothing", data{"n": 2}, true},
+		{"all busy", data{"n": 2, "busy": 100}, false},
+		{"all idle", data{"n": 2, "busy": 0}, false},
+		{"no boxes", data{"n": 0}, false},
+		{"the group's size is not known", data{}, false}, // notBreaching
+	} {
+		if got := alarm.Eval(c.data) > alarm.Threshold; got != c.silent {
+			t.Errorf("%s: silent %t", c.name, got)
 		}
 	}
 }

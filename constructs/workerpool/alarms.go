@@ -18,20 +18,26 @@ func (p Props) scaling() scaling.Params {
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
-		MinCapacity:   t.MinCapacity,
+		MinCapacity:   t.LowestMin(),
 	}
 }
 
-// addAlarms defines the alarm pair with its policies, and the alarm on dead letters.
+// addAlarms defines the alarm pair with its policies or what stands in its place, and the alarms on silent
+// workers and on dead letters.
 func (pool *WorkerPool) addAlarms(name names) {
 	params := name.scaling()
-	pool.ScaleOut = pool.addScaling(name, "ScaleOut", scaling.ScaleOut(params))
-	pool.ScaleIn = pool.addScaling(name, "ScaleIn", scaling.ScaleIn(params))
+	if name.ContentType.ScaleOut.TargetTracking {
+		pool.Tracking = pool.addTracking(name, scaling.Track(params))
+	} else {
+		pool.ScaleOut = pool.addScaling(name, "ScaleOut", scaling.ScaleOut(params))
+		pool.ScaleIn = pool.addScaling(name, "ScaleIn", scaling.ScaleIn(params))
+	}
 
 	var actions *[]any
 	if name.AlarmTopic != "" {
 		actions = &[]any{name.AlarmTopic}
 	}
+	pool.Silent = pool.addAlarm(name, "Silent", scaling.Silent(), actions)
 	pool.DeadLetters = awscloudwatch.NewCfnAlarm(pool.Construct, new("DeadLetters"), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   new("Messages that are no jobs, or were never claimed, lie in the dead-letter queue of " + name.ContentType.Name + "."),
 		Namespace:          new("AWS/SQS"),
@@ -50,6 +56,10 @@ func (pool *WorkerPool) addAlarms(name names) {
 // addScaling defines one half of the pair: a step scaling policy and the alarm that triggers it.
 func (pool *WorkerPool) addScaling(name names, id string, alarm scaling.Alarm) awscloudwatch.CfnAlarm {
 	policy := awsautoscaling.NewCfnScalingPolicy(pool.Construct, new(id+"Policy"), policyProps(name.group, alarm.Policy))
+	return pool.addAlarm(name, id, alarm, &[]any{policy.Ref()})
+}
+
+func (pool *WorkerPool) addAlarm(name names, id string, alarm scaling.Alarm, actions *[]any) awscloudwatch.CfnAlarm {
 	return awscloudwatch.NewCfnAlarm(pool.Construct, &id, &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   new(name.ContentType.Name + ": " + alarm.Description),
 		Metrics:            name.queries(alarm),
@@ -58,7 +68,7 @@ func (pool *WorkerPool) addScaling(name names, id string, alarm scaling.Alarm) a
 		EvaluationPeriods:  new(float64(alarm.Periods)),
 		DatapointsToAlarm:  new(float64(alarm.Periods)),
 		TreatMissingData:   new("notBreaching"),
-		AlarmActions:       &[]any{policy.Ref()},
+		AlarmActions:       actions,
 	})
 }
 

@@ -2,9 +2,12 @@ package workerpool
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
@@ -23,24 +26,213 @@ func alarmOf(t *testing.T, template synthtest.Template, id string) synthtest.Res
 	return synthtest.Resource{}
 }
 
+// policyOf is the scaling policy that the alarm triggers.
+func policyOf(t *testing.T, template synthtest.Template, alarm synthtest.Resource) synthtest.Resource {
+	t.Helper()
+	id, _ := alarm.At("AlarmActions", 0, "Ref").(string)
+	for _, p := range template.Of("AWS::AutoScaling::ScalingPolicy") {
+		if p.ID == id {
+			return p
+		}
+	}
+	t.Fatalf("%s triggers no policy", alarm.ID)
+	return synthtest.Resource{}
+}
+
+// queries are an alarm's inputs as one line each: id, namespace, metric, statistic, period, dimensions.
+func queries(t *testing.T, alarm synthtest.Resource) []string {
+	t.Helper()
+	var lines []string
+	all, _ := alarm.At("Metrics").([]any)
+	for i, entry := range all {
+		q := entry.(object)
+		stat, isMetric := q["MetricStat"].(object)
+		if !isMetric {
+			lines = append(lines, fmt.Sprintf("%s = %s", q["Id"], q["Expression"]))
+			equal(t, fmt.Sprint(q["Id"], " is compared"), q["ReturnData"], any(i == len(all)-1))
+			continue
+		}
+		metric, of := stat["Metric"].(object), ""
+		dimensions, _ := metric["Dimensions"].([]any)
+		for _, d := range dimensions {
+			of += " " + d.(object)["Name"].(string)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s %s %v s%s", q["Id"], metric["Namespace"], metric["MetricName"], stat["Stat"], stat["Period"], of))
+	}
+	return lines
+}
+
+// TestTheDefaultPair holds every figure of the template against the design's table.
+func TestTheDefaultPair(t *testing.T) {
+	template := synth(t, mail(t))
+	for _, c := range []struct {
+		id, comparison string
+		threshold      float64
+		periods        float64
+		queries        []string
+		policy         object
+	}{
+		{"missing", "GreaterThanOrEqualToThreshold", 1, 1, []string{
+			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
+			"age: AWS/SQS ApproximateAgeOfOldestMessage Maximum 60 s QueueName",
+			"n: AWS/AutoScaling GroupDesiredCapacity Average 60 s AutoScalingGroupName",
+			"missing = IF(FILL(age, 0) > 480, CEIL(visible/3.2), CEIL((visible - 2*n)/3.2))",
+		}, object{"AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Maximum"}},
+		{"guarded", "LessThanOrEqualToThreshold", 70, 10, []string{
+			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
+			"busy: WorkerTier Busy Average 60 s ContentType Environment",
+			"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
+			"cpu: AWS/EC2 CPUUtilization Average 60 s AutoScalingGroupName",
+			"removed = IF(n*10/100 > 1, FLOOR(n*10/100), 1)",
+			"guarded = IF(FILL(visible, 0) + FILL(busy, 0)/100*n*2 > CEIL((n - removed)*2*0.8), 100, cpu)",
+		}, object{"AdjustmentType": "PercentChangeInCapacity", "MetricAggregationType": "Average", "MinAdjustmentMagnitude": 1.0}},
+	} {
+		alarm := alarmOf(t, template, c.id)
+		equal(t, c.id+" comparison", alarm.At("ComparisonOperator"), any(c.comparison))
+		equal(t, c.id+" threshold", alarm.At("Threshold"), any(c.threshold))
+		equal(t, c.id+" periods", [2]any{alarm.At("EvaluationPeriods"), alarm.At("DatapointsToAlarm")}, [2]any{c.periods, c.periods})
+		equal(t, c.id+" missing data", alarm.At("TreatMissingData"), any("notBreaching"))
+		equal(t, c.id+" inputs", queries(t, alarm), c.queries)
+		policy := policyOf(t, template, alarm)
+		c.policy["PolicyType"] = "StepScaling"
+		for key, want := range c.policy {
+			equal(t, c.id+" "+key, policy.At(key), want)
+		}
+		for _, key := range []string{"Cooldown", "EstimatedInstanceWarmup"} { // the group's default warm-up counts
+			equal(t, c.id+" "+key, policy.At(key), nil)
+		}
+	}
+	in := policyOf(t, template, alarmOf(t, template, "guarded"))
+	equal(t, "scale-in steps", in.At("StepAdjustments"), any([]any{object{"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": -10.0}}))
+	out, _ := policyOf(t, template, alarmOf(t, template, "missing")).At("StepAdjustments").([]any)
+	got := ""
+	for _, s := range out {
+		step := s.(object)
+		got += fmt.Sprintf("%v…%v:+%v ", step["MetricIntervalLowerBound"], step["MetricIntervalUpperBound"], step["ScalingAdjustment"])
+	}
+	want := "0…1:+1 1…2:+2 2…4:+3 4…7:+5 7…12:+8 12…20:+13 20…33:+21 33…54:+34 54…88:+55 88…143:+89 143…232:+144 232…376:+233 376…<nil>:+377 "
+	equal(t, "scale-out steps, counted from the threshold 1", got, want)
+}
+
+// While `busy` is missing the guard sees the queue alone, so somebody must be told.
+func TestSilentWorkersAreReported(t *testing.T) {
+	alarm := alarmOf(t, synth(t, mail(t)), "silent")
+	equal(t, "inputs", queries(t, alarm), []string{
+		"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
+		"busy: WorkerTier Busy Average 60 s ContentType Environment",
+		"silent = IF(n > 0, FILL(busy, 200), 0)",
+	})
+	equal(t, "comparison", [3]any{alarm.At("ComparisonOperator"), alarm.At("Threshold"), alarm.At("EvaluationPeriods")}, [3]any{"GreaterThanThreshold", 100.0, 5.0})
+	equal(t, "action", alarm.At("AlarmActions"), any([]any{"arn:aws:sns:us-east-1:111122223333:alarms"}))
+}
+
+// An alarm for people must not be able to scale, and composite alarms cannot trigger scaling policies.
+func TestNoCompositeAlarmScales(t *testing.T) {
+	if composite := synth(t, mail(t)).Of("AWS::CloudWatch::CompositeAlarm"); len(composite) > 0 {
+		t.Errorf("%d composite alarms: they cannot trigger scaling policies", len(composite))
+	}
+}
+
 func TestMeasuredJobTimeIsReadFromTheWorkers(t *testing.T) {
 	props := mail(t)
 	props.ContentType.ScaleOut = config.ScaleOut{TargetLatency: 10 * time.Minute, Measured: true, AssumedJobTime: 3 * time.Minute}
 	template := synth(t, props)
-	out := alarmOf(t, template, "missing")
-	equal(t, "metric", out.At("Metrics", 3, "MetricStat"), any(object{
-		"Metric": object{"Namespace": "WorkerTier", "MetricName": "MeanJobTime", "Dimensions": []any{
-			object{"Name": "ContentType", "Value": "mail"}, object{"Name": "Environment", "Value": "tier-prod"},
-		}},
-		"Period": 60.0, "Stat": "Maximum",
-	}))
-	equal(t, "while nothing is measured", out.At("Metrics", 4, "Expression"), any("FILL(measured, 180)"))
-	equal(t, "what is compared", out.At("Metrics", 7, "ReturnData"), any(true))
+	equal(t, "inputs", queries(t, alarmOf(t, template, "missing"))[3:], []string{
+		"measured: WorkerTier MeanJobTime Maximum 60 s ContentType Environment",
+		"job = FILL(measured, 180)",
+		"present = 2*(IF(600 > job, 600/job, 1) - 1)",
+		"fresh = 2*IF(480 > job, 480/job, 1)",
+		"missing = IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*n)/fresh))",
+	})
 	script, err := json.Marshal(template.One(t, "AWS::EC2::LaunchTemplate").At("LaunchTemplateData", "UserData"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `\"WORKER_JOB_TIME\": \"3m0s\"`; !strings.Contains(strings.ReplaceAll(string(script), `\\`, `\`), want) {
+	if want := `"WORKER_JOB_TIME": "3m0s"`; !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\`, ``).Replace(string(script)), want) {
 		t.Errorf("the worker is not told what to assume: no %s in %s", want, script)
+	}
+}
+
+func TestTargetTrackingReplacesThePair(t *testing.T) {
+	props := mail(t)
+	props.ContentType.ScaleOut.TargetTracking = true
+	template := synth(t, props)
+	policy := template.One(t, "AWS::AutoScaling::ScalingPolicy")
+	equal(t, "type", policy.At("PolicyType"), any("TargetTrackingScaling"))
+	equal(t, "target", policy.At("TargetTrackingConfiguration", "TargetValue"), any(600.0))
+	metrics, _ := policy.At("TargetTrackingConfiguration", "CustomizedMetricSpecification", "Metrics").([]any)
+	if len(metrics) != 3 {
+		t.Fatalf("%d queries", len(metrics))
+	}
+	equal(t, "what is followed", metrics[2], any(object{
+		"Id": "backlog", "Label": "seconds that the backlog takes", "Expression": "FILL(visible, 0)*300/(n*2)", "ReturnData": true,
+	}))
+	equal(t, "boxes", metrics[1].(object)["MetricStat"].(object)["Metric"], any(object{
+		"Namespace": "AWS/AutoScaling", "MetricName": "GroupInServiceInstances",
+		"Dimensions": []any{object{"Name": "AutoScalingGroupName", "Value": object{"Ref": template.One(t, "AWS::AutoScaling::AutoScalingGroup").ID}}},
+	}))
+	for _, a := range template.Of("AWS::CloudWatch::Alarm") {
+		equal(t, a.ID+" is for people", a.At("AlarmActions", 0), any("arn:aws:sns:us-east-1:111122223333:alarms"))
+	}
+	props.ContentType.MinCapacity = 0
+	if got := refusal(t, props); !strings.Contains(got, "TargetTracking needs a MinCapacity of 1") {
+		t.Errorf("from zero boxes: %q", got)
+	}
+}
+
+func TestScheduleMovesTheBoundsOnly(t *testing.T) {
+	props := mail(t)
+	props.ContentType.Schedule = []config.Schedule{
+		{Name: "day", Cron: "0 7 * * MON-FRI", TimeZone: "Europe/Berlin", Min: new(5), Max: new(90)},
+		{Name: "night", Cron: "0 19 * * *", TimeZone: "Etc/UTC", Min: new(0)},
+	}
+	template := synth(t, props)
+	group := template.One(t, "AWS::AutoScaling::AutoScalingGroup")
+	got := map[string]object{}
+	for _, a := range template.Of("AWS::AutoScaling::ScheduledAction") {
+		equal(t, a.ID+" group", a.At("AutoScalingGroupName", "Ref"), any(group.ID))
+		equal(t, a.ID+" desired capacity", a.At("DesiredCapacity"), nil)
+		got[a.At("Recurrence").(string)] = object{"zone": a.At("TimeZone"), "min": a.At("MinSize"), "max": a.At("MaxSize")}
+	}
+	if diff := cmp.Diff(map[string]object{
+		"0 7 * * MON-FRI": {"zone": "Europe/Berlin", "min": 5.0, "max": 90.0},
+		"0 19 * * *":      {"zone": "Etc/UTC", "min": 0.0, "max": nil},
+	}, got); diff != "" {
+		t.Errorf("scheduled actions (-want +got):\n%s", diff)
+	}
+	equal(t, "a deploy leaves the hour's bounds", group.UpdatePolicy["AutoScalingScheduledAction"], any(object{"IgnoreUnmodifiedGroupSizeProperties": true}))
+	if group.UpdatePolicy["AutoScalingInstanceRefresh"] == nil {
+		t.Error("the group does not roll any more")
+	}
+	// Nights may empty the group, so its last box is guarded by unfinished jobs.
+	if text := queries(t, alarmOf(t, template, "guarded")); !strings.Contains(text[len(text)-1], "FILL(unfinished, 0) > 0") {
+		t.Errorf("a group that a schedule empties has the guard %s", text[len(text)-1])
+	}
+}
+
+func TestSpotAboveAnOnDemandBase(t *testing.T) {
+	props := mail(t)
+	props.ContentType.OnDemandBase = 3
+	group := synth(t, props).One(t, "AWS::AutoScaling::AutoScalingGroup")
+	equal(t, "distribution", group.At("MixedInstancesPolicy", "InstancesDistribution"), any(object{
+		"OnDemandBaseCapacity": 3.0, "OnDemandPercentageAboveBaseCapacity": 20.0,
+		"OnDemandAllocationStrategy": "prioritized", "SpotAllocationStrategy": "price-capacity-optimized",
+	}))
+}
+
+func TestWarmPool(t *testing.T) {
+	props := mail(t)
+	props.ContentType.WarmPool.Size = 4
+	if got := refusal(t, props); !strings.Contains(got, "WarmPool cannot stand beside Spot") {
+		t.Errorf("with Spot: %q", got)
+	}
+	props.ContentType.InstanceTypes, props.ContentType.SpotPercent = []string{"m7g.large"}, 0
+	for running, state := range map[bool]string{false: "Stopped", true: "Running"} {
+		props.ContentType.WarmPool.Running = running
+		template := synth(t, props)
+		equal(t, "warm pool", template.One(t, "AWS::AutoScaling::WarmPool").Properties, object{
+			"AutoScalingGroupName": object{"Ref": template.One(t, "AWS::AutoScaling::AutoScalingGroup").ID},
+			"MinSize":              4.0, "MaxGroupPreparedCapacity": 4.0, "PoolState": state,
+		})
 	}
 }

@@ -51,33 +51,13 @@ func (pool *WorkerPool) addGroup(name *names) {
 		Version:          pool.LaunchTemplate.AttrLatestVersionNumber(),
 	}
 	if len(t.InstanceTypes) > 1 || t.SpotPercent > 0 {
-		props.MixedInstancesPolicy = mixed(t.InstanceTypes, t.SpotPercent, template)
+		props.MixedInstancesPolicy = mixed(t, template)
 	} else {
 		props.LaunchTemplate = template
 	}
 	pool.Group = awsautoscaling.NewCfnAutoScalingGroup(pool.Construct, new("Group"), props)
 	pool.Group.CfnOptions().SetUpdatePolicy(rolling())
 	name.group = *pool.Group.Ref()
-}
-
-// mixed lets a group use several instance types and Spot. On-demand instances take the types in the
-// given order, Spot takes those that are least likely to be interrupted at a low price.
-func mixed(types []string, spotPercent int, template any) any {
-	overrides := make([]*awsautoscaling.CfnAutoScalingGroup_LaunchTemplateOverridesProperty, len(types))
-	for i := range types {
-		overrides[i] = &awsautoscaling.CfnAutoScalingGroup_LaunchTemplateOverridesProperty{InstanceType: &types[i]}
-	}
-	return &awsautoscaling.CfnAutoScalingGroup_MixedInstancesPolicyProperty{
-		LaunchTemplate: &awsautoscaling.CfnAutoScalingGroup_LaunchTemplateProperty{
-			LaunchTemplateSpecification: template,
-			Overrides:                   overrides,
-		},
-		InstancesDistribution: &awsautoscaling.CfnAutoScalingGroup_InstancesDistributionProperty{
-			OnDemandAllocationStrategy:          new("prioritized"),
-			OnDemandPercentageAboveBaseCapacity: new(float64(100 - spotPercent)),
-			SpotAllocationStrategy:              new("price-capacity-optimized"),
-		},
-	}
 }
 
 // rolling replaces instances when the launch template changes: new ones first, and a protected or

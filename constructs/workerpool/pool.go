@@ -36,8 +36,10 @@ type WorkerPool struct {
 	LaunchTemplate  awsec2.CfnLaunchTemplate
 	Group           awsautoscaling.CfnAutoScalingGroup
 	LogGroup        awslogs.ILogGroup
-	ScaleOut        awscloudwatch.CfnAlarm
-	ScaleIn         awscloudwatch.CfnAlarm
+	ScaleOut        awscloudwatch.CfnAlarm          // nil with target tracking
+	ScaleIn         awscloudwatch.CfnAlarm          // nil with target tracking
+	Tracking        awsautoscaling.CfnScalingPolicy // nil with the alarm pair
+	Silent          awscloudwatch.CfnAlarm          // boxes in service whose workers say nothing
 	DeadLetters     awscloudwatch.CfnAlarm
 }
 
@@ -64,11 +66,13 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	profile := pool.addRole(name, code)
 	pool.addLaunchTemplate(name, code, profile)
 	pool.addGroup(&name)
+	pool.addWarmPool(name)
+	pool.addSchedule(name)
 	pool.addAlarms(name)
 	dashboard.NewPool(pool.Construct, "Dashboard", dashboard.PoolProps{
 		Region: props.Region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
 		Queue: name.queue, DeadLetterQueue: name.deadLetterQueue, Group: name.group,
-		Scaling: props.scaling(),
+		Scaling: props.scaling(), TargetTracking: props.ContentType.ScaleOut.TargetTracking,
 	})
 	awsssm.NewCfnParameter(pool.Construct, new("QueueURL"), &awsssm.CfnParameterProps{
 		Name:        new(contract.QueueURLParameter(props.Tier, props.Environment, props.ContentType.Name)),

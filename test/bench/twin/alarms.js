@@ -1,4 +1,4 @@
-// The alarm pair of a content type with its scaling policies, and the alarm on dead letters.
+// The alarm pair of a content type with its scaling policies, and the alarms on silent workers and dead letters.
 'use strict';
 
 const { CfnScalingPolicy } = require('aws-cdk-lib/aws-autoscaling');
@@ -7,6 +7,7 @@ const { CfnAlarm } = require('aws-cdk-lib/aws-cloudwatch');
 function addAlarms(pool, tier, type, names, topic) {
   addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut);
   addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn);
+  addAlarm(pool, 'Silent', type.silent, tier, type, names, topic);
   new CfnAlarm(pool, 'DeadLetters', {
     alarmDescription: `Messages that are no jobs, or were never claimed, lie in the dead-letter queue of ${type.config.Name}.`,
     namespace: 'AWS/SQS',
@@ -33,6 +34,10 @@ function addScaling(pool, id, tier, type, names, alarm) {
       metricIntervalLowerBound: s.lower ?? undefined, metricIntervalUpperBound: s.upper ?? undefined, scalingAdjustment: s.adjustment,
     })),
   });
+  addAlarm(pool, id, alarm, tier, type, names, policy.ref);
+}
+
+function addAlarm(pool, id, alarm, tier, type, names, action) {
   const dimensions = [
     [{ name: 'QueueName', value: names.queue }],
     [{ name: 'AutoScalingGroupName', value: names.group }],
@@ -54,7 +59,7 @@ function addScaling(pool, id, tier, type, names, alarm) {
     evaluationPeriods: alarm.periods,
     datapointsToAlarm: alarm.periods,
     treatMissingData: 'notBreaching',
-    alarmActions: [policy.ref],
+    alarmActions: [action],
   });
 }
 

@@ -35,6 +35,7 @@ type contentType struct {
 	QueueParameter string             `json:"queueParameter"`
 	ScaleOut       alarm              `json:"scaleOut"`
 	ScaleIn        alarm              `json:"scaleIn"`
+	Silent         alarm              `json:"silent"`
 }
 
 // alarm is a [scaling.Alarm] as JSON.
@@ -110,7 +111,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
-		MinCapacity:   t.MinCapacity,
+		MinCapacity:   t.LowestMin(),
 	}
 	files := t.Files
 	if files != "" && !filepath.IsAbs(files) {
@@ -126,6 +127,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
 		ScaleOut:       newAlarm(scaling.ScaleOut(params)),
 		ScaleIn:        newAlarm(scaling.ScaleIn(params)),
+		Silent:         newAlarm(scaling.Silent()),
 	}
 }
 

@@ -1,0 +1,27 @@
+package scaling
+
+// Tracking is what AWS follows by itself where target tracking stands in place of the alarm pair: it
+// makes alarms of its own that keep the value of the last formula at Target.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-tracking-metric-math.html
+type Tracking struct {
+	Metrics  []Metric
+	Formulas []Formula
+	Target   float64
+}
+
+// Track follows the backlog of a process in seconds: how long the present boxes take to work off what
+// waits. It halves where the group doubles, as target tracking needs it, and its target is the latency. It does
+// not see running jobs, and is NaN for no boxes: from zero it cannot grow.
+func Track(p Params) Tracking {
+	t := Tracking{Metrics: []Metric{queueVisible, groupInService}, Target: p.TargetLatency.Seconds()}
+	var each Expr = number(p.MeanJobTime.Seconds())
+	if p.Measured {
+		t.Metrics = append(t.Metrics, workersJobTime)
+		t.Formulas = append(t.Formulas, measuredJobTime(p))
+		each = jobTime
+	}
+	t.Formulas = append(t.Formulas, Formula{
+		"backlog", "seconds that the backlog takes", div(mul(fill(visible), each), mul(inService, number(p.Processes))),
+	})
+	return t
+}
