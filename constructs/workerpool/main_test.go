@@ -36,7 +36,7 @@ func mail(t *testing.T) Props {
 			Tags:      map[string]string{"team": "mail"},
 
 			InstanceTypes: []string{"m7g.large", "c7g.large"}, Architecture: config.ARM64,
-			ProcessesPerInstance: 2, RootVolumeGiB: 40, MinCapacity: 1, MaxCapacity: 60, SpotPercent: 80,
+			ProcessesPerInstance: 2, RootVolumeGiB: 40, MinCapacity: 1, MaxCapacity: 60, SpotPercent: 80, ProtectBusy: true,
 			ScaleOut: config.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
 			ScaleIn:  config.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 			Job: config.Job{

@@ -47,11 +47,7 @@ func (n names) grants(code assets) []grant {
 			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace}}},
 		{"LeaveGroup", "worker",
 			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:TerminateInstanceInAutoScalingGroup"},
-			[]string{n.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")},
-			map[string]any{"StringEquals": map[string]any{
-				"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),
-				"aws:ResourceTag/" + TagContentType: t.Name,
-			}}},
+			n.ownGroup(), n.ownGroupOnly()},
 		{"Code", "bootstrap",
 			[]string{"s3:GetObject"},
 			code.arns(n), nil},
@@ -66,6 +62,9 @@ func (n names) grants(code assets) []grant {
 	if reads := n.reads(); len(reads) > 0 {
 		all = append(all, grant{"ReadArtifacts", "worker", []string{"s3:GetObject"}, reads, nil})
 	}
+	if t.ProtectBusy {
+		all = append(all, grant{"Protection", "worker", []string{"autoscaling:SetInstanceProtection"}, n.ownGroup(), n.ownGroupOnly()})
+	}
 	if len(t.Secrets) > 0 {
 		all = append(all, grant{"Secrets", "config", []string{"secretsmanager:GetSecretValue"}, n.secrets(), nil})
 	}
@@ -73,6 +72,19 @@ func (n names) grants(code assets) []grant {
 		all = append(all, grant{"", "config", p.Actions, p.Resources, nil})
 	}
 	return all
+}
+
+// ownGroup and ownGroupOnly together name the pool's own group: by its tags, since its ARN in its own
+// role would be a dependency cycle.
+func (n names) ownGroup() []string {
+	return []string{n.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")}
+}
+
+func (n names) ownGroupOnly() map[string]any {
+	return map[string]any{"StringEquals": map[string]any{
+		"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),
+		"aws:ResourceTag/" + TagContentType: n.ContentType.Name,
+	}}
 }
 
 // prefixes are what the pool may list: its own artifacts and those it reads.

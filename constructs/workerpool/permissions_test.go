@@ -118,13 +118,23 @@ func TestRoleKnowsItsGroupByTags(t *testing.T) {
 		}
 		tags[tag["Key"].(string)] = tag["Value"]
 	}
-	condition, _ := statements(t, template)["LeaveGroup"]["Condition"].(object)
-	wanted, _ := condition["StringEquals"].(object)
-	if len(wanted) != 2 {
-		t.Fatalf("condition %v, want the environment and the content type", condition)
+	for _, sid := range []string{"LeaveGroup", "Protection"} {
+		condition, _ := statements(t, template)[sid]["Condition"].(object)
+		wanted, _ := condition["StringEquals"].(object)
+		if len(wanted) != 2 {
+			t.Fatalf("%s: condition %v, want the environment and the content type", sid, condition)
+		}
+		for key, value := range wanted {
+			equal(t, key, tags[strings.TrimPrefix(key, "aws:ResourceTag/")], value)
+		}
 	}
-	for key, value := range wanted {
-		equal(t, key, tags[strings.TrimPrefix(key, "aws:ResourceTag/")], value)
+}
+
+func TestOnlyProtectedTypesMayProtect(t *testing.T) {
+	props := mail(t)
+	props.ContentType.ProtectBusy = false
+	if s, granted := statements(t, synth(t, props))["Protection"]; granted {
+		t.Errorf("granted without protectBusy: %v", s)
 	}
 }
 

@@ -15,7 +15,7 @@ var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
-	TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute,
+	TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, WarmPool: true, ProtectBusy: true,
 }
 
 func lookup(env map[string]string) func(string) (string, bool) {
@@ -42,6 +42,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvCommand] = "bin/x"
 	env[contract.EnvDrainOnRebalance] = "sometimes"
 	env[contract.EnvJobTime] = "5"
+	env[contract.EnvWarmPool] = "perhaps"
 	_, err := contract.SettingsFrom(lookup(env))
 	if err == nil {
 		t.Fatal("no error")
@@ -55,6 +56,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
 		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,
 		"WORKER_TABLE: is not set",
+		`WORKER_WARM_POOL: "perhaps" is neither true nor false`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)

@@ -31,6 +31,8 @@ const (
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
 	EnvJobTime            = "WORKER_JOB_TIME"
+	EnvWarmPool           = "WORKER_WARM_POOL"
+	EnvProtectBusy        = "WORKER_PROTECT_BUSY"
 )
 
 // Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
@@ -61,6 +63,9 @@ type Settings struct {
 	DrainOnRebalance bool   // drain on EC2's rebalance recommendation and ask the group for another instance
 
 	JobTime time.Duration // how long a job is assumed to take until jobs have been measured; 0: it is not measured
+
+	WarmPool    bool // the instance may stand in a warm pool, and claims only while it is in service
+	ProtectBusy bool // the instance is protected from scale-in while it has jobs
 }
 
 // Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
@@ -91,8 +96,10 @@ func (s Settings) Environ() map[string]string {
 	if s.TerminationHook != "" {
 		env[EnvTerminationHook] = s.TerminationHook
 	}
-	if s.DrainOnRebalance {
-		env[EnvDrainOnRebalance] = strconv.FormatBool(true)
+	for name, on := range map[string]bool{EnvDrainOnRebalance: s.DrainOnRebalance, EnvWarmPool: s.WarmPool, EnvProtectBusy: s.ProtectBusy} {
+		if on {
+			env[name] = strconv.FormatBool(true)
+		}
 	}
 	if s.JobTime > 0 {
 		env[EnvJobTime] = s.JobTime.String()
@@ -126,6 +133,8 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		DrainBudget:        r.duration(EnvDrainBudget),
 		Stall:              r.duration(EnvStall),
 		DrainOnRebalance:   r.flag(EnvDrainOnRebalance),
+		WarmPool:           r.flag(EnvWarmPool),
+		ProtectBusy:        r.flag(EnvProtectBusy),
 	}
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {

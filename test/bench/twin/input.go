@@ -139,6 +139,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
 		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 	}.Environ()
 	for name, value := range t.Variables {
 		environment[name] = value

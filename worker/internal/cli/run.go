@@ -85,6 +85,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	s.Protector = protector(cfg, settings, instance, s)
 	s.Hurried = notices.Hurried()
 	operators.jobs.Store(s)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -106,6 +107,9 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if ctx.Err() == nil {
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
+		if settings.WarmPool && instance.Group != "" {
+			metadata.AwaitService(ctx, log)
+		}
 		s.Run(ctx)
 	}
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/protect"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -27,8 +28,8 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics and Hurried are
-// required.
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, Protector and
+// Hurried are required.
 type Supervisor struct {
 	Processes int // slots
 	Slot      slot.Options
@@ -38,6 +39,7 @@ type Supervisor struct {
 	Sweeper   *sweep.Sweeper
 	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
 	Metrics   *metrics.Publisher              // nil: not published
+	Protector *protect.Protector              // nil: busy instances are not protected from scale-in
 	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
 	Log       *slog.Logger
 
@@ -70,6 +72,9 @@ func (s *Supervisor) Run(ctx context.Context) {
 	loops.Go(func() { s.sweepLoop(ctx) })
 	if s.Metrics != nil {
 		loops.Go(func() { s.publishLoop(ctx) })
+	}
+	if s.Protector != nil {
+		loops.Go(func() { s.Protector.Run(ctx, func() bool { return s.Running() > 0 }) })
 	}
 	slots.Wait()
 	loops.Wait()

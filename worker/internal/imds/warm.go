@@ -1,0 +1,42 @@
+package imds
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// inService is the target lifecycle state of an instance that is to work. One that boots for a warm pool,
+// or waits in it, has "Warmed:Stopped" or "Warmed:Running".
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
+const inService = "InService"
+
+// AwaitService returns once the group wants the instance in service, or when ctx ends. An instance of a
+// warm pool must claim nothing before: it would be stopped with its jobs.
+func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for told := ""; ; {
+		state, err := c.targetState(ctx)
+		switch {
+		case ctx.Err() != nil || err == nil && state == inService:
+			return
+		case err != nil:
+			log.WarnContext(ctx, "instance metadata not read, trying again", "error", err.Error())
+		case state != told:
+			log.InfoContext(ctx, "not in service yet: no jobs are taken", "target_lifecycle_state", state)
+			told = state
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (c *Client) targetState(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchInterval)
+	defer cancel()
+	return c.get(ctx, "autoscaling/target-lifecycle-state")
+}

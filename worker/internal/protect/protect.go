@@ -1,0 +1,82 @@
+// Package protect keeps an instance with running jobs from being chosen when its group shrinks. It is for
+// work that cannot checkpoint; all other jobs are cheaper to move than boxes are to keep.
+package protect
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+)
+
+const (
+	// lookInterval is how often the worker is looked at: a job is unprotected for that long at most.
+	lookInterval = time.Second
+	// idleFor is how long the worker must have been idle: AWS throttles whoever toggles with every job.
+	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html
+	idleFor = 2 * time.Minute
+	// retryAfter is the pause after a call that failed.
+	retryAfter = 15 * time.Second
+	// callTimeout bounds a call, retries included.
+	callTimeout = 10 * time.Second
+)
+
+// AutoScaling is the part of the API that protection needs.
+type AutoScaling interface {
+	SetInstanceProtection(context.Context, *autoscaling.SetInstanceProtectionInput, ...func(*autoscaling.Options)) (*autoscaling.SetInstanceProtectionOutput, error)
+}
+
+// Clock is the time as protection needs it; see lease.Clock.
+type Clock interface {
+	Monotonic() time.Duration
+	Sleep(ctx context.Context, d time.Duration) error
+	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+}
+
+// Protector protects one instance.
+type Protector struct {
+	API             AutoScaling
+	Group, Instance string
+	Clock           Clock
+	Log             *slog.Logger
+
+	known, protected bool // known: protected is what the group was last told
+	busyAt           time.Duration
+	tryAt            time.Duration
+}
+
+// Run protects the instance while busy says that it is, until ctx ends: an instance that drains is given
+// up, protected or not. What cannot be told to the group is tried again; no job waits for it.
+func (p *Protector) Run(ctx context.Context, busy func() bool) {
+	p.busyAt = p.Clock.Monotonic()
+	for p.Clock.Sleep(ctx, lookInterval) == nil {
+		now := p.Clock.Monotonic()
+		wanted := busy()
+		if wanted {
+			p.busyAt = now
+		}
+		if p.known && wanted == p.protected || !wanted && now < p.busyAt+idleFor || now < p.tryAt {
+			continue
+		}
+		p.set(ctx, wanted)
+	}
+}
+
+func (p *Protector) set(ctx context.Context, protected bool) {
+	call, cancel := p.Clock.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := p.API.SetInstanceProtection(call, &autoscaling.SetInstanceProtectionInput{
+		AutoScalingGroupName: &p.Group, InstanceIds: []string{p.Instance}, ProtectedFromScaleIn: aws.Bool(protected),
+	})
+	if err != nil {
+		p.tryAt = p.Clock.Monotonic() + retryAfter
+		if ctx.Err() == nil {
+			p.Log.WarnContext(ctx, "protection from scale-in not set, trying again", "protected", protected, "error", err.Error())
+		}
+		return
+	}
+	p.known, p.protected = true, protected
+	p.Log.InfoContext(ctx, "protection from scale-in set", "protected", protected)
+}
