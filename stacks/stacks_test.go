@@ -72,8 +72,8 @@ func TestStacksAreTaggedAndProtectedUnlessDisposable(t *testing.T) {
 		if got := manifest.Artifacts["tier-"+environment+"-mail"].Properties.Tags; got["team"] != "mail" || got["worker-tier:content-type"] != "mail" {
 			t.Errorf("the stack of mail has the tags %v", got)
 		}
-		if stacks != 5 {
-			t.Errorf("%s: %d stacks, want the shared one and four content types", environment, stacks)
+		if stacks != 6 {
+			t.Errorf("%s: %d stacks, want the shared one and five content types", environment, stacks)
 		}
 	}
 }

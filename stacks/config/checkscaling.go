@@ -70,6 +70,8 @@ func (c checker) checkSchedule(p pool) {
 		if !s.Min.set && !s.Max.set {
 			c.fail(m.key.at, "changes nothing (give it min, max or both)")
 		}
+		c.checkLeft(p.Schedule, m, "min", func(s schedule) given[int] { return s.Min })
+		c.checkLeft(p.Schedule, m, "max", func(s schedule) given[int] { return s.Max })
 		if _, err := time.LoadLocation(s.TimeZone.value); s.TimeZone.usable() && err != nil {
 			c.fail(s.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(s.TimeZone.value))
 		}
@@ -78,6 +80,19 @@ func (c checker) checkSchedule(p pool) {
 				c.clash(s.Min.leaf, p.ScaleOut.Method.leaf, "targetTracking cannot grow a group from min 0 (min 1, or method steps)")
 			}
 			c.warn(s.Min.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
+		}
+	}
+}
+
+// checkLeft finds a bound that an entry leaves at what another one made it.
+func (c checker) checkLeft(all table[schedule], one member[schedule], what string, bound func(schedule) given[int]) {
+	if bound(one.value).set {
+		return
+	}
+	for _, other := range all.members {
+		if b := bound(other.value); b.set {
+			c.warn(one.key.at, "leaves %s at the %d of %s (give it a %s of its own)", what, b.value, other.key.value, what)
+			return
 		}
 	}
 }

@@ -164,7 +164,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		OnDemandBase:         2,
 		Schedule: []Schedule{
 			{Name: "day", Cron: "0 7 * * MON-FRI", TimeZone: "Europe/Berlin", Min: new(5), Max: new(90)},
-			{Name: "night", Cron: "0 19 * * 1-5", TimeZone: "Etc/UTC", Min: new(1)},
+			{Name: "night", Cron: "0 19 * * 1-5", TimeZone: "Etc/UTC", Min: new(1), Max: new(60)},
 		},
 		ProtectBusy: true,
 		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},

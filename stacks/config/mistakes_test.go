@@ -129,6 +129,10 @@ func TestWarnings(t *testing.T) {
 		"scaleIn of the defaults, target tracking of a type": {
 			[]edit{{top, "defaults: {scaleIn: {for: 5m}}\n" + top}, {docs, docs + ", scaleOut: {method: targetTracking}"}}, nil,
 		},
+		"a night's max for the day too": {
+			[]edit{{docs, docs + `, schedule: {day: {cron: "0 7 * * *", min: 4}, night: {cron: "0 19 * * *", min: 1, max: 10}}`}},
+			[]string{"6:40: contentTypes.docs.schedule.day: leaves max at the 10 of night (give it a max of its own)"},
+		},
 		"min 0 at night": {
 			[]edit{{docs, docs + `, schedule: {night: {cron: "0 19 * * *", min: 0}}`}},
 			[]string{"6:73: contentTypes.docs.schedule.night.min: with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)"},

@@ -8,6 +8,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - TerminateInstanceInAutoScalingGroup is answered; whoever runs the instances carries it out;
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
+- a warm pool exists and is described, and protection from scale-in can be set;
 - a long poll whose client has gone away ends, instead of taking the next message with it.
 
 Usage: server.py FD [--with-parent]
@@ -147,6 +148,7 @@ def add_group_actions():
         return status, headers, body
 
     actions["DescribeAutoScalingGroups"] = describe_groups
+    actions["SetInstanceProtection"] = set_instance_protection
     for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
         actions[action] = with_hook(actions[action])
     actions["TerminateInstanceInAutoScalingGroup"] = terminate_instance
@@ -160,6 +162,46 @@ def terminate_instance(params):
     name = "TerminateInstanceInAutoScalingGroup"
     activity = f"<Activity><ActivityId>{instance}</ActivityId><StatusCode>InProgress</StatusCode></Activity>"
     return autoscaling._xml(200, f"{name}Response", f"<{name}Result>{activity}</{name}Result>")
+
+
+def add_warm_pools():
+    """AWS::AutoScaling::WarmPool, described by DescribeWarmPool; nothing is launched into it."""
+    pools = {}
+
+    def put(logical_id, props, stack_name):
+        group = props["AutoScalingGroupName"]
+        if autoscaling._asgs[group].get("MixedInstancesPolicy"):  # as PutWarmPool
+            raise ValueError(f"The Auto Scaling group {group} has a mixed instances policy: it can have no warm pool")
+        pools[group] = {k: props[k] for k in ("MinSize", "MaxGroupPreparedCapacity", "PoolState") if k in props}
+        return group, {}
+
+    def update(physical_id, old_props, new_props, stack_name):
+        return put(None, new_props, stack_name)
+
+    def delete(physical_id, props):
+        pools.pop(physical_id, None)
+
+    def describe(params):
+        pool = pools.get(autoscaling._p(params, "AutoScalingGroupName"))
+        configuration = f"<WarmPoolConfiguration>{autoscaling._member_xml(pool)}</WarmPoolConfiguration>" if pool else ""
+        return autoscaling._xml(200, "DescribeWarmPoolResponse",
+                                f"<DescribeWarmPoolResult>{configuration}<Instances/></DescribeWarmPoolResult>")
+
+    provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::WarmPool"] = {"create": put, "update": update, "delete": delete}
+    autoscaling._ACTION_MAP["DescribeWarmPool"] = describe
+
+
+def set_instance_protection(params):
+    """Protect instances of a group from scale-in, or no longer; others are refused."""
+    group = autoscaling._asgs.get(autoscaling._p(params, "AutoScalingGroupName")) or {"Instances": []}
+    instances = {i["InstanceId"]: i for i in group["Instances"]}
+    wanted = autoscaling._parse_member_list(params, "InstanceIds")
+    unknown = [i for i in wanted if i not in instances]
+    if unknown:
+        return autoscaling._error("ValidationError", f"The instances {unknown} are not in the group")
+    for i in wanted:
+        instances[i]["ProtectedFromScaleIn"] = truth(autoscaling._p(params, "ProtectedFromScaleIn"))
+    return autoscaling._xml(200, "SetInstanceProtectionResponse", "<SetInstanceProtectionResult/>")
 
 
 def with_hook(handler):
@@ -219,6 +261,7 @@ def main():
     add_metric_math()
     add_group_properties()
     add_group_actions()
+    add_warm_pools()
     listener = socket.socket(fileno=os.dup(int(sys.argv[1])))
     # Answers go out in several small writes: without this each waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
