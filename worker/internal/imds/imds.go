@@ -57,7 +57,7 @@ const targetState = "autoscaling/target-lifecycle-state"
 // Terminating reports whether the group wants to be rid of the instance.
 func (c *Client) Terminating(ctx context.Context) (bool, error) {
 	state, err := c.get(ctx, targetState)
-	return state == terminated, err
+	return terminated(state), err
 }
 
 // get reads one path; one that does not exist is "".

@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// inService is the target lifecycle state of an instance that is to work. One that boots for a warm pool,
-// or waits in it, has "Warmed:Stopped" or "Warmed:Running".
+// The target lifecycle state of an instance that is to work, and the prefix of those of an instance that
+// boots for a warm pool, waits in it or goes from there: "Warmed:Stopped", "Warmed:Running" …
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
-const inService = "InService"
+const (
+	inService = "InService"
+	warmed    = "Warmed:"
+)
 
 // AwaitService returns once the group wants the instance in service, or when ctx ends. An instance of a
 // warm pool must claim nothing before: it would be stopped with its jobs.
@@ -38,5 +41,5 @@ func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
 func (c *Client) targetState(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchInterval)
 	defer cancel()
-	return c.get(ctx, "autoscaling/target-lifecycle-state")
+	return c.get(ctx, targetState)
 }

@@ -24,3 +24,14 @@ func TestWarmInstanceWaitsUntilItIsInService(t *testing.T) {
 		cancel()
 	}
 }
+
+// An instance that goes straight from its warm pool has a termination hook to complete like any other.
+func TestWarmInstanceIsTerminatedLikeAnyOther(t *testing.T) {
+	server, client := start(t)
+	for state, want := range map[string]bool{"Warmed:Terminated": true, "Terminated": true, "Warmed:Stopped": false, "InService": false} {
+		server.SetTargetState(state)
+		if got, err := client.Terminating(t.Context()); err != nil || got != want {
+			t.Errorf("target state %s: terminating %t, error %v", state, got, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package imds
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
@@ -13,8 +14,9 @@ import (
 // recommendations, and one for a token every five minutes.
 const watchInterval = 5 * time.Second
 
-// terminated is the target lifecycle state of an instance that its group wants to be rid of.
-const terminated = "Terminated"
+// terminated reports whether state is the target lifecycle state of an instance that its group wants to be
+// rid of: "Terminated", or "Warmed:Terminated" out of a warm pool.
+func terminated(state string) bool { return strings.TrimPrefix(state, warmed) == "Terminated" }
 
 // notice is a path of the metadata that says that the instance is to go away.
 type notice struct {
@@ -29,7 +31,7 @@ func there(text string) bool { return text != "" }
 // notices are what the worker looks for.
 func notices(rebalance bool) []notice {
 	all := []notice{
-		{drain.Lifecycle, targetState, func(text string) bool { return text == terminated }, "target lifecycle state Terminated"},
+		{drain.Lifecycle, targetState, terminated, "target lifecycle state Terminated"},
 		{drain.Spot, "spot/instance-action", there, ""}, // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 	}
 	if rebalance { // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
