@@ -85,7 +85,6 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	s.Protector = protector(cfg, settings, instance, s)
 	s.Hurried = notices.Hurried()
 	operators.jobs.Store(s)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -179,8 +178,9 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 			}
 			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
 		},
-		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
-		Log:     log,
+		Metrics:   metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		Protector: protector(cfg, settings, instance, clock, log),
+		Log:       log,
 	}, nil
 }
 
