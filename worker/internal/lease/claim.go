@@ -21,6 +21,8 @@ type Claimer struct {
 	ContentType string
 	Worker      string // instance id; the visible part of an owner
 	Timing      Timing
+
+	unsettled map[job.Key]string // owners of claims that were given up before their outcome was known
 }
 
 // Claimed is a job that this worker holds from now on.
@@ -86,8 +88,14 @@ func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried in
 	for range 4 { // each turn follows an epoch that moved on meanwhile
 		item, err := c.settle(ctx, w)
 		if err != nil {
+			if c.unsettled == nil {
+				c.unsettled = map[job.Key]string{}
+			}
+			c.unsettled[key] = owner
 			return nil, err
 		}
+		orphan := c.unsettled[key]
+		delete(c.unsettled, key)
 		if item == nil {
 			return nil, nil // a bell for a job that does not exist: bells never create
 		}
@@ -97,6 +105,9 @@ func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried in
 		}
 		if current.State == job.Running && current.Owner == owner {
 			return &Claimed{Job: current, Deadline: stamp + c.Timing.Lease}, nil
+		}
+		if current.State == job.Running && orphan != "" && current.Owner == orphan {
+			return c.adopt(ctx, current)
 		}
 		if current.State != job.Ready || current.Paused || current.CancelRequested {
 			return nil, nil
@@ -114,6 +125,22 @@ func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried in
 		w = job.ClaimReady(key, tried, owner, c.Timing.Lease, now)
 	}
 	return nil, nil // others are handing this job around; its next bell finds somebody
+}
+
+// adopt takes up an earlier claim of this claimer that was given up and had been applied: nobody works on
+// the job, and it would count a crash. The lease begins anew with a beat.
+func (c *Claimer) adopt(ctx context.Context, j job.Job) (*Claimed, error) {
+	stamp := c.Clock.Monotonic()
+	item, err := c.settle(ctx, job.Beat(j.Claim(), c.Clock.Now()))
+	if err != nil {
+		c.unsettled[j.Key] = j.Owner
+		return nil, err
+	}
+	after, err := job.FromItem(item)
+	if err != nil || after.State != job.Running || after.Owner != j.Owner {
+		return nil, err // reaped meanwhile
+	}
+	return &Claimed{Job: after, Deadline: stamp + c.Timing.Lease}, nil
 }
 
 // tooEarly says why READY job j is not for this worker now: it is not due yet, or its item is of a newer

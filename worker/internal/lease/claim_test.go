@@ -152,6 +152,31 @@ func TestMessageIsKeptWhileTheTableIsAway(t *testing.T) {
 	}
 }
 
+// TestClaimThatWasGivenUpIsTakenUpAgain: the write had been applied, and its message comes back to the same
+// worker. Nobody works on the job: without this it would count a crash.
+func TestClaimThatWasGivenUpIsTakenUpAgain(t *testing.T) {
+	w := newWorld(t)
+	w.table.lose = always
+	c := w.claimer()
+	message := queue.Message{ID: "m", Body: `{"id":"one","payload":{}}`}
+	if _, err := c.Take(t.Context(), message); !errors.Is(err, errOutage) {
+		t.Fatalf("error %v, want the outage", err)
+	}
+	w.table.lose = nil
+	w.clock.pass(timing.Lease)
+	stamp := w.clock.mono
+	claimed, err := c.Take(t.Context(), message)
+	if err != nil || claimed == nil || claimed.Job.Epoch != 1 || claimed.Deadline != stamp+timing.Lease {
+		t.Fatalf("claimed %+v, error %v", claimed, err)
+	}
+	if j := w.job(); j.Beat != 1 || j.Owner != claimed.Job.Owner {
+		t.Errorf("beat %d by %s, want the lease renewed", j.Beat, j.Owner)
+	}
+	if again, err := c.Take(t.Context(), message); again != nil || err != nil {
+		t.Errorf("a second message claims the job once more: %+v, %v", again, err)
+	}
+}
+
 func TestIntakeDeletesOnlyWhatIsClaimedOrDone(t *testing.T) {
 	w := newWorld(t)
 	for _, body := range []string{`{"id":"one","payload":{}}`, `garbage`, `{"id":"two","payload":{}}`, `{"id":"three","payload":{}}`} {

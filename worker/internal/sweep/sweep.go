@@ -57,6 +57,7 @@ type Sweeper struct {
 	jobTime  jobTime             // as the control item had it last
 	seen     map[string]sighting // kept while another leads: sweeps that take long pass the lead around
 	arrivals []arrival           // of the last passedAfter
+	owed     []job.Bell          // of jobs that were reaped, or may have been, without a bell
 }
 
 // arrival is when a message was received and when it had been sent.
@@ -115,6 +116,9 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 		return r, nil
 	}
 	r.Led = true
+	if err := s.payBells(ctx); err != nil {
+		return r, err
+	}
 	if s.JobTime > 0 {
 		r.JobTime = s.jobTime.mean(s.JobTime)
 	}
@@ -209,12 +213,14 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 }
 
 func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
+	reaped := job.Bell{ID: j.ID, Epoch: j.Epoch + 1}
 	item, err := s.Store.Write(ctx, job.Reap(j, s.Crashes, s.Clock.Now()))
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 		s.Log.Info("job not reaped: it moved", "job", j.Key.String(), "refused", refused.Error())
 		return s.bellOfReaped(ctx, j, refused.Current)
 	}
-	if err != nil {
+	if err != nil { // it may have been applied all the same
+		s.owed = append(s.owed, reaped)
 		return fmt.Errorf("reap: %w", err)
 	}
 	after, err := job.FromItem(item)
@@ -223,8 +229,24 @@ func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 	}
 	r.Reaped++
 	s.Log.Warn("job of a dead worker reaped", "job", j.Key.String(), "owner", j.Owner, "epoch", j.Epoch, "state", after.State, "crashes", after.Crashes)
-	if after.State == job.Ready {
-		return s.bell(ctx, after)
+	if after.State != job.Ready {
+		return nil
+	}
+	if err := s.bell(ctx, after); err != nil {
+		s.owed = append(s.owed, reaped)
+		return err
+	}
+	return nil
+}
+
+// payBells sends the bells of reaped jobs that could not be sent before: those jobs would wait for the
+// next ring, five minutes later. A bell for a job that was not reaped after all does nothing.
+func (s *Sweeper) payBells(ctx context.Context) error {
+	for len(s.owed) > 0 {
+		if err := s.Queue.Send(ctx, s.owed[0].JSON(), 0); err != nil {
+			return err
+		}
+		s.owed = s.owed[1:]
 	}
 	return nil
 }

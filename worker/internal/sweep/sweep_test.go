@@ -381,3 +381,37 @@ func TestReadsDoNotGrowWithWhatNeedsNoAttention(t *testing.T) {
 		t.Errorf("swept %+v with %d items read, want 3 read", r, w.table.read)
 	}
 }
+
+// silent is a queue that takes no messages.
+type silent struct {
+	*queue.Memory
+	away bool
+}
+
+func (s *silent) Send(ctx context.Context, body string, delay time.Duration) error {
+	if s.away {
+		return errors.New("the queue is away")
+	}
+	return s.Memory.Send(ctx, body, delay)
+}
+
+// TestBellOfAReapIsOwedUntilItIsSent: a job that was reaped while the queue was away does not wait for its ring.
+func TestBellOfAReapIsOwedUntilItIsSent(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	q := &silent{w.queue, true}
+	s.Queue = q
+	w.running("one")
+	for range 4 {
+		_, _ = s.Once(t.Context()) // the last one fails to send
+		w.clock.pass(interval)
+	}
+	if j := w.get("one"); j.State != job.Ready || len(w.bells()) != 0 {
+		t.Fatalf("state %s, want the job reaped and no bell yet", j.State)
+	}
+	q.away = false
+	w.until(s, 2*interval)
+	if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
+		t.Errorf("bells (-want +got):\n%s", diff)
+	}
+}
