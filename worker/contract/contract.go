@@ -73,11 +73,25 @@ const (
 // combination of dimensions is billed as a metric of its own.
 const (
 	MetricNamespace      = "WorkerTier"
-	MetricBusy           = "Busy"        // per cent of busy slots, average
-	MetricUnfinished     = "Unfinished"  // READY and RUNNING jobs
-	MetricMeanJobTime    = "MeanJobTime" // seconds a process is busy per job that ends, decayed over six hours
-	DimensionEnvironment = "Environment" // value: see MetricEnvironment
+	MetricBusy           = "Busy"          // per cent of busy slots, average
+	MetricUnfinished     = "Unfinished"    // READY and RUNNING jobs
+	MetricMeanJobTime    = "MeanJobTime"   // seconds a process is busy per job that ends, decayed over six hours
+	MetricReady          = "Ready"         // READY jobs; those that are RUNNING are the rest of the unfinished ones
+	MetricDead           = "Dead"          // DEAD jobs
+	MetricCheckpointAge  = "CheckpointAge" // seconds since the last checkpoint, of the RUNNING job that has been without for longest
+	DimensionEnvironment = "Environment"   // value: see MetricEnvironment
 	DimensionContentType = "ContentType"
+)
+
+// Metrics that count what happened in a minute. One without a value counted nothing: CloudWatch bills a metric by
+// the hour in which it has values, so nothing is sent for zero.
+const (
+	MetricEndedDone      = "EndedDone"
+	MetricEndedDead      = "EndedDead"
+	MetricEndedCancelled = "EndedCancelled"
+	MetricResumed        = "Resumed"   // claims of a job that had been held before, at its cursor
+	MetricRestarted      = "Restarted" // the same without a cursor: what was done is done again
+	MetricZombies        = "Zombies"   // jobs taken from workers that died without a word
 )
 
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".

@@ -56,7 +56,7 @@ type Attempt struct {
 	stalled  bool // the slot was killed because it said nothing
 	over     bool
 	usable   bool
-	finished bool // the job is terminal, by this attempt's own write
+	finished job.State // the terminal state that this attempt wrote
 }
 
 // stop is a request to end the attempt at the next step boundary.
@@ -105,8 +105,8 @@ func (a *Attempt) Over() bool { return a.over }
 // SlotUsable reports whether the slot answered with an outcome and was not killed.
 func (a *Attempt) SlotUsable() bool { return a.usable }
 
-// Finished reports whether the attempt brought its job to a terminal state.
-func (a *Attempt) Finished() bool { return a.finished }
+// Finished is the terminal state to which the attempt brought its job, "" if it did not.
+func (a *Attempt) Finished() job.State { return a.finished }
 
 // Key of the job.
 func (a *Attempt) Key() job.Key { return a.claim.Key }

@@ -48,7 +48,7 @@ func TestDone(t *testing.T) {
 	a := w.begin()
 	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done, Checkpoint: position(100)}))
 	j := w.job()
-	if !a.Over() || !a.SlotUsable() || !a.Finished() || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
+	if !a.Over() || !a.SlotUsable() || a.Finished() != job.Done || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
 		t.Errorf("over %t, usable %t, job %+v", a.Over(), a.SlotUsable(), j)
 	}
 	if bells := w.bells(); len(bells) != 0 {
@@ -321,8 +321,8 @@ func TestHowAnAttemptEnds(t *testing.T) {
 			a := w.begin()
 			a.Report(t.Context(), outcome(c.end))
 			j := w.job()
-			if a.Finished() != j.State.Terminal() {
-				t.Errorf("finished %t, in state %s", a.Finished(), j.State)
+			if want := map[bool]job.State{true: j.State}[j.State.Terminal()]; a.Finished() != want {
+				t.Errorf("finished %q, in state %s", a.Finished(), j.State)
 			}
 			if !a.SlotUsable() || j.State != c.state || j.Failures != c.failures || j.LastError != c.message {
 				t.Errorf("usable %t, job %+v", a.SlotUsable(), j)

@@ -105,7 +105,9 @@ func (a *Attempt) finish(ctx context.Context, e job.End) {
 	e.Checkpoint = cp
 	refusal, err := a.settle(ctx, func(now time.Time) job.Write { return job.Finish(a.claim, e, now) })
 	if err == nil {
-		a.finished = refusal == nil
+		if refusal == nil {
+			a.finished = e.State
+		}
 		a.end("job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)
 	}
 }

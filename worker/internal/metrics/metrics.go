@@ -1,10 +1,12 @@
-// Package metrics publishes what scaling needs to know: how busy a content type's slots are, how many of
-// its jobs are unfinished and how long they take.
+// Package metrics publishes what scaling and operators need to know: how busy a content type's slots are, how many
+// of its jobs are in which state, how long they take and how they end.
 package metrics
 
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// Meter measures how busy slots are over time and counts the jobs they end.
+// Meter measures how busy slots are over time and counts what happens to their jobs.
 type Meter struct {
 	slots int
 	now   func() time.Duration
@@ -25,19 +28,21 @@ type Meter struct {
 	since time.Duration // start of the period
 	at    time.Duration // of the last change
 	spent time.Duration // busy slot time in the period
-	ended int           // jobs that became terminal in the period
+	ended int           // jobs that the slots made terminal in the period
+	count map[string]int
 }
 
 // Usage is what a meter measured over one period.
 type Usage struct {
 	Percent float64       // of slot time that was busy
 	Busy    time.Duration // busy slot time: two slots that are busy for a minute make two minutes
-	Ended   int           // jobs that became terminal
+	Ended   int           // jobs that the slots made terminal
+	Counts  []Datum       // of what happened at all
 }
 
 // NewMeter measures slots slots on the monotonic clock now.
 func NewMeter(slots int, now func() time.Duration) *Meter {
-	return &Meter{slots: slots, now: now, since: now(), at: now()}
+	return &Meter{slots: slots, now: now, since: now(), at: now(), count: map[string]int{}}
 }
 
 // Add counts n more busy slots (or, with a negative n, fewer).
@@ -48,11 +53,45 @@ func (m *Meter) Add(n int) {
 	m.busy += n
 }
 
-// Ended counts a job that became terminal.
-func (m *Meter) Ended() {
+// Claimed counts the claim of a job, if it had been held before.
+func (m *Meter) Claimed(j job.Job) {
+	switch {
+	case j.Epoch <= 1:
+	case j.Cursor != "" || j.CursorRef != "":
+		m.add(contract.MetricResumed, 1)
+	default:
+		m.add(contract.MetricRestarted, 1)
+	}
+}
+
+// Ended counts a job that a slot's attempt brought to the terminal state.
+func (m *Meter) Ended(state job.State) {
+	m.mu.Lock()
+	m.ended++
+	m.mu.Unlock()
+	m.add(outcomes[state], 1)
+}
+
+// Reaped counts jobs of dead workers, and which of them ended in a terminal state.
+func (m *Meter) Reaped(jobs int, ended []job.State) {
+	m.add(contract.MetricZombies, jobs)
+	for _, state := range ended {
+		m.add(outcomes[state], 1)
+	}
+}
+
+// outcomes are the metrics of jobs that ended, by their terminal state.
+var outcomes = map[job.State]string{
+	job.Done: contract.MetricEndedDone, job.Dead: contract.MetricEndedDead, job.Cancelled: contract.MetricEndedCancelled,
+}
+
+func (m *Meter) add(metric string, n int) {
+	if n == 0 {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ended++
+	m.count[metric] += n
 }
 
 // Take is what was measured since the last Take. A job that runs on counts as busy in each period.
@@ -64,7 +103,11 @@ func (m *Meter) Take() Usage {
 	if period > 0 {
 		u.Percent = 100 * float64(m.spent) / (float64(period) * float64(m.slots))
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.count)) {
+		u.Counts = append(u.Counts, Datum{name, float64(m.count[name]), types.StandardUnitCount})
+	}
 	m.since, m.spent, m.ended = m.at, 0, 0
+	clear(m.count)
 	return u
 }
 
@@ -106,9 +149,18 @@ func Busy(percent float64) Datum {
 	return Datum{contract.MetricBusy, percent, types.StandardUnitPercent}
 }
 
-// Unfinished is the number of READY and RUNNING jobs of the content type.
-func Unfinished(jobs int) Datum {
-	return Datum{contract.MetricUnfinished, float64(jobs), types.StandardUnitCount}
+// Jobs are the READY, RUNNING and DEAD jobs of the content type: three metrics, of which the first two are one short.
+func Jobs(ready, running, dead int) []Datum {
+	return []Datum{
+		{contract.MetricUnfinished, float64(ready + running), types.StandardUnitCount},
+		{contract.MetricReady, float64(ready), types.StandardUnitCount},
+		{contract.MetricDead, float64(dead), types.StandardUnitCount},
+	}
+}
+
+// CheckpointAge is how long the RUNNING job that has been without a checkpoint for longest has been so.
+func CheckpointAge(d time.Duration) Datum {
+	return Datum{contract.MetricCheckpointAge, d.Seconds(), types.StandardUnitSeconds}
 }
 
 // MeanJobTime is how long the content type's jobs take.

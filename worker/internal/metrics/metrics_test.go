@@ -14,6 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 )
 
@@ -54,7 +55,7 @@ func TestRunningJobsCountAsBusyBeforeTheyEnd(t *testing.T) {
 	}
 	now += 30 * time.Second
 	m.Add(-1)
-	m.Ended()
+	m.Ended(job.Done)
 	now += 30 * time.Second
 	if got := m.Take(); got.Busy != 90*time.Second || got.Ended != 1 {
 		t.Errorf("one of them ended half-way: busy %s, ended %d", got.Busy, got.Ended)
@@ -73,7 +74,8 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 		publisher := metrics.NewPublisher(api, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"})
 		data := []metrics.Datum{metrics.Busy(busy)}
 		if i == 0 { // the one that leads
-			data = append(data, metrics.Unfinished(7), metrics.MeanJobTime(90*time.Second))
+			data = append(data, metrics.MeanJobTime(90*time.Second))
+			data = append(data, metrics.Jobs(3, 4, 0)...)
 		}
 		if err := publisher.Publish(t.Context(), data...); err != nil {
 			t.Fatal(err)

@@ -21,8 +21,8 @@ type census struct {
 	at time.Duration
 }
 
-// publishLoop tells each minute how busy the slots were and, on the worker that leads the sweep, how many
-// jobs there are and how long they take. It has a goroutine of its own: nothing waits for it, and a drain
+// publishLoop tells each minute how busy the slots were and what happened to their jobs and, on the worker that
+// leads the sweep, how many jobs there are and how long they take. It has a goroutine of its own: nothing waits for it, and a drain
 // cuts it. A minute that could not be sent is not made up.
 func (s *Supervisor) publishLoop(ctx context.Context) {
 	clock := s.Attempts.Clock
@@ -38,9 +38,12 @@ func (s *Supervisor) publishLoop(ctx context.Context) {
 
 func (s *Supervisor) publish(ctx context.Context) {
 	usage := s.meter.Take()
-	data := []metrics.Datum{metrics.Busy(usage.Percent)}
+	data := append([]metrics.Datum{metrics.Busy(usage.Percent)}, usage.Counts...)
 	if c := s.census.Load(); c != nil && s.Attempts.Clock.Monotonic()-c.at <= publishInterval+2*s.Sweeper.Interval {
-		data = append(data, metrics.Unfinished(c.Ready+c.Running))
+		data = append(data, metrics.Jobs(c.Ready, c.Running, c.Dead)...)
+		if c.Running > 0 {
+			data = append(data, metrics.CheckpointAge(c.OldestCheckpoint))
+		}
 		if c.JobTime > 0 {
 			data = append(data, metrics.MeanJobTime(c.JobTime))
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,7 +107,7 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 		w.meter.Add(1)
 		time.Sleep(45 * time.Second)
 		w.meter.Add(-1)
-		w.meter.Ended()
+		w.meter.Ended(job.Done)
 		time.Sleep(20 * time.Second) // past the first minute
 		w.meter.Add(2)
 		time.Sleep(2 * time.Minute)
@@ -113,12 +115,55 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 		// 45 s of one slot; then two slots from second 65 on. The mean starts from two jobs of a minute:
 		// (120 + 45) / 3 after the first minute, (120 + 45 + 110) / 3 after the second.
 		want := []string{
-			"1m0s WorkerTier Busy=38 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " MeanJobTime=60 Seconds" + dimensions,
-			"2m0s WorkerTier Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " MeanJobTime=55 Seconds" + dimensions,
-			"3m0s WorkerTier Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " MeanJobTime=92 Seconds" + dimensions,
+			"1m0s WorkerTier Busy=38 Percent" + dimensions + " EndedDone=1 Count" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=60 Seconds" + dimensions,
+			"2m0s WorkerTier Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=55 Seconds" + dimensions,
+			"3m0s WorkerTier Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=92 Seconds" + dimensions,
 		}
 		if diff := cmp.Diff(want, w.sent.requests); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestWhatHappensToJobsIsCounted: a job whose worker died is a zombie, its checkpoint gets old, what it ended as and
+// how claims went on is told once, in the minute in which it was.
+func TestWhatHappensToJobsIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startLoops(t, fine)
+		key := job.Key{ContentType: "mail", ID: "lost"}
+		if _, err := w.table.Write(t.Context(), job.ClaimSubmission(key, job.Submission{Payload: []byte("1")}, "i-9/1", time.Minute, time.Now())); err != nil {
+			t.Fatal(err)
+		}
+		w.meter.Claimed(job.Job{Epoch: 1})
+		w.meter.Claimed(job.Job{Epoch: 3, Cursor: "7"})
+		w.meter.Claimed(job.Job{Epoch: 5, CursorRef: "jobs/mail/a/5-2"})
+		w.meter.Claimed(job.Job{Epoch: 3})
+		w.meter.Reaped(2, []job.State{job.Dead})
+		w.meter.Ended(job.Cancelled)
+		time.Sleep(3*time.Minute + time.Second)
+		w.stop()
+		published := func(request string) (names []string) {
+			for _, word := range strings.Fields(request) {
+				if name, value, ok := strings.Cut(word, "="); ok && !slices.Contains([]string{"Busy", "Unfinished", "Dead", "MeanJobTime"}, name) {
+					if name == contract.MetricCheckpointAge && value != "0" {
+						value = "some"
+					}
+					names = append(names, name+"="+value)
+				}
+			}
+			return names
+		}
+		var got [][]string
+		for _, request := range w.sent.requests {
+			got = append(got, published(request))
+		}
+		want := [][]string{
+			{"EndedCancelled=1", "EndedDead=1", "Restarted=1", "Resumed=2", "Zombies=2", "Ready=0", "CheckpointAge=some"},
+			{"Zombies=1", "Ready=1"}, // after 1.25 leases
+			{"Ready=1"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("what was published each minute (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -107,6 +107,7 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		err = s.Intake.Take(context.WithoutCancel(ctx), messages, func(c lease.Claimed) {
 			w := free[len(free)-1]
 			free = free[:len(free)-1]
+			s.meter.Claimed(c.Job)
 			w.jobs <- c
 		})
 		if err != nil {
@@ -180,6 +181,7 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 			s.Sweeper.Received(time.UnixMilli(oldest))
 		}
 		result, err := s.Sweeper.Once(ctx)
+		s.meter.Reaped(result.Reaped, result.Ended)
 		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "sweep not finished, trying again", "error", err.Error())
 		}

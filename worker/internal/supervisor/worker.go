@@ -169,8 +169,8 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 		}
 		timer.Stop()
 	}
-	if attempt.Finished() {
-		w.meter.Ended()
+	if state := attempt.Finished(); state != "" {
+		w.meter.Ended(state)
 	}
 	return attempt.SlotUsable()
 }

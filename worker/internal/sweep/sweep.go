@@ -66,11 +66,13 @@ type arrival struct {
 	sentAt time.Time
 }
 
-// sighting is when a RUNNING job's beat was first seen at its present count.
+// sighting is when a RUNNING job's beat was first seen at its present count, and when its last checkpoint was.
 type sighting struct {
-	owner string
-	beat  int64
-	at    time.Duration
+	owner   string
+	beat    int64
+	at      time.Duration
+	seq     int64
+	savedAt time.Duration // or the first sight of the attempt
 }
 
 // Result is what a sweep found and did.
@@ -78,8 +80,13 @@ type Result struct {
 	Led     bool // false: another worker sweeps
 	Ready   int
 	Running int
+	Dead    int
 	Reaped  int
+	Ended   []job.State // what those reaped jobs ended as that may not run again
 	Rung    int
+	// OldestCheckpoint is how long ago the RUNNING job that has been without one for longest saved a checkpoint or
+	// was claimed, as far as this sweeper has seen it.
+	OldestCheckpoint time.Duration
 	// RipeIn is how long until the first job whose beat stands still can be reaped; 0: there is none. Who
 	// waits for the next sweep no longer than that has a dead worker's job back a sweep earlier.
 	RipeIn time.Duration
@@ -123,6 +130,12 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 		r.JobTime = s.jobTime.mean(s.JobTime)
 	}
 	if err := s.reapAll(ctx, &r); err != nil {
+		return r, err
+	}
+	if r.Ready, err = s.count(ctx, job.DueReadyFirst, job.DueReadyLatest); err != nil {
+		return r, err
+	}
+	if r.Dead, err = s.count(ctx, job.DueDeadFirst, job.DueDeadLast); err != nil {
 		return r, err
 	}
 	return r, s.ringAll(ctx, &r)
@@ -194,9 +207,10 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 		key := j.Key.String()
 		sight, known := s.seen[key]
 		if !known || sight.owner != j.Owner || sight.beat != j.Beat {
-			sight = sighting{j.Owner, j.Beat, now}
+			sight = seenNow(sight, j, now)
 		}
 		seen[key] = sight
+		r.OldestCheckpoint = max(r.OldestCheckpoint, now-sight.savedAt)
 		if ripe := sight.at + j.Lease + j.Lease/4; now < ripe {
 			if r.RipeIn == 0 || ripe-now < r.RipeIn {
 				r.RipeIn = ripe - now
@@ -210,6 +224,15 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 	}
 	s.seen = seen
 	return nil
+}
+
+// seenNow is what is seen of a job that has moved since it was last seen.
+func seenNow(last sighting, j job.Job, now time.Duration) sighting {
+	next := sighting{j.Owner, j.Beat, now, j.Seq, now}
+	if last.owner == j.Owner && last.seq == j.Seq {
+		next.savedAt = last.savedAt
+	}
+	return next
 }
 
 func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
@@ -248,6 +271,7 @@ func (s *Sweeper) payBells(ctx context.Context) error {
 		}
 		s.owed = s.owed[1:]
 	}
+	r.Ended = append(r.Ended, after.State)
 	return nil
 }
 
@@ -270,13 +294,6 @@ func (s *Sweeper) bellOfReaped(ctx context.Context, j job.Job, current job.Item)
 // ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:
 // while the queue visibly holds a message per slot, only a job whose own bell the queue has passed is rung.
 func (s *Sweeper) ringAll(ctx context.Context, r *Result) error {
-	for shard := range contract.DueShards {
-		n, err := s.Store.CountDue(ctx, job.DuePartition(s.ContentType, shard), job.DueReadyFirst, job.DueReadyLatest)
-		if err != nil {
-			return err
-		}
-		r.Ready += n
-	}
 	if r.Ready == 0 {
 		return nil
 	}
@@ -325,6 +342,19 @@ func (s *Sweeper) ring(ctx context.Context, j job.Job, r *Result) error {
 
 func (s *Sweeper) bell(ctx context.Context, j job.Job) error {
 	return s.Queue.Send(ctx, job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0)
+}
+
+// count counts the jobs between two sort keys of the due index without reading them.
+func (s *Sweeper) count(ctx context.Context, from, to string) (int, error) {
+	all := 0
+	for shard := range contract.DueShards {
+		n, err := s.Store.CountDue(ctx, job.DuePartition(s.ContentType, shard), from, to)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
 }
 
 // due reads the jobs between two sort keys of the due index.
