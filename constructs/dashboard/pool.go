@@ -1,6 +1,9 @@
 package dashboard
 
 import (
+	"slices"
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 
@@ -19,37 +22,88 @@ type PoolProps struct {
 	DeadLetterQueue string
 	Group           string
 	Scaling         scaling.Params
+	MaxCapacity     int
 	TargetTracking  bool // in place of the alarm pair
 }
 
-// NewPool defines the dashboard of one pool: the values that scaling compares, with the thresholds
-// it compares them with, and what they are made of.
+// NewPool defines the dashboard of one pool.
 func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.CfnDashboard {
-	graphs := append(p.scaling(), []widget{
-		graph(p.Region, "Instances", [][]any{
-			{"AWS/AutoScaling", "GroupDesiredCapacity", "AutoScalingGroupName", p.Group, options{Label: "desired"}},
-			{"AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", p.Group, options{Label: "in service"}},
-			{"AWS/AutoScaling", "GroupTerminatingInstances", "AutoScalingGroupName", p.Group, options{Label: "draining"}},
-		}),
-		graph(p.Region, "CPU and busy processes, per cent", [][]any{
-			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", p.Group, options{Label: "CPU", Stat: "Average"}},
-			{contract.MetricNamespace, contract.MetricBusy, contract.DimensionContentType, p.ContentType, contract.DimensionEnvironment, p.environment(), options{Label: "busy", Stat: "Average"}},
-		}),
-		graph(p.Region, "Messages and jobs", [][]any{
-			{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.Queue, options{Label: "waiting messages", Stat: "Maximum"}},
-			{contract.MetricNamespace, contract.MetricUnfinished, contract.DimensionContentType, p.ContentType, contract.DimensionEnvironment, p.environment(), options{Label: "unfinished jobs", Stat: "Maximum"}},
-			{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.DeadLetterQueue, options{Label: "dead letters", Stat: "Maximum"}},
-		}),
-		graph(p.Region, "Age of the oldest message, seconds", [][]any{
-			{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", p.Queue, options{Label: "age", Stat: "Maximum"}},
-		}, line{"target", p.Scaling.TargetLatency.Seconds()}),
-	}...)
+	return awscloudwatch.NewCfnDashboard(scope, &id, &awscloudwatch.CfnDashboardProps{DashboardBody: new(p.Body())})
+}
+
+// Body is the source of the dashboard: the values that scaling and the alarms compare, with the thresholds they
+// compare them with, what they are made of, and what becomes of the jobs.
+func (p PoolProps) Body() string {
 	text := "# " + p.ContentType + " in " + p.environment() +
 		"\nCPU is low while all processes are busy? That is no reason to shrink but to raise `processesPerInstance`: the jobs wait for something else than the processor." +
 		"\nOnce the scale-in alarm holds, the group shrinks every minute; jobs go on elsewhere from their last checkpoint."
-	return awscloudwatch.NewCfnDashboard(scope, &id, &awscloudwatch.CfnDashboardProps{
-		DashboardBody: new(page(text, graphs)),
-	})
+	return page(text, slices.Concat(p.scaling(), p.instances(), p.queues(), p.jobs()))
+}
+
+func (p PoolProps) instances() []widget {
+	return []widget{
+		graph(p.Region, "Instances", [][]any{
+			p.group("GroupDesiredCapacity", "desired"),
+			p.group("GroupInServiceInstances", "in service"),
+			p.group("GroupTerminatingInstances", "draining"),
+			p.group("GroupMaxSize", "largest number"),
+		}),
+		graph(p.Region, "CPU and busy processes, per cent", [][]any{
+			{"AWS/EC2", "CPUUtilization", "AutoScalingGroupName", p.Group, options{Label: "CPU", Stat: "Average"}},
+			p.own(contract.MetricBusy, options{Label: "busy", Stat: "Average"}),
+		}),
+	}
+}
+
+func (p PoolProps) queues() []widget {
+	target := p.Scaling.TargetLatency.Seconds()
+	return []widget{
+		graph(p.Region, "Messages", [][]any{
+			{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.Queue, options{Label: "waiting", Stat: "Maximum"}},
+			{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", p.DeadLetterQueue, options{Label: "dead letters (alarm above 0)", Stat: "Maximum"}},
+		}),
+		graph(p.Region, "Age of the oldest message, seconds", [][]any{
+			{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", p.Queue, options{Label: "age", Stat: "Maximum"}},
+		}, line{"target (alarm above)", target}),
+	}
+}
+
+// jobs are the graphs of what workers tell about jobs. RUNNING jobs have no metric of their own, which would be
+// billed: they are the unfinished ones that are not READY.
+func (p PoolProps) jobs() []widget {
+	sum := func(metric, label string) []any { return p.own(metric, options{Label: label, Stat: "Sum"}) }
+	return []widget{
+		graph(p.Region, "Jobs by state", [][]any{
+			{options{ID: "running", Expression: "unfinished-ready", Label: "RUNNING"}},
+			p.own(contract.MetricReady, options{ID: "ready", Label: "READY", Stat: "Maximum"}),
+			p.own(contract.MetricDead, options{Label: "DEAD", Stat: "Maximum"}),
+			p.own(contract.MetricUnfinished, options{ID: "unfinished", Stat: "Maximum", Visible: new(false)}),
+		}),
+		graph(p.Region, "Jobs that ended, a minute", [][]any{
+			sum(contract.MetricEndedDone, "DONE"), sum(contract.MetricEndedDead, "DEAD"), sum(contract.MetricEndedCancelled, "CANCELLED"),
+		}),
+		graph(p.Region, "Jobs that went on, a minute", [][]any{
+			sum(contract.MetricResumed, "resumed at a checkpoint"), sum(contract.MetricRestarted, "restarted from the beginning"),
+		}),
+		graph(p.Region, "Oldest checkpoint of a running job, seconds", [][]any{
+			p.own(contract.MetricCheckpointAge, options{Label: "age", Stat: "Maximum"}),
+		}),
+		graph(p.Region, "What broke, a minute", [][]any{
+			sum(contract.MetricZombies, "jobs of workers that died without a word (alarm above 0)"),
+		}),
+		graph(p.Region, "Mean job time, seconds", [][]any{
+			p.own(contract.MetricMeanJobTime, options{Label: "measured", Stat: "Maximum"}),
+		}, line{"meanJobTime as configured", p.Scaling.MeanJobTime.Seconds()}),
+	}
+}
+
+// group is a metric of the Auto Scaling group, own one of the pool's workers.
+func (p PoolProps) group(metric, label string) []any {
+	return []any{"AWS/AutoScaling", metric, "AutoScalingGroupName", p.Group, options{Label: label}}
+}
+
+func (p PoolProps) own(metric string, o options) []any {
+	return []any{contract.MetricNamespace, metric, contract.DimensionContentType, p.ContentType, contract.DimensionEnvironment, p.environment(), o}
 }
 
 func (p PoolProps) environment() string { return contract.MetricEnvironment(p.Tier, p.Environment) }
@@ -62,9 +116,21 @@ func (p PoolProps) scaling() []widget {
 	}
 	out, in := scaling.ScaleOut(p.Scaling), scaling.ScaleIn(p.Scaling)
 	return []widget{
-		graph(p.Region, "Boxes missing (scale out)", p.lines(out.Metrics, out.Formulas), line{"scale out from here", out.Threshold}),
+		graph(p.Region, "Boxes missing (scale out)", p.lines(out.Metrics, out.Formulas), p.steps(out)...),
 		graph(p.Region, "CPU, 100 % while the boxes are needed (scale in)", p.lines(in.Metrics, in.Formulas), line{"scale in up to here", in.Threshold}),
 	}
+}
+
+// steps are the values from which on a step of the alarm's policy adds its boxes, as far as the group may grow by
+// them. The first is the alarm's threshold.
+func (p PoolProps) steps(a scaling.Alarm) []line {
+	var lines []line
+	for _, s := range a.Policy.Steps {
+		if len(lines) == 0 || s.Adjustment <= p.MaxCapacity {
+			lines = append(lines, line{"+" + strconv.Itoa(s.Adjustment), a.Threshold + *s.Lower})
+		}
+	}
+	return lines
 }
 
 // lines are the last formula, as a line, and all that it is made of, hidden.

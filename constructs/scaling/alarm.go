@@ -34,7 +34,8 @@ type Formula struct {
 }
 
 // Alarm is one half of the pair, or one for people: when it acts and what it does then. The last formula is
-// the one that is compared. Missing data never acts (TreatMissingData notBreaching).
+// the one that is compared; without any it is the one metric. Missing data never acts (TreatMissingData
+// notBreaching).
 type Alarm struct {
 	Description string
 	Metrics     []Metric

@@ -17,6 +17,7 @@ const (
 	visible    id = "visible"
 	age        id = "age"
 	desired    id = "n"
+	most       id = "most"
 	inService  id = "n"
 	busy       id = "busy"
 	unfinished id = "unfinished"
@@ -32,10 +33,12 @@ var (
 	queueVisible    = Metric{string(visible), "waiting messages", Queue, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"}
 	queueAge        = Metric{string(age), "age of the oldest message, seconds", Queue, "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"}
 	groupDesired    = Metric{string(desired), "desired instances", Group, "AWS/AutoScaling", "GroupDesiredCapacity", "Average"}
+	groupMax        = Metric{string(most), "largest number of instances", Group, "AWS/AutoScaling", "GroupMaxSize", "Average"}
 	groupInService  = Metric{string(inService), "instances in service", Group, "AWS/AutoScaling", "GroupInServiceInstances", "Average"}
 	groupCPU        = Metric{string(cpu), "average CPU, per cent", Group, "AWS/EC2", "CPUUtilization", "Average"}
 	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, contract.MetricNamespace, contract.MetricBusy, "Average"}
 	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, contract.MetricNamespace, contract.MetricUnfinished, "Maximum"}
+	workersZombies  = Metric{"zombies", "jobs of workers that died", ContentType, contract.MetricNamespace, contract.MetricZombies, "Sum"}
 	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, contract.MetricNamespace, contract.MetricMeanJobTime, "Maximum"}
 )
 

@@ -147,7 +147,7 @@ func TestTextMeansWhatTheTreeMeans(t *testing.T) {
 			RemovePercent: 1 + rng.IntN(100), MinCapacity: rng.IntN(2), Measured: rng.IntN(2) == 0,
 		}
 		tracking := Track(p)
-		for _, alarm := range []Alarm{ScaleOut(p), ScaleIn(p), Silent(), {Metrics: tracking.Metrics, Formulas: tracking.Formulas}} {
+		for _, alarm := range []Alarm{ScaleOut(p), ScaleIn(p), Silent(), AtMax(), {Metrics: tracking.Metrics, Formulas: tracking.Formulas}} {
 			point := data{}
 			for _, m := range alarm.Metrics {
 				if rng.IntN(8) > 0 {
@@ -233,6 +233,24 @@ func TestSilence(t *testing.T) {
 	} {
 		if got := alarm.Eval(c.data) > alarm.Threshold; got != c.silent {
 			t.Errorf("%s: silent %t", c.name, got)
+		}
+	}
+}
+
+// At the maximum is no fault by itself, only while somebody waits; a quiet queue publishes no numbers.
+func TestAtMaxCountsOnlyWhileMessagesWait(t *testing.T) {
+	for _, c := range []struct {
+		data map[string]float64
+		want float64
+	}{
+		{map[string]float64{"n": 20, "most": 20, "visible": 1}, 1},
+		{map[string]float64{"n": 21, "most": 20, "visible": 1}, 1}, // the maximum was lowered
+		{map[string]float64{"n": 19, "most": 20, "visible": 500}, 0},
+		{map[string]float64{"n": 20, "most": 20, "visible": 0}, 0},
+		{map[string]float64{"n": 20, "most": 20}, 0},
+	} {
+		if got := AtMax().Eval(c.data); got != c.want {
+			t.Errorf("%v: %v, want %v", c.data, got, c.want)
 		}
 	}
 }

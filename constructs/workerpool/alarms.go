@@ -22,8 +22,7 @@ func (p Props) scaling() scaling.Params {
 	}
 }
 
-// addAlarms defines the alarm pair with its policies or what stands in its place, and the alarms on silent
-// workers and on dead letters.
+// addAlarms defines the alarm pair with its policies or what stands in its place, and the alarms for people.
 func (pool *WorkerPool) addAlarms(name names) {
 	params := name.scaling()
 	if name.ContentType.ScaleOut.TargetTracking {
@@ -38,6 +37,9 @@ func (pool *WorkerPool) addAlarms(name names) {
 		actions = &[]any{name.AlarmTopic}
 	}
 	pool.Silent = pool.addAlarm(name, "Silent", scaling.Silent(), actions)
+	pool.Late = pool.addAlarm(name, "Late", scaling.Late(params), actions)
+	pool.AtMax = pool.addAlarm(name, "AtMax", scaling.AtMax(), actions)
+	pool.Zombies = pool.addAlarm(name, "Zombies", scaling.Zombies(), actions)
 	pool.DeadLetters = awscloudwatch.NewCfnAlarm(pool.Construct, new("DeadLetters"), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   new("Messages that are no jobs, or were never claimed, lie in the dead-letter queue of " + name.ContentType.Name + "."),
 		Namespace:          new("AWS/SQS"),
@@ -94,14 +96,14 @@ func policyProps(group string, p scaling.Policy) *awsautoscaling.CfnScalingPolic
 	return props
 }
 
-// queries are an alarm's metrics and formulas; only the last formula is compared.
+// queries are an alarm's metrics and formulas; only the last formula is compared, or the one metric.
 func (n names) queries(alarm scaling.Alarm) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	var queries []*awscloudwatch.CfnAlarm_MetricDataQueryProperty
 	for _, m := range alarm.Metrics {
 		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 			Id:         &m.ID,
 			Label:      &m.Label,
-			ReturnData: false,
+			ReturnData: len(alarm.Formulas) == 0,
 			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
 				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: &m.Namespace, MetricName: &m.Name, Dimensions: n.dimensions(m.Source)},
 				Period: new(float64(scaling.Period)),

@@ -40,6 +40,9 @@ type WorkerPool struct {
 	ScaleIn         awscloudwatch.CfnAlarm          // nil with target tracking
 	Tracking        awsautoscaling.CfnScalingPolicy // nil with the alarm pair
 	Silent          awscloudwatch.CfnAlarm          // boxes in service whose workers say nothing
+	Late            awscloudwatch.CfnAlarm          // the oldest message waits longer than the target
+	AtMax           awscloudwatch.CfnAlarm          // messages wait and the group may not grow
+	Zombies         awscloudwatch.CfnAlarm          // workers died without a word
 	DeadLetters     awscloudwatch.CfnAlarm
 }
 
@@ -72,7 +75,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	dashboard.NewPool(pool.Construct, "Dashboard", dashboard.PoolProps{
 		Region: props.Region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
 		Queue: name.queue, DeadLetterQueue: name.deadLetterQueue, Group: name.group,
-		Scaling: props.scaling(), TargetTracking: props.ContentType.ScaleOut.TargetTracking,
+		Scaling: props.scaling(), MaxCapacity: props.ContentType.MaxCapacity, TargetTracking: props.ContentType.ScaleOut.TargetTracking,
 	})
 	awsssm.NewCfnParameter(pool.Construct, new("QueueURL"), &awsssm.CfnParameterProps{
 		Name:        new(contract.QueueURLParameter(props.Tier, props.Environment, props.ContentType.Name)),

@@ -29,7 +29,7 @@ type Props struct {
 	Subnets         []string // subnet-…, of at least two availability zones; or one token for the list
 	Table           string   // name of the job table
 	ArtifactsBucket string   // name of the bucket in which the pool owns the prefix "<content type>/"
-	// AlarmTopic is the ARN of the SNS topic that is told of dead letters. Default: none.
+	// AlarmTopic is the ARN of the SNS topic that the alarms for people are sent to. Default: none.
 	AlarmTopic string
 	// Disposable says that queues may be destroyed with the stack. Default: they are retained.
 	Disposable bool

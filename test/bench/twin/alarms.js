@@ -1,4 +1,4 @@
-// The alarm pair of a content type with its scaling policies, and the alarms on silent workers and dead letters.
+// The alarm pair of a content type with its scaling policies, and the alarms for people.
 'use strict';
 
 const { CfnScalingPolicy } = require('aws-cdk-lib/aws-autoscaling');
@@ -7,7 +7,9 @@ const { CfnAlarm } = require('aws-cdk-lib/aws-cloudwatch');
 function addAlarms(pool, tier, type, names, topic) {
   addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut);
   addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn);
-  addAlarm(pool, 'Silent', type.silent, tier, type, names, topic);
+  for (const id of ['Silent', 'Late', 'AtMax', 'Zombies']) {
+    addAlarm(pool, id, type.operating[id], tier, type, names, topic);
+  }
   new CfnAlarm(pool, 'DeadLetters', {
     alarmDescription: `Messages that are no jobs, or were never claimed, lie in the dead-letter queue of ${type.config.Name}.`,
     namespace: 'AWS/SQS',
@@ -49,7 +51,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
       ...alarm.metrics.map((m) => ({
         id: m.id,
         label: m.label,
-        returnData: false,
+        returnData: alarm.formulas.length === 0,
         metricStat: { metric: { namespace: m.namespace, metricName: m.name, dimensions: dimensions[m.source] }, period: 60, stat: m.stat },
       })),
       ...alarm.formulas.map((f, i) => ({ id: f.id, label: f.label, expression: f.text, returnData: i === alarm.formulas.length - 1 })),

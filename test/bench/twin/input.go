@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
+	"github.com/worker-tier/worker-tier/constructs/dashboard"
 	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
@@ -31,11 +32,11 @@ type contentType struct {
 	Files          string             `json:"files"`  // folder
 	Script         string             `json:"script"` // user-data; @name@ stands where the CDK knows the value
 	HookSeconds    float64            `json:"hookSeconds"`
-	TargetSeconds  float64            `json:"targetSeconds"`
 	QueueParameter string             `json:"queueParameter"`
 	ScaleOut       alarm              `json:"scaleOut"`
 	ScaleIn        alarm              `json:"scaleIn"`
-	Silent         alarm              `json:"silent"`
+	Operating      map[string]alarm   `json:"operating"`
+	Dashboard      string             `json:"dashboard"` // body; @name@ as in Script
 }
 
 // alarm is a [scaling.Alarm] as JSON.
@@ -123,11 +124,17 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		Files:          files,
 		Script:         script(tier, t),
 		HookSeconds:    t.Job.TerminationHookTimeout().Seconds(),
-		TargetSeconds:  t.ScaleOut.TargetLatency.Seconds(),
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
 		ScaleOut:       newAlarm(scaling.ScaleOut(params)),
 		ScaleIn:        newAlarm(scaling.ScaleIn(params)),
-		Silent:         newAlarm(scaling.Silent()),
+		Operating: map[string]alarm{
+			"Silent": newAlarm(scaling.Silent()), "Late": newAlarm(scaling.Late(params)), "AtMax": newAlarm(scaling.AtMax()), "Zombies": newAlarm(scaling.Zombies()),
+		},
+		Dashboard: dashboard.PoolProps{
+			Region: tier.Environment.Region, Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
+			Queue: "@queue@", DeadLetterQueue: "@deadLetterQueue@", Group: "@group@",
+			Scaling: params, MaxCapacity: t.MaxCapacity, TargetTracking: t.ScaleOut.TargetTracking,
+		}.Body(),
 	}
 }
 
@@ -157,6 +164,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 
 func newAlarm(a scaling.Alarm) alarm {
 	out := alarm{
+		Formulas:    []formula{},
 		Description: a.Description, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
 		Policy: policy{
 			AdjustmentType: a.Policy.AdjustmentType, MinAdjustmentMagnitude: a.Policy.MinAdjustmentMagnitude, Aggregation: a.Policy.Aggregation,

@@ -52,7 +52,7 @@ function addPool(stack, tier, type, parameters) {
   });
   names.group = addGroup(pool, tier, type, shared.subnets, template).ref;
   addAlarms(pool, tier, type, names, shared.alarmTopic);
-  addPoolDashboard(pool, tier, type, names);
+  addPoolDashboard(pool, type, names);
   new ssm.CfnParameter(pool, 'QueueURL', {
     name: type.queueParameter,
     type: 'String',
