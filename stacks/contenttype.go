@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // ContentType is the stack of one content type.
@@ -25,7 +26,7 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 		tags = map[string]string{}
 	}
 	tags[workerpool.TagContentType] = t.Name
-	stack := newStack(app, tier, prefix(tier)+"-"+t.Name, "The pool of workers for "+t.Name+" jobs", tags)
+	stack := newStack(app, tier, contract.StackName(tier.Name, tier.Environment.Name, t.Name), "The pool of workers for "+t.Name+" jobs", tags)
 	if t.Files != "" && !filepath.IsAbs(t.Files) {
 		t.Files = filepath.Join(tier.Dir, t.Files)
 	}

@@ -18,14 +18,16 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// What workers publish is what dashboards show, and alarms compare nothing else: a metric that nobody looks at
+// What instances publish is what dashboards show, and alarms compare nothing else: a metric that nobody looks at
 // is billed for nothing, and one that nobody publishes is a flat line or an alarm that never acts.
 func TestMetricsArePublishedAndShown(t *testing.T) {
 	names := contractMetrics(t)
 	published := map[string]bool{}
-	for constant := range used(t, filepath.Join("..", "worker"), filepath.Join("..", "worker", "contract")) {
-		if name, ok := names[constant]; ok {
-			published[name] = true
+	for _, dir := range []string{"worker", "bootstrap"} { // the latter before there is a worker
+		for constant := range used(t, filepath.Join("..", dir), filepath.Join("..", "worker", "contract")) {
+			if name, ok := names[constant]; ok {
+				published[name] = true
+			}
 		}
 	}
 	shown, compared := map[string]bool{}, map[string]bool{}
@@ -35,7 +37,7 @@ func TestMetricsArePublishedAndShown(t *testing.T) {
 		}
 		for _, m := range searched.FindAllStringSubmatch(text, -1) {
 			if !published[m[1]] {
-				t.Errorf("%s searches for %s, which no worker publishes", stack, m[1])
+				t.Errorf("%s searches for %s, which nobody publishes", stack, m[1])
 			}
 		}
 		for _, m := range comparedMetric.FindAllStringSubmatch(text, -1) {
@@ -47,7 +49,7 @@ func TestMetricsArePublishedAndShown(t *testing.T) {
 	}
 	for name := range compared {
 		if !published[name] {
-			t.Errorf("an alarm reads %s, which no worker publishes", name)
+			t.Errorf("an alarm reads %s, which nobody publishes", name)
 		}
 	}
 	if !compared[contract.MetricZombies] || !compared[contract.MetricBusy] {

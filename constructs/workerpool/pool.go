@@ -18,11 +18,10 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// Tags by which a pool's group and instances are known; the instance role is limited to its own group by
-// them, because a group's ARN in the role of its own instances would be a dependency cycle.
+// Tags by which a pool's group and instances are known, see package contract.
 const (
-	TagEnvironment = "worker-tier:environment"
-	TagContentType = "worker-tier:content-type"
+	TagEnvironment = contract.TagEnvironment
+	TagContentType = contract.TagContentType
 )
 
 // WorkerPool is everything that one content type has of its own. Where a CDK function wants a construct,

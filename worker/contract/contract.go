@@ -3,6 +3,8 @@
 // first-boot document. A name that drifts between the two sides fails to compile.
 package contract
 
+import "strconv"
+
 // Versions of the job item. An item carries the oldest version that describes it, so that a fleet of two
 // releases shares all jobs that both can read. A release leaves items of a newer version than [Schema] READY and
 // uncounted for the workers that can read them; only what the sweeper needs (state, owner, epoch, beat,
@@ -21,6 +23,18 @@ const DueIndex = "due"
 // writes a second, and a throttled index throttles its table.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 const DueShards = 4
+
+// DuePartition is one of the [DueShards] partitions of a content type in [DueIndex].
+func DuePartition(contentType string, shard int) string {
+	return contentType + "#" + strconv.Itoa(shard)
+}
+
+// What the sort keys of the jobs in [DueIndex] begin with, by state. Jobs in other states are not in it.
+const (
+	DueReady   = "r#"
+	DueRunning = "x#"
+	DueDead    = "d#"
+)
 
 // Attributes of a job item. Times are milliseconds since 1970 in UTC, but for AttrTTL, which DynamoDB
 // wants in seconds.
@@ -68,6 +82,18 @@ const (
 	AttrRecentEnded = "recentEnded" // thousandths of a job
 	AttrRecentAt    = "recentAt"    // when the decayed sums were written
 )
+
+// Tags by which a tier's stacks, groups and instances are known. The instance role is limited to its own group by
+// them, because a group's ARN in the role of its own instances would be a dependency cycle.
+const (
+	TagEnvironment = "worker-tier:environment" // value: see MetricEnvironment
+	TagContentType = "worker-tier:content-type"
+)
+
+// StackName is the name of the stack of one content type.
+func StackName(tier, environment, contentType string) string {
+	return MetricEnvironment(tier, environment) + "-" + contentType
+}
 
 // Metrics that workers publish and scaling reads. The instance is never a dimension: each
 // combination of dimensions is billed as a metric of its own.

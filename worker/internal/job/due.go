@@ -35,14 +35,14 @@ func setRing(set Item, at time.Time) {
 
 // Sort keys of the due index: RUNNING jobs, and READY ones by the time of their next ring.
 const (
-	DueRunning     = "x#"
-	DueReadyFirst  = "r#"
-	DueDeadFirst   = "d#"
-	DueDeadLast    = "d#~"
-	DueReadyLatest = "r#~"
+	DueRunning     = contract.DueRunning
+	DueReadyFirst  = contract.DueReady
+	DueDeadFirst   = contract.DueDead
+	DueDeadLast    = contract.DueDead + "~"
+	DueReadyLatest = contract.DueReady + "~"
 	DueFirst       = "!" // before all of them: DynamoDB refuses an empty key
 	DueLast        = "~" // after all of them
 )
 
 // DueReady is the sort key of a READY job that rings at time at.
-func DueReady(at time.Time) string { return fmt.Sprintf("r#%013d", millis(at)) }
+func DueReady(at time.Time) string { return fmt.Sprintf("%s%013d", contract.DueReady, millis(at)) }

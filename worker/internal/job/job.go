@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,9 +44,9 @@ func (k Key) partition() string {
 	return DuePartition(k.ContentType, int(h.Sum32()%contract.DueShards))
 }
 
-// DuePartition is one of the contract.DueShards partitions of a content type in the due index.
+// DuePartition is [contract.DuePartition].
 func DuePartition(contentType string, shard int) string {
-	return contentType + "#" + strconv.Itoa(shard)
+	return contract.DuePartition(contentType, shard)
 }
 
 // ParseKey reverses [Key.String].

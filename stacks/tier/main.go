@@ -1,0 +1,132 @@
+// Command tier takes content types out of service, finds stacks that no configuration names, and lets a failed first
+// deploy be repeated. The CDK command line does none of it: what is no longer in worker-tier.yaml it does not see,
+// and what is protected it does not replace.
+//
+//	go run ./stacks/tier retire mail --environment prod
+//	go run ./stacks/tier orphans --environment prod
+//	go run ./stacks/tier unblock --environment prod
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+type commands struct {
+	Config      string         `short:"c" default:"worker-tier.yaml" help:"The tier's configuration."`
+	Environment string         `short:"e" help:"Environment of the tier; may be left out where the file has one."`
+	JSON        bool           `help:"Print the result as JSON. Progress goes to standard error."`
+	Retire      retireCommand  `cmd:"" help:"Stop the intake of a content type, wait for its jobs, destroy its stack."`
+	Orphans     orphansCommand `cmd:"" help:"List the environment's stacks whose content type is not in the configuration."`
+	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
+}
+
+// session is what every command is given.
+type session struct {
+	*account
+	tier *config.Tier
+	file string
+	json bool
+	in   io.Reader // answers to questions
+	ask  bool      // somebody is there to answer them
+	out  io.Writer // results
+	err  io.Writer // progress and questions
+	// poll is the time between two looks; settle how long a queue must have looked empty to be: SQS counts
+	// roughly, and within a minute of the last message right.
+	poll, settle time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	s := &session{
+		in: os.Stdin, ask: term.IsTerminal(int(os.Stdin.Fd())), out: os.Stdout, err: os.Stderr,
+		poll: 5 * time.Second, settle: time.Minute,
+	}
+	status := run(ctx, s, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+// run executes a command line and returns the exit status: 0 for success, 1 for a failure, 2 for a command
+// line that cannot be read.
+func run(ctx context.Context, s *session, args []string) int {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("tier"), kong.Writers(s.err, s.err), kong.UsageOnError(),
+		kong.Description("Takes content types out of service and finds stacks that no configuration names."))
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(s.err, "tier: %s (tier --help lists what there is)\n", err)
+		return 2
+	}
+	tier, _, err := config.Load(c.Config, c.Environment) // its warnings are for who deploys
+	if err == nil {
+		s.tier, s.file, s.json = tier, c.Config, c.JSON
+		if s.account, err = open(ctx, tier.Environment); err == nil {
+			command.BindTo(ctx, (*context.Context)(nil))
+			err = command.Run(s)
+		}
+	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(s.err, "tier: interrupted; the same command goes on from here")
+	default:
+		_, _ = fmt.Fprintf(s.err, "tier: %s\n", explain(err))
+	}
+	return 1
+}
+
+// say prints progress.
+func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
+
+// result prints what came out of a command: for machines, or the lines for people.
+func (s *session) result(v any, lines ...string) error {
+	if s.json {
+		encoder := json.NewEncoder(s.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(v)
+	}
+	_, err := fmt.Fprintln(s.out, strings.Join(lines, "\n"))
+	return err
+}
+
+// confirm lets go on only who types the word.
+func (s *session) confirm(question, word string) error {
+	if !s.ask {
+		return errors.New("nobody is there to confirm it: say --yes")
+	}
+	_, _ = fmt.Fprintf(s.err, "%s\nType %s to go on: ", question, word)
+	answer, err := bufio.NewReader(s.in).ReadString('\n')
+	if strings.TrimSpace(answer) != word || err != nil && !errors.Is(err, io.EOF) {
+		return errors.New("not confirmed: nothing was changed")
+	}
+	return nil
+}
+
+// wait sleeps until the next look.
+func (s *session) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.poll):
+		return nil
+	}
+}
