@@ -39,6 +39,7 @@ type WorkerPool struct {
 	ScaleOut        awscloudwatch.CfnAlarm
 	ScaleIn         awscloudwatch.CfnAlarm
 	DeadLetters     awscloudwatch.CfnAlarm
+	BootFailures    awscloudwatch.CfnAlarm
 }
 
 // New defines the pool. It panics with the construct's path and the field where the props make none.
@@ -63,6 +64,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	name.logGroupARN = *pool.LogGroup.LogGroupArn()
 	profile := pool.addRole(name, code)
 	pool.addLaunchTemplate(name, code, profile)
+	pool.addBootFailures(name)
 	pool.addGroup(&name)
 	pool.addAlarms(name)
 	dashboard.NewPool(pool.Construct, "Dashboard", dashboard.PoolProps{

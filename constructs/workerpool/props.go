@@ -66,6 +66,7 @@ func (p Props) check() string {
 		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.MeanJobTime <= 0, "ContentType.ScaleOut is not set"},
 		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},
 		{t.Job.Lease < 2*t.Job.Heartbeat || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
+		{t.Boot.Timeout <= 0 || t.Boot.KeepFailed <= 0 || t.Boot.LaunchHookTimeout() > config.LongestHook, "ContentType.Boot is not set, or longer than a launch hook can wait"},
 		{p.Bundle == "", "Bundle is empty"},
 		{p.Image == "", "Image is empty"},
 		{p.VPC == "", "VPC is empty"},

@@ -23,6 +23,7 @@ func (c checker) checkPools(env environment, image baseImage) {
 	for _, m := range c.file.ContentTypes.members {
 		p := c.poolOf(env, m.value)
 		c.checkTiming(p)
+		c.checkBoot(p.Boot)
 		c.checkGroup(p)
 		c.checkArchitecture(p.InstanceTypes, first, image)
 		if !first.set && p.InstanceTypes.usable() {
@@ -39,12 +40,23 @@ func (c checker) checkTiming(p pool) {
 	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {
 		c.clash(j.Lease.leaf, j.Checkpoint.leaf, "checkpoint %s is longer than lease %s", short(j.Checkpoint.value), short(j.Lease.value))
 	}
-	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestTerminationHook {
+	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestHook {
 		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
-			short(j.DrainBudget.value), short(DrainSlack), short(LongestTerminationHook), short(LongestTerminationHook-DrainSlack))
+			short(j.DrainBudget.value), short(DrainSlack), short(LongestHook), short(LongestHook-DrainSlack))
 	}
 	if p.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
 		c.warn(j.DrainBudget.at, "%s is more than Spot instances have: they get two minutes of notice (%s count there)", short(j.DrainBudget.value), short(spotDrain))
+	}
+}
+
+// checkBoot wants the launch hook to outlast a boot and, if that fails, the time the instance is kept.
+func (c checker) checkBoot(b boot) {
+	if !b.Timeout.usable() || !b.KeepFailed.usable() {
+		return
+	}
+	if hook := (Boot{b.Timeout.value, b.KeepFailed.value}).LaunchHookTimeout(); hook > LongestHook {
+		c.clash(b.Timeout.leaf, b.KeepFailed.leaf, "timeout %s, keepFailed %s and %s to finish are more than the %s that AWS lets a launch hook wait",
+			short(b.Timeout.value), short(b.KeepFailed.value), short(BootSlack), short(LongestHook))
 	}
 }
 

@@ -24,6 +24,7 @@ func (c checker) checkContentType(m *member[contentType]) {
 	if t.Files.usable() {
 		c.checkFiles(t.Files)
 	}
+	c.checkCookbooks(t)
 	for _, variable := range t.Environment.members {
 		if name := variable.key.value; strings.HasPrefix(name, "WORKER_") || strings.HasPrefix(name, "AWS_") {
 			c.fail(variable.key.at, "names that start with WORKER_ or AWS_ are set by the tier (choose another name)")
@@ -81,16 +82,19 @@ func (c checker) checkReads(m *member[contentType]) {
 	}
 }
 
-func (c checker) checkFiles(files given[string]) {
+// checkFiles is true if files is a folder that may be uploaded.
+func (c checker) checkFiles(files given[string]) bool {
 	if filepath.IsAbs(files.value) {
 		c.fail(files.at, "must be relative to the folder of this file, not %s", quote(files.value))
-		return
+		return false
 	}
 	if !c.checkFolder(files.at, files.value) {
-		return
+		return false
 	}
 	inside, err := filepath.Rel(c.resolvePath(files.value), c.dir)
 	if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
-		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (give the program a folder of its own)", quote(files.value))
+		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (what is uploaded needs a folder of its own)", quote(files.value))
+		return false
 	}
+	return true
 }

@@ -121,6 +121,10 @@ type contentType struct {
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// Chef role of the instances. Default: worker-NAME.
 	Role given[string] `yaml:"role" match:"chefRole"`
+	// Folder of the content type's own Chef cookbooks, each a folder in it, relative to this file.
+	Cookbooks given[string] `yaml:"cookbooks"`
+	// Recipes of these cookbooks that Chef runs before it starts the worker, such as recipe[imap::tools].
+	RunList list `yaml:"runList" match:"recipe" least:"1"`
 
 	pool
 }

@@ -27,13 +27,15 @@ contentTypes:
 func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, sub := range []string{"worker", "program"} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+	for _, sub := range []string{"worker", "program", "cookbooks/imap/recipes", "recipes/tools"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "released"), []byte("binary\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"released": "binary\n", "cookbooks/imap/metadata.rb": "name 'imap'\n", "cookbooks/imap/recipes/tools.rb": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -120,6 +122,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 				DrainBudget: time.Minute,
 				Stall:       time.Hour,
 			},
+			Boot: Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		}},
 	}
 	if diff := cmp.Diff(want, tier); diff != "" {
@@ -151,6 +154,8 @@ func TestEveryKeyResolves(t *testing.T) {
 		Producers:            []string{"arn:aws:iam::111122223333:role/web", "011122223333", "444455556666"},
 		Tags:                 map[string]string{"team": "media", "level": "3"},
 		Role:                 "converter",
+		Cookbooks:            "cookbooks",
+		RunList:              []string{"recipe[imap::tools]"},
 		InstanceTypes:        []string{"c7i.large", "c7a.large"},
 		Architecture:         X8664,
 		ProcessesPerInstance: 8,
@@ -161,6 +166,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		ScaleOut:             ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second},
 		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
 		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Boot:                 Boot{Timeout: 20 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)

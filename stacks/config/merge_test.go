@@ -34,6 +34,8 @@ var settings = []struct {
 	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c ContentType) any { return c.Job.Checkpoint }},
 	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.DrainBudget }},
 	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c ContentType) any { return c.Job.Stall }},
+	{"boot", "timeout", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.Boot.Timeout }},
+	{"boot", "keepFailed", [3]string{"16m0s", "17m0s", "18m0s"}, "15m0s", func(c ContentType) any { return c.Boot.KeepFailed }},
 }
 
 // Whatever subset of the settings each layer has: the last layer that has one wins, key by key.

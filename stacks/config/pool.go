@@ -22,6 +22,8 @@ type pool struct {
 	Spot spot `yaml:"spot"`
 	// Timing of jobs.
 	Job job `yaml:"job"`
+	// The start of an instance.
+	Boot boot `yaml:"boot"`
 }
 
 type rootVolume struct {
@@ -57,6 +59,13 @@ type spot struct {
 	Percent given[int] `yaml:"percent" range:"0..100" default:"0"`
 	// true: a worker drains on EC2's rebalance recommendation, which comes before the notice of two minutes if it comes, and asks the group for another instance.
 	DrainOnRebalance given[bool] `yaml:"drainOnRebalance" default:"false"`
+}
+
+type boot struct {
+	// How long an instance may take from its start until its worker has passed its check; one that takes longer has failed.
+	Timeout given[time.Duration] `yaml:"timeout" range:"1m..2h" default:"10m"`
+	// How long an instance whose boot failed stays, to be looked at through Session Manager, before its group replaces it. Shorter burns launches on a bad image.
+	KeepFailed given[time.Duration] `yaml:"keepFailed" range:"1m..2h" default:"15m"`
 }
 
 type job struct {

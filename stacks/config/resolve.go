@@ -75,6 +75,8 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 		Producers: t.Producers.texts(),
 		Tags:      texts(t.Tags),
 		Role:      t.Role.value,
+		Cookbooks: t.Cookbooks.value,
+		RunList:   t.RunList.texts(),
 
 		InstanceTypes:        p.InstanceTypes.texts(),
 		ProcessesPerInstance: p.ProcessesPerInstance.value,
@@ -94,6 +96,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 			DrainBudget: p.Job.DrainBudget.value,
 			Stall:       p.Job.Stall.value,
 		},
+		Boot: Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
 	}
 	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {

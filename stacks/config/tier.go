@@ -111,7 +111,9 @@ type ContentType struct {
 	Policy    []PolicyStatement // extra permissions of the instance role
 	Producers []string          // ARNs of principals that may send to the queue
 	Tags      map[string]string
-	Role      string // Chef role; default "worker-<name>"
+	Role      string   // Chef role; default "worker-<name>"
+	Cookbooks string   // folder of the content type's own cookbooks, or ""
+	RunList   []string // what Chef runs before it starts the worker, for example "recipe[imap::tools]"
 
 	InstanceTypes        []string // all of one architecture
 	Architecture         Architecture
@@ -125,6 +127,7 @@ type ContentType struct {
 	SpotPercent          int  // 0: on-demand only
 	DrainOnRebalance     bool // Spot only
 	Job                  Job
+	Boot                 Boot
 }
 
 // PolicyStatement is an IAM statement that allows Actions on Resources.
@@ -156,13 +159,29 @@ type Job struct {
 	Stall       time.Duration
 }
 
+// Boot holds the timing of an instance's start.
+type Boot struct {
+	Timeout    time.Duration // a boot that takes longer has failed
+	KeepFailed time.Duration // how long an instance whose boot failed stays to be looked at
+}
+
+// BootSlack is what a boot takes beyond its timeout and the time it is kept: to start the script, to count
+// a failure and to tell the group.
+const BootSlack = 2 * time.Minute
+
+// LaunchHookTimeout is the heartbeat timeout of the launch hook, in whole seconds: a boot and, if it fails,
+// the time it is kept fit in without any heartbeat.
+func (b Boot) LaunchHookTimeout() time.Duration {
+	return (b.Timeout + b.KeepFailed + BootSlack + time.Second - 1).Truncate(time.Second)
+}
+
 // DrainSlack is what a drain takes beyond its budget: to release jobs, ring for them and complete the
 // termination hook.
 const DrainSlack = 30 * time.Second
 
-// LongestTerminationHook is the longest heartbeat timeout that AWS allows a lifecycle hook.
+// LongestHook is the longest heartbeat timeout that AWS allows a lifecycle hook.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-autoscaling-lifecyclehook.html
-const LongestTerminationHook = 2 * time.Hour
+const LongestHook = 2 * time.Hour
 
 // TerminationHookTimeout is the heartbeat timeout of the termination hook, in whole seconds: a drain and
 // its slack fit in even if the worker sends no heartbeat for the hook.

@@ -138,6 +138,7 @@ func (l *Launcher) launch(ctx context.Context, g group) error {
 	l.mu.Lock()
 	l.instances = append(l.instances, i)
 	l.mu.Unlock()
+	l.workers.Go(func() { l.welcome(ctx, i, log) })
 	l.workers.Go(func() {
 		<-i.Machine.Done() // a dead instance is unhealthy: the next reconcile replaces it
 		l.leave(i)
@@ -171,7 +172,15 @@ func (l *Launcher) leave(i *Instance) bool {
 	return !was
 }
 
-// capacity are the instances that count for a group.
+// InService is true for an instance that counts for its group: its launch is completed, and it neither
+// leaves nor has ended.
+func (l *Launcher) InService(i *Instance) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return i.serving && !i.leaving
+}
+
+// capacity are the instances that a group has or is launching.
 func (l *Launcher) capacity(groupName string) []*Instance {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -61,13 +61,14 @@ const (
 	AttrSweeper         = "sweeper"   // control item only
 )
 
-// Metrics that workers publish and scaling reads. The instance is never a dimension: each
+// Metrics that instances publish, for scaling and alarms. The instance is never a dimension: each
 // combination of dimensions is billed as a metric of its own.
 const (
 	MetricNamespace      = "WorkerTier"
-	MetricBusy           = "Busy"        // per cent of busy slots, average
-	MetricUnfinished     = "Unfinished"  // READY and RUNNING jobs
-	DimensionEnvironment = "Environment" // value: see MetricEnvironment
+	MetricBusy           = "Busy"         // per cent of busy slots, average
+	MetricUnfinished     = "Unfinished"   // READY and RUNNING jobs
+	MetricBootFailures   = "BootFailures" // boots that failed, count
+	DimensionEnvironment = "Environment"  // value: see MetricEnvironment
 	DimensionContentType = "ContentType"
 )
 

@@ -27,10 +27,11 @@ type input struct {
 
 type contentType struct {
 	Config         config.ContentType `json:"config"`
-	Bundle         string             `json:"bundle"` // folder
-	Files          string             `json:"files"`  // folder
-	Script         string             `json:"script"` // user-data; @name@ stands where the CDK knows the value
-	HookSeconds    float64            `json:"hookSeconds"`
+	Bundle         string             `json:"bundle"`        // folder
+	Files          string             `json:"files"`         // folder
+	Script         string             `json:"script"`        // user-data; @name@ stands where the CDK knows the value
+	LaunchSeconds  float64            `json:"launchSeconds"` // of the launch hook
+	HookSeconds    float64            `json:"hookSeconds"`   // of the termination hook
 	TargetSeconds  float64            `json:"targetSeconds"`
 	QueueParameter string             `json:"queueParameter"`
 	ScaleOut       alarm              `json:"scaleOut"`
@@ -120,6 +121,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		Bundle:         bundle,
 		Files:          files,
 		Script:         script(tier, t),
+		LaunchSeconds:  t.Boot.LaunchHookTimeout().Seconds(),
 		HookSeconds:    t.Job.TerminationHookTimeout().Seconds(),
 		TargetSeconds:  t.ScaleOut.TargetLatency.Seconds(),
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
@@ -135,7 +137,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance,
+		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance,
 	}.Environ()
 	for name, value := range t.Variables {
 		environment[name] = value
@@ -148,7 +150,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 	if t.Files != "" {
 		attributes.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@"}
 	}
-	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Attributes: attributes})
+	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList, Attributes: attributes})
 }
 
 func newAlarm(a scaling.Alarm) alarm {
