@@ -14,14 +14,55 @@ const shortestTarget = 5 * time.Minute
 const spotDrain = 2*time.Minute - DrainSlack
 
 // poolOf is what applies to a content type in an environment.
-func (c checker) poolOf(env environment, t contentType) pool {
-	return overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), t.pool)
+func (c checker) poolOf(env environment, m member[contentType]) pool {
+	p := overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), m.value.pool)
+	if over := env.ContentTypes.find(m.key.value); over != nil {
+		p = overlay(p, over.value.pool)
+	}
+	return p
+}
+
+// accessOf is the same for what it may use: variables and tags key by key, lists as a whole.
+func (c checker) accessOf(env environment, m member[contentType]) access {
+	a := m.value.access
+	tags := []table[given[string]]{c.file.Tags, env.Tags, a.Tags}
+	if found := env.ContentTypes.find(m.key.value); found != nil {
+		over := found.value.access
+		a.Environment = joined(a.Environment, over.Environment)
+		tags = append(tags, over.Tags)
+		if over.Secrets.set {
+			a.Secrets = over.Secrets
+		}
+		if over.PolicyStatements.set {
+			a.PolicyStatements = over.PolicyStatements
+		}
+		if over.Producers.set {
+			a.Producers = over.Producers
+		}
+	}
+	a.Tags = joined(tags...)
+	return a
+}
+
+// joined are the members of all tables; of two with one key the later wins.
+func joined[T any](tables ...table[T]) table[T] {
+	var all table[T]
+	for _, t := range tables {
+		for _, m := range t.members {
+			if known := all.find(m.key.value); known != nil {
+				*known = m
+			} else {
+				all.members = append(all.members, m)
+			}
+		}
+	}
+	return all
 }
 
 func (c checker) checkPools(env environment, image baseImage) {
 	var first list // instance types of the first content type
 	for _, m := range c.file.ContentTypes.members {
-		p := c.poolOf(env, m.value)
+		p := c.poolOf(env, m)
 		c.checkTiming(p)
 		c.checkBoot(p.Boot)
 		c.checkGroup(p)
@@ -140,6 +181,8 @@ func specificity(at place) int {
 	switch {
 	case at.line == 0:
 		return 0
+	case strings.HasPrefix(at.path, "environments.") && strings.Contains(at.path, ".contentTypes."):
+		return 4
 	case strings.HasPrefix(at.path, "contentTypes."):
 		return 3
 	case strings.HasPrefix(at.path, "environments."):

@@ -25,14 +25,26 @@ func (c checker) checkContentType(m *member[contentType]) {
 		c.checkFiles(t.Files)
 	}
 	c.checkCookbooks(t)
-	for _, variable := range t.Environment.members {
+	c.checkAccess(t.access)
+}
+
+func (c checker) checkAccess(a access) {
+	for _, variable := range a.Environment.members {
 		if name := variable.key.value; strings.HasPrefix(name, "WORKER_") || strings.HasPrefix(name, "AWS_") {
 			c.fail(variable.key.at, "names that start with WORKER_ or AWS_ are set by the tier (choose another name)")
 		}
 	}
-	for _, tag := range t.Tags.members {
-		if strings.HasPrefix(strings.ToLower(tag.key.value), "aws:") {
+	c.checkTags(a.Tags)
+}
+
+// checkTags refuses keys that AWS or the tier sets itself.
+func (c checker) checkTags(tags table[given[string]]) {
+	for _, tag := range tags.members {
+		switch key := tag.key.value; {
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			c.fail(tag.key.at, "tags that start with aws: belong to AWS (choose another key)")
+		case strings.HasPrefix(key, "worker-tier:"), key == "Name":
+			c.fail(tag.key.at, "Name and tags that start with worker-tier: are set by the tier (choose another key)")
 		}
 	}
 }

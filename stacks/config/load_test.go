@@ -147,12 +147,12 @@ func TestEveryKeyResolves(t *testing.T) {
 		Processor:            "exec",
 		Command:              []string{"nice", "-n", "5", "nice", "bin/convert"},
 		Files:                "program",
-		Variables:            map[string]string{"LEVEL": "7", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
-		Secrets:              []string{"imap-service"},
+		Variables:            map[string]string{"LEVEL": "8", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
+		Secrets:              []string{"imap-prod"},
 		Reads:                []string{"thumbnails"},
 		Policy:               []PolicyStatement{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}},
 		Producers:            []string{"arn:aws:iam::111122223333:role/web", "011122223333", "444455556666"},
-		Tags:                 map[string]string{"team": "media", "level": "3"},
+		Tags:                 map[string]string{"team": "media", "level": "4", "owner": "media-prod", "cost-center": "4711"},
 		Role:                 "converter",
 		Cookbooks:            "cookbooks",
 		RunList:              []string{"recipe[imap::tools]"},
@@ -166,7 +166,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		ScaleOut:             ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second},
 		ScaleIn:              ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20},
 		Job:                  Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
-		Boot:                 Boot{Timeout: 20 * time.Minute, KeepFailed: time.Hour},
+		Boot:                 Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
@@ -186,6 +186,7 @@ func TestEveryKeyResolves(t *testing.T) {
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
 		}},
 		BaseImage: BaseImage{SSMParameter: "/images/base-x86_64"},
+		Tags:      map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}
 	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)

@@ -46,7 +46,7 @@ var mistakes = map[string]mistake{
 	},
 	"key of another case": {
 		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
-		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, cookbooks, runList, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, job, boot; did you mean rootVolume?)"},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, reads, internet, role, cookbooks, runList, environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, job, boot; did you mean rootVolume?)"},
 	},
 	"key with odd characters": {
 		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},
@@ -90,6 +90,8 @@ var mistakes = map[string]mistake{
 	"folder without a cookbook":  {[]edit{{docs, docs + ", cookbooks: ^program"}}, []string{`contentTypes.docs.cookbooks: "program" holds no cookbook (a folder with metadata.rb)`}},
 	"variable of AWS":            {[]edit{{docs, docs + ", environment: {^AWS_REGION: x}"}}, []string{"contentTypes.docs.environment.AWS_REGION: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
 	"tag of AWS":                 {[]edit{{docs, docs + `, tags: {^"aws:x": y}`}}, []string{"contentTypes.docs.tags.aws:x: tags that start with aws: belong to AWS (choose another key)"}},
+	"tag of the tier":            {[]edit{{top, "tags: {^Name: y}\n" + top}}, []string{"tags.Name: Name and tags that start with worker-tier: are set by the tier (choose another key)"}},
+	"tag that no instance takes": {[]edit{{env, env + `, tags: {^"cost center": y}`}}, []string{`environments.dev.tags."cost center": "cost center" is no possible name (at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others))`}},
 	"role with a space":          {[]edit{{docs, docs + ", role: ^my role"}}, []string{`contentTypes.docs.role: "my role" is not possible (a Chef role's name: letters, digits, _ and -)`}},
 
 	// Relations between settings of one pool, wherever they come from.

@@ -65,7 +65,7 @@ var patterns = map[string]pattern{
 	"producer":     {regexp.MustCompile(`^([0-9]{12}|arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[^ ]+)$`), "the ARN of an IAM role or user, or an account's twelve digits in quotes"},
 	"chefRole":     {regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`), "a Chef role's name: letters, digits, _ and -"},
 	"recipe":       {regexp.MustCompile(`^recipe\[[A-Za-z0-9_-]+(::[A-Za-z0-9_-]+)?\]$`), "a recipe such as recipe[imap::tools]"},
-	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`), "at most 128 letters, digits, spaces and _.:/=+@-"},
+	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9_.,:=+@-]{1,128}$`), "at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others)"},
 	"tagValue":     {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`), "at most 256 letters, digits, spaces and _.:/=+@-"},
 }
 

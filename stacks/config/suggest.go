@@ -8,7 +8,7 @@ import (
 )
 
 // laterKeys are keys that a reader of the design would try, and that this release has not.
-var laterKeys = map[string]bool{"cookbooks": true, "runList": true, "warmPool": true, "schedule": true}
+var laterKeys = map[string]bool{"warmPool": true, "schedule": true}
 
 // unknownKey says what is allowed instead of key in a struct, and what was perhaps meant.
 func unknownKey(key string, in reflect.Type) []string {

@@ -10,9 +10,10 @@
 //
 // # Layers
 //
-// The settings of a content type's pool (instance types, capacity, scaling, job timing) come from four
-// layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, and
-// the content type itself. Lists, baseImage and network are replaced as a whole. A relation that does
+// The settings of a content type's pool (instance types, capacity, scaling, job timing) come from five
+// layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, the
+// content type itself, and environments.<env>.contentTypes.<type>. So do the tags: tags, environments.<env>.tags
+// and the content type's. Lists, baseImage and network are replaced as a whole. A relation that does
 // not hold is reported at the value of the later layer and names the place of the other. All
 // environments are checked, whichever is chosen.
 //
@@ -46,10 +47,11 @@ type Tier struct {
 // Environment is the account, Region and shape of one deployment.
 type Environment struct {
 	Name              string
-	Account           string   // twelve digits
-	Region            string   // for example "us-east-1"
-	AvailabilityZones []string // at least two; empty: taken from the account at synth time (a lookup)
-	Disposable        bool     // true: queues, table and stacks may be destroyed
+	Account           string            // twelve digits
+	Region            string            // for example "us-east-1"
+	AvailabilityZones []string          // at least two; empty: taken from the account at synth time (a lookup)
+	Tags              map[string]string // of all stacks; a content type's own are in its Tags
+	Disposable        bool              // true: queues, table and stacks may be destroyed
 	Network           Network
 	BaseImage         BaseImage
 }
@@ -57,7 +59,7 @@ type Environment struct {
 // NetworkMode says where instances stand and how they reach AWS.
 type NetworkMode string
 
-// The network modes; what each costs stands in the README's configuration table.
+// The network modes; what each costs stands in the file's schema.
 const (
 	Public           NetworkMode = "public"            // public subnets, no inbound, no NAT
 	PrivateNAT       NetworkMode = "private-nat"       // private subnets behind NAT gateways
