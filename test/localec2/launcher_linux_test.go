@@ -125,6 +125,7 @@ func TestFreezeStopsEverythingUntilThaw(t *testing.T) {
 	p := newPool(t, 1, "CONTINUE")
 	instances, _ := p.running(t, 1)
 	machine := instances[0].Machine.(*process)
+	eventually(t, "the boot to be over", func() bool { return p.InService(instances[0]) && len(machine.Processes()) == 3 })
 	if err := machine.Freeze(); err != nil {
 		t.Fatal(err)
 	}
@@ -231,4 +232,20 @@ func TestAbandonedLaunchIsReplaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLossOfAZoneIsSurvived(t *testing.T) {
+	p := newPool(t, 2, "CONTINUE")
+	instances, _ := p.running(t, 2)
+	lost := instances[0].Zone
+	p.LoseZone(lost)
+	eventually(t, "both instances to be in service outside the lost zone", func() bool {
+		n := 0
+		for _, i := range p.Instances() {
+			if p.InService(i) && i.Zone != lost {
+				n++
+			}
+		}
+		return n == 2
+	})
 }
