@@ -67,7 +67,7 @@ func (tr *tier) boxOf(group string, prepare func(*box)) *box {
 	tr.putHook(group)
 	b := &box{tier: tr}
 	var err error
-	if b.aws, err = awsproxy.Start(localaws.StartT(tr.t).Endpoint(), io.Discard); err != nil {
+	if b.aws, err = awsproxy.Start(localaws.StartT(tr.t).Endpoint(), io.Discard, nil); err != nil {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(b.aws.Close)
