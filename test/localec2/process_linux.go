@@ -87,7 +87,7 @@ func (p *process) live(started chan<- error) {
 	started <- nil
 	if p.boot.Document.WorkerTier.Environment[contract.EnvLaunchHook] != "" {
 		if err := p.complete(); err != nil {
-			_ = p.cmd.Process.Kill() // a boot that failed leaves no worker
+			p.Shutdown() // user-data stops the worker of a boot that failed
 		}
 	}
 	_ = p.cmd.Wait() // how it ended stands in its log
