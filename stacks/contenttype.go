@@ -27,8 +27,10 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 	}
 	tags[workerpool.TagContentType] = t.Name
 	stack := newStack(app, tier, contract.StackName(tier.Name, tier.Environment.Name, t.Name), "The pool of workers for "+t.Name+" jobs", tags)
-	if t.Files != "" && !filepath.IsAbs(t.Files) {
-		t.Files = filepath.Join(tier.Dir, t.Files)
+	for _, folder := range []*string{&t.Files, &t.Cookbooks} {
+		if *folder != "" && !filepath.IsAbs(*folder) {
+			*folder = filepath.Join(tier.Dir, *folder)
+		}
 	}
 	path := parametersOf(tier)
 	pool := workerpool.New(stack, "Pool", workerpool.Props{

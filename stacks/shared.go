@@ -28,7 +28,7 @@ type Shared struct {
 // NewShared defines the shared stack. It holds nothing that depends on the content types.
 func NewShared(app awscdk.App, tier *config.Tier) *Shared {
 	env := tier.Environment
-	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", nil)
+	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
 	if zones := env.AvailabilityZones; len(zones) > 0 {
 		// The VPC compares named zones with the account's, which would have to be looked up: every synth
 		// would need credentials. They are given as if they had been.

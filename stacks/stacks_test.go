@@ -72,6 +72,12 @@ func TestStacksAreTaggedAndProtectedUnlessDisposable(t *testing.T) {
 		if got := manifest.Artifacts["tier-"+environment+"-mail"].Properties.Tags; got["team"] != "mail" || got["worker-tier:content-type"] != "mail" {
 			t.Errorf("the stack of mail has the tags %v", got)
 		}
+		for _, stack := range []string{"shared", "mail", "backup"} {
+			got := manifest.Artifacts["tier-"+environment+"-"+stack].Properties.Tags
+			if want := map[string]string{"prod": "4711", "lab": "lab"}[environment]; got["owner"] != "platform" || got["cost-center"] != want {
+				t.Errorf("the stack of %s has the tags %v, want owner platform and cost-center %s", stack, got, want)
+			}
+		}
 		if stacks != 6 {
 			t.Errorf("%s: %d stacks, want the shared one and five content types", environment, stacks)
 		}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,10 +29,17 @@ type machine struct{ root string }
 
 // tools stand in for what needs AWS, the network or a package manager. Each notes its call.
 var tools = map[string]string{
-	"aws":   `src=${@: -2:1}; cp "/s3/${src#s3://}" "${@: -1}"`,
-	"curl":  `while [ "$1" != --output ]; do shift; done; echo package >"$2"`,
-	"dnf":   `printf '#!/bin/bash\necho "cinc-client $*" >>/calls\n' >/tools/cinc-client; chmod +x /tools/cinc-client`,
-	"sleep": `:`,
+	"aws": `src=${@: -2:1}; cp "/s3/${src#s3://}" "${@: -1}"`,
+	"curl": `case "$*" in
+*/api/token) echo the-token ;;
+*the-token*/meta-data/instance-id) echo i-1 ;;
+*the-token*/meta-data/tags/instance/aws:autoscaling:groupName) echo the-group ;;
+*--output*) while [ "$1" != --output ]; do shift; done; echo package >"$2" ;;
+*) exit 22 ;;
+esac`,
+	"systemctl": `:`,
+	"dnf":       `printf '#!/bin/bash\necho "cinc-client $*" >>/calls\n' >/tools/cinc-client; chmod +x /tools/cinc-client`,
+	"sleep":     `:`,
 }
 
 func newMachine(t *testing.T, extra map[string]string) machine {
@@ -48,6 +56,7 @@ func newMachine(t *testing.T, extra map[string]string) machine {
 		}
 	}
 	m.write(t, "dev/null", "", 0o666)
+	m.write(t, "status", "0", 0o644)
 	for _, set := range []map[string]string{tools, extra} {
 		for name, body := range set {
 			m.write(t, "tools/"+name, "#!/bin/bash\necho \""+name+" $*\" >>/calls\n"+body+"\n", 0o755)
@@ -72,7 +81,8 @@ func (m machine) read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// object puts an archive into the stand-in for S3.
+// object puts an archive into the stand-in for S3. What is executable in it is a program that notes its call
+// and ends with the status that stands in the machine's file /status.
 func (m machine) object(t *testing.T, object contract.Object, files map[string]fs.FileMode) {
 	t.Helper()
 	path := filepath.Join(m.root, "s3", object.Bucket, object.Key)
@@ -88,7 +98,8 @@ func (m machine) object(t *testing.T, object contract.Object, files map[string]f
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Write([]byte(name)); err != nil {
+		content := "#!/bin/bash\necho \"" + name + " $*\" >>/calls\nexit \"$(cat /status)\"\n"
+		if _, err := w.Write([]byte(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,20 +136,26 @@ func pool() userdata.Props {
 	return userdata.Props{
 		Role: "worker-mail",
 		Chef: config.Chef{Distribution: "cinc"},
+		Boot: config.Boot{Timeout: 5 * time.Second, KeepFailed: 15 * time.Minute},
 		Attributes: contract.Attributes{
-			Bundle:      contract.Object{Bucket: "assets", Key: "bundle.zip"},
-			Files:       &contract.Object{Bucket: "assets", Key: "files.zip"},
-			Environment: map[string]string{"AWS_REGION": "us-east-1", "QUERY": `a "b" $(touch /broken) 'c'`},
+			Bundle:    contract.Object{Bucket: "assets", Key: "bundle.zip"},
+			Files:     &contract.Object{Bucket: "assets", Key: "files.zip"},
+			Cookbooks: &contract.Object{Bucket: "assets", Key: "cookbooks.zip"},
+			Environment: map[string]string{
+				"AWS_REGION": "us-east-1", "QUERY": `a "b" $(touch /broken) 'c'`,
+				contract.EnvTier: "tier", contract.EnvEnvironment: "prod", contract.EnvContentType: "mail", contract.EnvLaunchHook: "boot",
+			},
 		},
 	}
 }
 
 var client = map[string]string{"cinc-client": ""}
 
-// objects puts the two archives of pool on the machine.
+// objects puts the three archives of pool on the machine.
 func (m machine) objects(t *testing.T) {
 	m.object(t, contract.Object{Bucket: "assets", Key: "bundle.zip"}, map[string]fs.FileMode{"bin/worker": 0o755, "cookbooks/worker/metadata.rb": 0o644})
 	m.object(t, contract.Object{Bucket: "assets", Key: "files.zip"}, map[string]fs.FileMode{"bin/thumbs": 0o755, "list.txt": 0o644})
+	m.object(t, contract.Object{Bucket: "assets", Key: "cookbooks.zip"}, map[string]fs.FileMode{"imap/metadata.rb": 0o644})
 }
 
 func TestBootstrapLaysOutWhatChefNeeds(t *testing.T) {
@@ -156,7 +173,7 @@ func TestBootstrapLaysOutWhatChefNeeds(t *testing.T) {
 		t.Errorf("first-boot.json (-want +got):\n%s", diff)
 	}
 	for name, mode := range map[string]fs.FileMode{
-		"bin/worker": 0o755, "cookbooks/worker/metadata.rb": 0o644, "files/bin/thumbs": 0o755, "files/list.txt": 0o644, "roles/worker-mail.json": 0o644,
+		"bin/worker": 0o755, "cookbooks/worker/metadata.rb": 0o644, "files/bin/thumbs": 0o755, "files/list.txt": 0o644, "cookbooks/imap/metadata.rb": 0o644, "roles/worker-mail.json": 0o644,
 	} {
 		info, err := os.Stat(filepath.Join(m.root, "opt/worker-tier", name))
 		if err != nil {
@@ -170,7 +187,9 @@ func TestBootstrapLaysOutWhatChefNeeds(t *testing.T) {
 	}
 	want := `aws --region us-east-1 s3 cp --only-show-errors s3://assets/bundle.zip /opt/worker-tier/bundle.zip
 aws --region us-east-1 s3 cp --only-show-errors s3://assets/files.zip /opt/worker-tier/files.zip
+aws --region us-east-1 s3 cp --only-show-errors s3://assets/cookbooks.zip /opt/worker-tier/cookbooks.zip
 cinc-client --local-mode --config /etc/chef/client.rb --json-attributes /etc/chef/first-boot.json
+bin/worker boot complete --document /etc/chef/first-boot.json
 `
 	if diff := cmp.Diff(want, m.read(t, "calls")); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
@@ -211,7 +230,7 @@ func TestFailedBootstrapSaysWhy(t *testing.T) {
 		"no bundle":     {pool(), client, false, "FAILED: s3://assets/bundle.zip could not be fetched", "sleep 15", "cinc-client"},
 		"no client":     {pool(), nil, true, "FAILED: the image holds no cinc-client and the config names no package", "aws", "dnf"},
 		"wrong package": {withPackage, nil, true, "FAILED: https://packages.example.com/cinc.rpm has not the SHA-256", "curl", "dnf"},
-		"no package":    {withPackage, map[string]string{"curl": "exit 22"}, true, "FAILED: could not install cinc-client from https://packages.example.com/cinc.rpm (exit status 22)", "curl", "dnf"},
+		"no package":    {withPackage, map[string]string{"curl": "case \"$*\" in *--output*) exit 22 ;; esac\n" + tools["curl"]}, true, "FAILED: could not install cinc-client from https://packages.example.com/cinc.rpm (exit status 22)", "curl", "dnf"},
 		"chef fails":    {pool(), map[string]string{"cinc-client": "echo 'FATAL: no such recipe'; exit 1"}, true, "FATAL: no such recipe\nworker-tier bootstrap: FAILED: could not configure the role worker-mail (exit status 1)", "cinc-client", "dnf"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,6 +245,57 @@ func TestFailedBootstrapSaysWhy(t *testing.T) {
 			calls := m.read(t, "calls")
 			if !strings.Contains(calls, c.calls) || strings.Contains(calls, c.never) {
 				t.Errorf("want %q and no %q in the calls:\n%s", c.calls, c.never, calls)
+			}
+			if !strings.HasSuffix(calls, givenUp) {
+				t.Errorf("the failure was not counted, kept and given up:\n%s", calls)
+			}
+		})
+	}
+}
+
+// givenUp is what a failed boot ends with: its worker stopped, the failure counted, fifteen minutes to
+// look at it, the launch abandoned.
+const givenUp = `systemctl stop worker
+aws --region us-east-1 cloudwatch put-metric-data --namespace WorkerTier --metric-name BootFailures --unit Count --value 1 --dimensions ContentType=mail,Environment=tier-prod
+sleep 900
+curl --fail --silent --show-error --max-time 5 --request PUT --header X-aws-ec2-metadata-token-ttl-seconds: 60 http://169.254.169.254/latest/api/token
+curl --fail --silent --show-error --max-time 5 --header X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/tags/instance/aws:autoscaling:groupName
+curl --fail --silent --show-error --max-time 5 --request PUT --header X-aws-ec2-metadata-token-ttl-seconds: 60 http://169.254.169.254/latest/api/token
+curl --fail --silent --show-error --max-time 5 --header X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/instance-id
+aws --region us-east-1 autoscaling complete-lifecycle-action --lifecycle-hook-name boot --lifecycle-action-result ABANDON --auto-scaling-group-name the-group --instance-id i-1
+`
+
+// A worker that does not pass its check is a failed boot, although Chef has converged.
+func TestTheWorkersCheckDecides(t *testing.T) {
+	m := newMachine(t, client)
+	m.objects(t)
+	m.write(t, "status", "1", 0o644)
+	said, ok := m.run(t, pool())
+	if want := "FAILED: could not check the worker (exit status 1)"; ok || !strings.Contains(said, want) {
+		t.Errorf("want a failure with %q, got ok=%t:\n%s", want, ok, said)
+	}
+	if calls := m.read(t, "calls"); !strings.HasSuffix(calls, givenUp) {
+		t.Errorf("the failure was not counted, kept and given up:\n%s", calls)
+	}
+}
+
+// Whatever ends the steps is a failed boot: a hang, and a death that leaves no word.
+func TestBootThatDoesNotEndByItselfFails(t *testing.T) {
+	for name, c := range map[string]struct{ chef, want string }{
+		"hangs":  {"/usr/bin/sleep 600", "FAILED: not done within 2s"},
+		"killed": {"kill -9 $PPID", "FAILED: not done within 2s"},
+		"ends":   {"kill -TERM $PPID", "FAILED: ended with exit status 143"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, p := newMachine(t, map[string]string{"cinc-client": c.chef}), pool()
+			p.Boot.Timeout = 2 * time.Second
+			m.objects(t)
+			said, ok := m.run(t, p)
+			if ok || !strings.Contains(said, c.want) {
+				t.Errorf("want a failure with %q, got ok=%t:\n%s", c.want, ok, said)
+			}
+			if calls := m.read(t, "calls"); !strings.HasSuffix(calls, givenUp) {
+				t.Errorf("the failure was not counted, kept and given up:\n%s", calls)
 			}
 		})
 	}

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -25,8 +27,12 @@ const Limit = 16 << 10
 type Props struct {
 	Role string // Chef role, for example "worker-mail"
 	Chef config.Chef
-	// Attributes are the instance's Chef attributes; the script itself reads the two S3 objects and
-	// AWS_REGION of Environment from them (no AWS_REGION: the instance's own Region).
+	Boot config.Boot
+	// RunList is what Chef runs before the recipe that starts the worker, for example "recipe[imap::tools]".
+	RunList []string
+	// Attributes are the instance's Chef attributes; the script itself reads the S3 objects from them, and
+	// from Environment AWS_REGION (without it: the instance's own Region), the name of the launch hook and
+	// what its metric is known by.
 	Attributes contract.Attributes
 }
 
@@ -37,26 +43,32 @@ var script = template.Must(template.New("bootstrap.sh").Funcs(template.FuncMap{
 	"quote": quote,
 	"json":  document,
 	"s3":    func(o contract.Object) string { return "s3://" + o.Bucket + "/" + o.Key },
+	// A part of a second counts as a whole one: to the command timeout, 0 is no limit.
+	"seconds": func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) },
 }).Parse(source))
 
 // Render returns the user-data script. The same props give the same bytes. It holds no secrets and
 // must hold none: whoever may describe the launch template reads it.
 func Render(p Props) string {
 	var out bytes.Buffer
+	environment := p.Attributes.Environment
 	err := script.Execute(&out, struct {
 		Props
-		Marker, Region, Client string
-		Package                *download
-		FirstBoot              contract.FirstBoot
-		RoleDocument           role
+		Marker, Region, LaunchHook, Client string
+		Metric                             metric
+		Package                            *download
+		FirstBoot                          contract.FirstBoot
+		RoleDocument                       role
 	}{
 		Props:        p,
 		Marker:       contract.FirstBootMarker,
-		Region:       p.Attributes.Environment["AWS_REGION"],
+		Region:       environment["AWS_REGION"],
+		LaunchHook:   environment[contract.EnvLaunchHook],
+		Metric:       bootFailures(environment),
 		Client:       client(p.Chef.Distribution),
 		Package:      packageOf(p.Chef),
 		FirstBoot:    contract.FirstBoot{RunList: []string{"role[" + p.Role + "]"}, WorkerTier: p.Attributes},
-		RoleDocument: role{Name: p.Role, Type: "role", Class: "Chef::Role", RunList: []string{"recipe[worker]"}},
+		RoleDocument: role{Name: p.Role, Type: "role", Class: "Chef::Role", RunList: append(slices.Clone(p.RunList), "recipe[worker]")},
 	})
 	if err != nil {
 		panic(fmt.Sprintf("userdata: %v", err)) // the template is ours and takes any Props
@@ -71,6 +83,16 @@ type role struct {
 	Type    string   `json:"chef_type"`
 	Class   string   `json:"json_class"`
 	RunList []string `json:"run_list"`
+}
+
+// metric is a CloudWatch metric as the AWS CLI names it.
+type metric struct{ Namespace, Name, Dimensions string }
+
+// bootFailures counts the failed boots of the content type that an environment is for.
+func bootFailures(environment map[string]string) metric {
+	return metric{contract.MetricNamespace, contract.MetricBootFailures, fmt.Sprintf("%s=%s,%s=%s",
+		contract.DimensionContentType, environment[contract.EnvContentType],
+		contract.DimensionEnvironment, contract.MetricEnvironment(environment[contract.EnvTier], environment[contract.EnvEnvironment]))}
 }
 
 // client is the command of a distribution's Chef client.

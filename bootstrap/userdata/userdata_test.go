@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,9 +23,12 @@ func props() userdata.Props {
 		Chef: config.Chef{Distribution: "cinc", Version: "18", Package: &config.ChefPackage{
 			URL: "https://packages.example.com/it's/cinc-18.rpm?a=1&b=2", SHA256: strings.Repeat("ab", 32),
 		}},
+		Boot:    config.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+		RunList: []string{"recipe[imap::tools]"},
 		Attributes: contract.Attributes{
-			Bundle: contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "0123abcd.zip"},
-			Files:  &contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "4567.zip"},
+			Bundle:    contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "0123abcd.zip"},
+			Files:     &contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "4567.zip"},
+			Cookbooks: &contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "89ab.zip"},
 			Environment: map[string]string{
 				"AWS_REGION":       "${Token[AWS.Region.4]}",
 				"WORKER_QUEUE_URL": "${Token[TOKEN.345]}",
@@ -51,7 +55,7 @@ func TestFirstBootDocumentSurvives(t *testing.T) {
 func TestTokensStayWhole(t *testing.T) {
 	script := userdata.Render(props())
 	for token, times := range map[string]int{
-		"${Token[TOKEN.12]}":     4, // bundle and files, each in a variable and in the document
+		"${Token[TOKEN.12]}":     6, // bundle, files and cookbooks, each in a variable and in the document
 		"${Token[TOKEN.345]}":    1,
 		"${Token[AWS.Region.4]}": 2,
 	} {
@@ -68,7 +72,7 @@ func TestRoleFile(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &role); err != nil || !closed {
 		t.Fatalf("role file %q: %v", text, err)
 	}
-	want := map[string]any{"name": "worker-mail", "chef_type": "role", "json_class": "Chef::Role", "run_list": []any{"recipe[worker]"}}
+	want := map[string]any{"name": "worker-mail", "chef_type": "role", "json_class": "Chef::Role", "run_list": []any{"recipe[imap::tools]", "recipe[worker]"}}
 	if diff := cmp.Diff(want, role); diff != "" {
 		t.Errorf("role file (-want +got):\n%s", diff)
 	}

@@ -90,6 +90,7 @@ func (p PoolProps) jobs() []widget {
 		}),
 		graph(p.Region, "What broke, a minute", [][]any{
 			sum(contract.MetricZombies, "jobs of workers that died without a word (alarm above 0)"),
+			sum(contract.MetricBootFailures, "boots that failed (alarm above 0)"),
 		}),
 		graph(p.Region, "Mean job time, seconds", [][]any{
 			p.own(contract.MetricMeanJobTime, options{Label: "measured", Stat: "Maximum"}),

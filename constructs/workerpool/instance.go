@@ -16,23 +16,30 @@ import (
 
 // assets are the code that instances fetch when they start.
 type assets struct {
-	bundle contract.Object
-	files  *contract.Object // the content type's own program, if it has one
+	bundle    contract.Object
+	files     *contract.Object // the content type's own program, if it has one
+	cookbooks *contract.Object // the content type's own cookbooks, if it has any
 }
 
 func (a assets) arns(n names) []string {
 	arns := []string{n.s3(a.bundle.Bucket + "/" + a.bundle.Key)}
-	if a.files != nil {
-		arns = append(arns, n.s3(a.files.Bucket+"/"+a.files.Key))
+	for _, own := range []*contract.Object{a.files, a.cookbooks} {
+		if own != nil {
+			arns = append(arns, n.s3(own.Bucket+"/"+own.Key))
+		}
 	}
 	return arns
 }
 
 func (pool *WorkerPool) addAssets(props Props) assets {
 	code := assets{bundle: pool.addAsset("Bundle", props.Bundle)}
-	if props.ContentType.Files != "" {
-		files := pool.addAsset("Files", props.ContentType.Files)
-		code.files = &files
+	for _, own := range []struct {
+		id, folder string
+		object     **contract.Object
+	}{{"Files", props.ContentType.Files, &code.files}, {"Cookbooks", props.ContentType.Cookbooks, &code.cookbooks}} {
+		if own.folder != "" {
+			*own.object = new(pool.addAsset(own.id, own.folder))
+		}
 	}
 	return code
 }
@@ -106,7 +113,9 @@ func (pool *WorkerPool) userData(name names, code assets) *string {
 	script := userdata.Render(userdata.Props{
 		Role:       name.ContentType.Role,
 		Chef:       name.Chef,
-		Attributes: contract.Attributes{Bundle: code.bundle, Files: code.files, Environment: environment},
+		Boot:       name.ContentType.Boot,
+		RunList:    name.ContentType.RunList,
+		Attributes: contract.Attributes{Bundle: code.bundle, Files: code.files, Cookbooks: code.cookbooks, Environment: environment},
 	})
 	if len(script) > userdata.Limit {
 		panic(fmt.Sprintf("%s: ContentType: its user-data has %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",
@@ -123,7 +132,7 @@ func (n names) settings() contract.Settings {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 	}
 }

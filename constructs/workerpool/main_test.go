@@ -43,6 +43,7 @@ func mail(t *testing.T) Props {
 				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
 				Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour,
 			},
+			Boot: config.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		},
 	}
 }
@@ -57,6 +58,7 @@ func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 		"test/Pool: Table is empty":                                        func(p *Props) { p.Table = "" },
 		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
 		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
+		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },
 		`test/Pool: ContentType.Tags: "cost center" may not be the key of`: func(p *Props) { p.ContentType.Tags = map[string]string{"cost center": "7"} },
 		"test/Pool: ContentType: its user-data has ":                       func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
 	} {

@@ -46,7 +46,7 @@ func (n names) grants(code assets) []grant {
 			[]string{"*"}, // the action knows no resources
 			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace}}},
 		{"LeaveGroup", "worker",
-			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:TerminateInstanceInAutoScalingGroup"},
+			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetInstanceHealth"},
 			n.ownGroup(), n.ownGroupOnly()},
 		{"Code", "bootstrap",
 			[]string{"s3:GetObject"},

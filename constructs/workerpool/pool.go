@@ -43,6 +43,7 @@ type WorkerPool struct {
 	AtMax           awscloudwatch.CfnAlarm          // messages wait and the group may not grow
 	Zombies         awscloudwatch.CfnAlarm          // workers died without a word
 	DeadLetters     awscloudwatch.CfnAlarm
+	BootFailures    awscloudwatch.CfnAlarm
 }
 
 // New defines the pool. It panics with the construct's path and the field where the props make none.
@@ -67,6 +68,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	name.logGroupARN = *pool.LogGroup.LogGroupArn()
 	profile := pool.addRole(name, code)
 	pool.addLaunchTemplate(name, code, profile)
+	pool.addBootFailures(name)
 	pool.addGroup(&name)
 	pool.addWarmPool(name)
 	pool.addSchedule(name)

@@ -46,19 +46,10 @@ func TestGroup(t *testing.T) {
 	equal(t, "warm-up", group.At("DefaultInstanceWarmup"), any(120.0))
 	equal(t, "metrics", group.At("MetricsCollection"), any([]any{object{"Granularity": "1Minute"}}))
 	equal(t, "deletion protection", group.At("DeletionProtection"), any("prevent-force-deletion"))
-	equal(t, "hooks", group.At("LifecycleHookSpecificationList"), any([]any{object{
-		"LifecycleHookName": "drain", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
-		"HeartbeatTimeout": 90.0, "DefaultResult": "CONTINUE",
-	}}))
 	equal(t, "on demand", group.At("MixedInstancesPolicy", "InstancesDistribution", "OnDemandPercentageAboveBaseCapacity"), any(20.0))
 	equal(t, "types", group.At("MixedInstancesPolicy", "LaunchTemplate", "Overrides"), any([]any{
 		object{"InstanceType": "m7g.large"}, object{"InstanceType": "c7g.large"},
 	}))
-	refresh, _ := group.UpdatePolicy["AutoScalingInstanceRefresh"].(object)
-	equal(t, "update policy", refresh["Strategy"], any("Rolling"))
-	if preferences, _ := refresh["Preferences"].(object); preferences["ScaleInProtectedInstances"] != "Refresh" || preferences["StandbyInstances"] != "Ignore" {
-		t.Errorf("%v: waiting for a protected or standing-by instance fails the deploy after an hour", preferences)
-	}
 
 	props.ContentType.InstanceTypes, props.ContentType.SpotPercent = []string{"m7g.large"}, 0
 	if one := synth(t, props).One(t, "AWS::AutoScaling::AutoScalingGroup"); one.At("LaunchTemplate") == nil || one.At("MixedInstancesPolicy") != nil {

@@ -28,6 +28,7 @@ func (c checker) check(chosen *member[environment]) {
 	}
 	c.checkImage(c.file.BaseImage)
 	c.checkNetwork(c.file.Network)
+	c.checkTags(c.file.Tags)
 	c.checkChef()
 	c.checkWorker()
 	for i := range c.file.ContentTypes.members {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // choose is the environment to resolve, or nil with a problem reported.
@@ -46,6 +48,8 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	}
 	c.checkImage(env.BaseImage)
 	c.checkNetwork(env.Network)
+	c.checkTags(env.Tags)
+	c.checkOverrides(env)
 	network := c.networkOf(m)
 	switch {
 	case !network.set:
@@ -54,6 +58,7 @@ func (c checker) checkEnvironment(m *member[environment]) {
 		c.checkExisting(m, network)
 	case network.Mode.usable() && network.Mode.value == string(PrivateEndpoints):
 		c.checkReach(network.Mode)
+		c.checkInternet(network.Mode)
 	}
 	c.checkPinned(m, network)
 	image := c.imageOf(m)
@@ -127,8 +132,13 @@ func (c checker) checkNetwork(n network) {
 }
 
 func (c checker) checkExisting(m *member[environment], n network) {
+	zones := map[string]string{} // subnet → zone
 	for _, subnet := range n.Subnets.members {
 		c.checkZone(subnet.key, m.value.Region)
+		if other := zones[subnet.value.value]; other != "" && subnet.value.usable() {
+			c.fail(subnet.value.at, "%s is given for %s too (a subnet is in one zone)", subnet.value.value, other)
+		}
+		zones[subnet.value.value] = subnet.key.value
 	}
 	if m.value.AvailabilityZones.set {
 		c.fail(m.value.AvailabilityZones.at, "cannot stand beside network mode existing (the zones are those of %s.subnets)", n.at.path)
@@ -143,6 +153,38 @@ func (c checker) checkReach(mode given[string]) {
 	}
 	if parsed, err := url.Parse(link.value); err != nil || !strings.HasSuffix(parsed.Hostname(), ".amazonaws.com") {
 		c.clash(mode.leaf, link.leaf, "network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region")
+	}
+}
+
+// checkInternet refuses content types whose work reaches the internet, or may, where there is no way to it.
+func (c checker) checkInternet(mode given[string]) {
+	for _, m := range c.file.ContentTypes.members {
+		t := m.value
+		reaches, known := contract.ReachesInternet(t.Processor.value)
+		switch {
+		case !t.Processor.usable() || t.Internet.bad:
+		case t.Internet.set && t.Internet.value:
+			c.clash(t.Internet.leaf, mode.leaf, "content type %s reaches the internet, which network mode private-endpoints has no way to", m.key.value)
+		case !t.Internet.set && known && reaches:
+			c.clash(t.Processor.leaf, mode.leaf, "processor %s reaches the internet, which network mode private-endpoints has no way to", t.Processor.value)
+		case !t.Internet.set && !known:
+			c.fail(m.key.at.child("internet"), "is missing (%s private-endpoints has no way to the internet; false says that processor %s needs none)", mode.at.path, t.Processor.value)
+		}
+	}
+}
+
+// checkOverrides looks at what an environment changes of content types.
+func (c checker) checkOverrides(env environment) {
+	names := c.file.ContentTypes.names()
+	for _, m := range env.ContentTypes.members {
+		if !slices.Contains(names, m.key.value) {
+			meant := closest(m.key.value, names)
+			if meant != "" {
+				meant = "did you mean " + meant + "?"
+			}
+			c.fail(m.key.at, "there is no content type %s to change%s", quote(m.key.value), note("there are "+strings.Join(names, ", "), meant))
+		}
+		c.checkAccess(m.value.access)
 	}
 }
 

@@ -14,15 +14,57 @@ const shortestTarget = 5 * time.Minute
 const spotDrain = 2*time.Minute - DrainSlack
 
 // poolOf is what applies to a content type in an environment.
-func (c checker) poolOf(env environment, t contentType) pool {
-	return overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), t.pool)
+func (c checker) poolOf(env environment, m member[contentType]) pool {
+	p := overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), m.value.pool)
+	if over := env.ContentTypes.find(m.key.value); over != nil {
+		p = overlay(p, over.value.pool)
+	}
+	return p
+}
+
+// accessOf is the same for what it may use: variables and tags key by key, lists as a whole.
+func (c checker) accessOf(env environment, m member[contentType]) access {
+	a := m.value.access
+	tags := []table[given[string]]{c.file.Tags, env.Tags, a.Tags}
+	if found := env.ContentTypes.find(m.key.value); found != nil {
+		over := found.value.access
+		a.Environment = joined(a.Environment, over.Environment)
+		tags = append(tags, over.Tags)
+		if over.Secrets.set {
+			a.Secrets = over.Secrets
+		}
+		if over.PolicyStatements.set {
+			a.PolicyStatements = over.PolicyStatements
+		}
+		if over.Producers.set {
+			a.Producers = over.Producers
+		}
+	}
+	a.Tags = joined(tags...)
+	return a
+}
+
+// joined are the members of all tables; of two with one key the later wins.
+func joined[T any](tables ...table[T]) table[T] {
+	var all table[T]
+	for _, t := range tables {
+		for _, m := range t.members {
+			if known := all.find(m.key.value); known != nil {
+				*known = m
+			} else {
+				all.members = append(all.members, m)
+			}
+		}
+	}
+	return all
 }
 
 func (c checker) checkPools(env environment, image baseImage) {
 	var first list // instance types of the first content type
 	for _, m := range c.file.ContentTypes.members {
-		p := c.poolOf(env, m.value)
+		p := c.poolOf(env, m)
 		c.checkTiming(p)
+		c.checkBoot(p.Boot)
 		c.checkGroup(p)
 		c.checkSpot(p)
 		c.checkScaleOut(p)
@@ -42,12 +84,23 @@ func (c checker) checkTiming(p pool) {
 	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {
 		c.clash(j.Lease.leaf, j.Checkpoint.leaf, "checkpoint %s is longer than lease %s", short(j.Checkpoint.value), short(j.Lease.value))
 	}
-	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestTerminationHook {
+	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestHook {
 		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
-			short(j.DrainBudget.value), short(DrainSlack), short(LongestTerminationHook), short(LongestTerminationHook-DrainSlack))
+			short(j.DrainBudget.value), short(DrainSlack), short(LongestHook), short(LongestHook-DrainSlack))
 	}
 	if p.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
 		c.warn(j.DrainBudget.at, "%s is more than Spot instances have: they get two minutes of notice (%s count there)", short(j.DrainBudget.value), short(spotDrain))
+	}
+}
+
+// checkBoot wants the launch hook to outlast a boot and, if that fails, the time the instance is kept.
+func (c checker) checkBoot(b boot) {
+	if !b.Timeout.usable() || !b.KeepFailed.usable() {
+		return
+	}
+	if hook := (Boot{b.Timeout.value, b.KeepFailed.value}).LaunchHookTimeout(); hook > LongestHook {
+		c.clash(b.Timeout.leaf, b.KeepFailed.leaf, "timeout %s, keepFailed %s and %s to finish are more than the %s that AWS lets a launch hook wait",
+			short(b.Timeout.value), short(b.KeepFailed.value), short(BootSlack), short(LongestHook))
 	}
 }
 
@@ -122,6 +175,8 @@ func specificity(at place) int {
 	switch {
 	case at.line == 0:
 		return 0
+	case strings.HasPrefix(at.path, "environments.") && strings.Contains(at.path, ".contentTypes."):
+		return 4
 	case strings.HasPrefix(at.path, "contentTypes."):
 		return 3
 	case strings.HasPrefix(at.path, "environments."):

@@ -24,14 +24,27 @@ func (c checker) checkContentType(m *member[contentType]) {
 	if t.Files.usable() {
 		c.checkFiles(t.Files)
 	}
-	for _, variable := range t.Environment.members {
+	c.checkCookbooks(t)
+	c.checkAccess(t.access)
+}
+
+func (c checker) checkAccess(a access) {
+	for _, variable := range a.Environment.members {
 		if name := variable.key.value; strings.HasPrefix(name, "WORKER_") || strings.HasPrefix(name, "AWS_") {
 			c.fail(variable.key.at, "names that start with WORKER_ or AWS_ are set by the tier (choose another name)")
 		}
 	}
-	for _, tag := range t.Tags.members {
-		if strings.HasPrefix(strings.ToLower(tag.key.value), "aws:") {
+	c.checkTags(a.Tags)
+}
+
+// checkTags refuses keys that AWS or the tier sets itself.
+func (c checker) checkTags(tags table[given[string]]) {
+	for _, tag := range tags.members {
+		switch key := tag.key.value; {
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			c.fail(tag.key.at, "tags that start with aws: belong to AWS (choose another key)")
+		case strings.HasPrefix(key, "worker-tier:"), key == "Name":
+			c.fail(tag.key.at, "Name and tags that start with worker-tier: are set by the tier (choose another key)")
 		}
 	}
 }
@@ -81,16 +94,19 @@ func (c checker) checkReads(m *member[contentType]) {
 	}
 }
 
-func (c checker) checkFiles(files given[string]) {
+// checkFiles is true if files is a folder that may be uploaded.
+func (c checker) checkFiles(files given[string]) bool {
 	if filepath.IsAbs(files.value) {
 		c.fail(files.at, "must be relative to the folder of this file, not %s", quote(files.value))
-		return
+		return false
 	}
 	if !c.checkFolder(files.at, files.value) {
-		return
+		return false
 	}
 	inside, err := filepath.Rel(c.resolvePath(files.value), c.dir)
 	if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
-		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (give the program a folder of its own)", quote(files.value))
+		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (what is uploaded needs a folder of its own)", quote(files.value))
+		return false
 	}
+	return true
 }

@@ -46,6 +46,28 @@ var deploymentMistakes = map[string]mistake{
 		[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, us-east-1b: subnet-12345679}}, availabilityZones: ^[us-east-1a, us-east-1b]"}},
 		[]string{"environments.dev.availabilityZones: cannot stand beside network mode existing (the zones are those of environments.dev.network.subnets)"},
 	},
+	"subnet twice": {
+		[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, us-east-1b: ^subnet-12345678}}"}},
+		[]string{"environments.dev.network.subnets.us-east-1b: subnet-12345678 is given for us-east-1a too (a subnet is in one zone)"},
+	},
+	"internet without a way": {
+		[]edit{{env, "network: {mode: private-endpoints}"}, {docs, docs + ", internet: ^true"}},
+		[]string{"contentTypes.docs.internet: content type docs reaches the internet, which network mode private-endpoints has no way to (the other is environments.dev.network.mode in line 4)"},
+	},
+	"perhaps the internet": {
+		[]edit{{env, "network: {mode: private-endpoints}"}, {"backup", "exec, command: [a]"}},
+		[]string{"6:3: contentTypes.docs.internet: is missing (environments.dev.network.mode private-endpoints has no way to the internet; false says that processor exec needs none)"},
+	},
+	"no internet":             {[]edit{{env, "network: {mode: private-endpoints}"}, {"backup", "exec, command: [a], internet: false"}}, nil},
+	"backup needs none":       {[]edit{{env, "network: {mode: private-endpoints}"}}, nil},
+	"internet where it is":    {[]edit{{env, "network: {mode: private-nat}"}, {docs, docs + ", internet: true"}}, nil},
+	"override of nothing":     {[]edit{{env, env + ", contentTypes: {^doc: {}}"}}, []string{`environments.dev.contentTypes.doc: there is no content type "doc" to change (there are docs; did you mean docs?)`}},
+	"override of what is not": {[]edit{{env, env + ", contentTypes: {docs: {^processor: exec}}"}}, []string{"environments.dev.contentTypes.docs.processor: unknown key (allowed: environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job, boot)"}},
+	"override of variables":   {[]edit{{env, env + ", contentTypes: {docs: {environment: {^AWS_X: a}}}"}}, []string{"environments.dev.contentTypes.docs.environment.AWS_X: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
+	"override against the type": {
+		[]edit{{env, env + ", contentTypes: {docs: {capacity: {max: ^2}}}"}, {docs, docs + ", capacity: {min: 3, max: 9}"}},
+		[]string{"environments.dev.contentTypes.docs.capacity.max: min 3 is more than max 2 (the other is contentTypes.docs.capacity.min in line 6)"},
+	},
 	"VPC of another mode": {[]edit{{env, "network: {mode: public, vpc: ^vpc-12345678}"}}, []string{"environments.dev.network.vpc: is only for mode existing"}},
 	"no way to the package": {
 		[]edit{{env, "network: {mode: ^private-endpoints}"}, {`"18"`, `"18", package: {url: "https://example.com/cinc.rpm", sha256: ` + zeros + `}`}},

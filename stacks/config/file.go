@@ -22,6 +22,8 @@ type file struct {
 	Defaults pool `yaml:"defaults"`
 	// Deployments of the tier, by name; one is chosen per synth (cdk -c env=NAME).
 	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
+	// Tags of all stacks and everything in them, for example owner and cost-center.
+	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// Worker pools, by name: each has its own queue, group and stack.
 	ContentTypes table[contentType] `yaml:"contentTypes" keys:"name" required:"true"`
 }
@@ -61,7 +63,7 @@ type chefPackage struct {
 // network is where instances stand and how they reach AWS.
 type network struct {
 	section
-	// public: public subnets without any inbound rule, and no NAT to pay for. private-nat: private subnets behind NAT gateways. private-endpoints: no way to the internet at all. existing: a VPC that is already there.
+	// Costs are in US dollars a month in us-east-1, beside traffic between zones; S3 and DynamoDB go through free gateway endpoints in the first three modes. public: public subnets without any inbound rule, and no NAT to pay for; 3.65 for each instance (its public IPv4 address). private-nat: private subnets behind a NAT gateway in each zone; 36.50 for each zone, and 0.045 for each GB to the internet. private-endpoints: no way to the internet at all; 51.10 for each zone (seven interface endpoints), and 0.01 for each GB to AWS. existing: a VPC that is already there; nothing beyond what it costs.
 	Mode given[string] `yaml:"mode" oneof:"public private-nat private-endpoints existing" required:"true"`
 	// The VPC; mode existing only.
 	VPC given[string] `yaml:"vpc" match:"vpc"`
@@ -97,6 +99,16 @@ type environment struct {
 	Network network `yaml:"network"`
 	// Over the top-level defaults, key by key; a content type's own settings win over both.
 	Defaults pool `yaml:"defaults"`
+	// Over the top-level tags, key by key; a content type's own tags win over both.
+	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
+	// What is different for a content type in this environment, by its name; wins over everything else.
+	ContentTypes table[override] `yaml:"contentTypes" keys:"name"`
+}
+
+// override is what an environment may change of a content type.
+type override struct {
+	access
+	pool
 }
 
 // contentType is one worker pool.
@@ -107,22 +119,33 @@ type contentType struct {
 	Command list `yaml:"command" least:"1" scalars:"true" repeats:"true"`
 	// Folder of the content type's own program, relative to this file.
 	Files given[string] `yaml:"files"`
+	// Other content types whose artifacts the worker may read.
+	Reads list `yaml:"reads" match:"name"`
+	// Whether the work reaches the internet. Default: what is known of the processor; of exec and your own it is not known. Network mode private-endpoints takes only content types that do not.
+	Internet given[bool] `yaml:"internet"`
+	// Chef role of the instances. Default: worker-NAME.
+	Role given[string] `yaml:"role" match:"chefRole"`
+	// Folder of the content type's own Chef cookbooks, each a folder in it, relative to this file.
+	Cookbooks given[string] `yaml:"cookbooks"`
+	// Recipes of these cookbooks that Chef runs before it starts the worker, such as recipe[imap::tools].
+	RunList list `yaml:"runList" match:"recipe" least:"1"`
+
+	access
+	pool
+}
+
+// access is what a content type may use and who may use it: what its accounts differ in.
+type access struct {
 	// Extra environment variables of the worker; names that start with WORKER_ or AWS_ are the tier's own. Not for secrets.
 	Environment table[given[string]] `yaml:"environment" keys:"variable" scalars:"true"`
 	// Names of Secrets Manager secrets that the worker may read.
 	Secrets list `yaml:"secrets" match:"secret"`
-	// Other content types whose artifacts the worker may read.
-	Reads list `yaml:"reads" match:"name"`
 	// Extra permissions of the instance role.
 	PolicyStatements sections[policyStatement] `yaml:"policyStatements"`
 	// Who may send to the queue, beside principals of the account that IAM allows it: ARNs of IAM principals, or account ids.
 	Producers list `yaml:"producers" match:"producer" number:"true"`
 	// Tags of the content type's stack and everything in it.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
-	// Chef role of the instances. Default: worker-NAME.
-	Role given[string] `yaml:"role" match:"chefRole"`
-
-	pool
 }
 
 // policyStatement allows actions on resources.
@@ -199,5 +222,6 @@ type member[T any] struct {
 
 // sections is a list of mappings.
 type sections[T any] struct {
+	section
 	items []T
 }

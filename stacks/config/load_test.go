@@ -27,13 +27,15 @@ contentTypes:
 func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, sub := range []string{"worker", "program"} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+	for _, sub := range []string{"worker", "program", "cookbooks/imap/recipes", "recipes/tools"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "released"), []byte("binary\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"released": "binary\n", "cookbooks/imap/metadata.rb": "name 'imap'\n", "cookbooks/imap/recipes/tools.rb": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -120,6 +122,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 				DrainBudget: time.Minute,
 				Stall:       time.Hour,
 			},
+			Boot: Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		}},
 	}
 	if diff := cmp.Diff(want, tier); diff != "" {
@@ -144,13 +147,15 @@ func TestEveryKeyResolves(t *testing.T) {
 		Processor:            "exec",
 		Command:              []string{"nice", "-n", "5", "nice", "bin/convert"},
 		Files:                "program",
-		Variables:            map[string]string{"LEVEL": "7", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
-		Secrets:              []string{"imap-service"},
+		Variables:            map[string]string{"LEVEL": "8", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
+		Secrets:              []string{"imap-prod"},
 		Reads:                []string{"thumbnails"},
 		Policy:               []PolicyStatement{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}},
 		Producers:            []string{"arn:aws:iam::111122223333:role/web", "011122223333", "444455556666"},
-		Tags:                 map[string]string{"team": "media", "level": "3"},
+		Tags:                 map[string]string{"team": "media", "level": "4", "owner": "media-prod", "cost-center": "4711"},
 		Role:                 "converter",
+		Cookbooks:            "cookbooks",
+		RunList:              []string{"recipe[imap::tools]"},
 		InstanceTypes:        []string{"c7i.large", "c7a.large"},
 		Architecture:         X8664,
 		ProcessesPerInstance: 8,
@@ -168,6 +173,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		},
 		ProtectBusy: true,
 		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Boot:        Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
@@ -194,6 +200,7 @@ func TestEveryKeyResolves(t *testing.T) {
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
 		}},
 		BaseImage: BaseImage{SSMParameter: "/images/base-x86_64"},
+		Tags:      map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}
 	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)

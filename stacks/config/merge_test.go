@@ -52,35 +52,39 @@ var settings = []struct {
 	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c ContentType) any { return c.Job.Checkpoint }},
 	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.DrainBudget }},
 	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c ContentType) any { return c.Job.Stall }},
+	{"boot", "timeout", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.Boot.Timeout }},
+	{"boot", "keepFailed", [3]string{"16m0s", "17m0s", "18m0s"}, "15m0s", func(c ContentType) any { return c.Boot.KeepFailed }},
 }
 
 // Whatever subset of the settings each layer has: the last layer that has one wins, key by key.
 func TestLastLayerWinsKeyByKey(t *testing.T) {
 	random, dir := rand.New(rand.NewPCG(1, 2)), folder(t)
 	for range 300 {
-		var layers [3]string
+		var layers [4]string
+		var last []int // which value of each setting the last layer has: any, so that it is told from each other layer's
 		want := make([]string, len(settings))
-		present := make([][3]bool, len(settings))
+		present := make([][4]bool, len(settings))
 		for i, s := range settings {
 			want[i] = s.builtin
+			last = append(last, random.IntN(3))
 			for layer := range layers {
 				if random.IntN(2) == 0 {
 					present[i][layer] = true
-					want[i] = s.values[layer]
+					want[i] = s.values[valueOf(layer, last[i])]
 				}
 			}
 		}
 		for layer := range layers {
-			layers[layer] = render(layer, present)
+			layers[layer] = render(layer, present, last)
 		}
 		text := fmt.Sprintf(`name: tier
 chef: {distribution: cinc, version: "18"}
 defaults: {%s}
 environments:
-  dev: {account: "111122223333", region: us-east-1, disposable: true, defaults: {%s}}
+  dev: {account: "111122223333", region: us-east-1, disposable: true, defaults: {%s}, contentTypes: {docs: {%s}}}
 contentTypes:
   docs: {processor: backup, %s}
-`, layers[0], layers[1], layers[2])
+`, layers[0], layers[1], layers[3], layers[2])
 		r := &report{file: "tier.yaml"}
 		tier := read(r, []byte(text), dir, "")
 		if len(r.problems) > 0 {
@@ -104,8 +108,16 @@ func TestWarmPoolOfALaterLayer(t *testing.T) {
 	}
 }
 
+// valueOf is the index of the value that a layer has.
+func valueOf(layer, last int) int {
+	if layer == 3 {
+		return last
+	}
+	return layer
+}
+
 // render writes the settings that a layer has as the inside of a flow mapping.
-func render(layer int, present [][3]bool) string {
+func render(layer int, present [][4]bool, last []int) string {
 	groups, order := map[string][]string{}, []string{}
 	for i, s := range settings {
 		if !present[i][layer] {
@@ -114,7 +126,7 @@ func render(layer int, present [][3]bool) string {
 		if _, known := groups[s.group]; !known {
 			order = append(order, s.group)
 		}
-		groups[s.group] = append(groups[s.group], s.key+": "+s.values[layer])
+		groups[s.group] = append(groups[s.group], s.key+": "+s.values[valueOf(layer, last[i])])
 	}
 	var parts []string
 	for _, group := range order {

@@ -60,7 +60,7 @@ var mistakes = map[string]mistake{
 	},
 	"key of another case": {
 		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
-		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, environment, secrets, reads, policyStatements, producers, tags, role, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job; did you mean rootVolume?)"},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, reads, internet, role, cookbooks, runList, environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job, boot; did you mean rootVolume?)"},
 	},
 	"key with odd characters": {
 		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},
@@ -92,11 +92,20 @@ var mistakes = map[string]mistake{
 	"own processor":              {[]edit{{top, "worker: {processors: [thumbs]}\n" + top}, {"backup", "thumbs"}}, nil},
 	"exec without command":       {[]edit{{"backup", "exec"}}, []string{"6:3: contentTypes.docs.command: is missing (processor exec runs a program, such as [python3, main.py])"}},
 	"command without exec":       {[]edit{{docs, docs + ", command: ^[ls]"}}, []string{"contentTypes.docs.command: is only for processor exec, not for backup"}},
-	"files that hold the config": {[]edit{{docs, docs + ", files: ^."}}, []string{`contentTypes.docs.files: "." holds this file, so that every edit would roll the pool (give the program a folder of its own)`}},
+	"files that hold the config": {[]edit{{docs, docs + ", files: ^."}}, []string{`contentTypes.docs.files: "." holds this file, so that every edit would roll the pool (what is uploaded needs a folder of its own)`}},
 	"files that are a file":      {[]edit{{docs, docs + ", files: ^tier.yaml"}}, []string{`contentTypes.docs.files: "tier.yaml" is not a folder`}},
 	"files of one machine":       {[]edit{{docs, docs + ", files: ^/usr"}}, []string{`contentTypes.docs.files: must be relative to the folder of this file, not "/usr"`}},
+	"recipe that is there":       {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: ["recipe[imap::tools]"]`}}, nil},
+	"recipe without its file":    {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: [^"recipe[imap]"]`}}, []string{`contentTypes.docs.runList[0]: "cookbooks/imap/recipes/default.rb" is not there`}},
+	"recipe of another cookbook": {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: [^"recipe[imapp::tools]"]`}}, []string{`contentTypes.docs.runList[0]: there is no cookbook "imapp" in "cookbooks" (it holds imap; did you mean imap?)`}},
+	"recipe without cookbooks":   {[]edit{{docs, docs + `, runList: ^["recipe[imap::tools]"]`}}, []string{"contentTypes.docs.runList: needs cookbooks beside it (the folder that holds these recipes)"}},
+	"role as a recipe":           {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: [^"role[base]"]`}}, []string{`contentTypes.docs.runList[0]: "role[base]" is not possible (a recipe such as recipe[imap::tools])`}},
+	"folder of no cookbook":      {[]edit{{docs, docs + ", cookbooks: ^recipes"}}, []string{`contentTypes.docs.cookbooks: "recipes/tools" is no cookbook: it holds neither metadata.rb nor metadata.json`}},
+	"folder without a cookbook":  {[]edit{{docs, docs + ", cookbooks: ^program"}}, []string{`contentTypes.docs.cookbooks: "program" holds no cookbook (a folder with metadata.rb)`}},
 	"variable of AWS":            {[]edit{{docs, docs + ", environment: {^AWS_REGION: x}"}}, []string{"contentTypes.docs.environment.AWS_REGION: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
 	"tag of AWS":                 {[]edit{{docs, docs + `, tags: {^"aws:x": y}`}}, []string{"contentTypes.docs.tags.aws:x: tags that start with aws: belong to AWS (choose another key)"}},
+	"tag of the tier":            {[]edit{{top, "tags: {^Name: y}\n" + top}}, []string{"tags.Name: Name and tags that start with worker-tier: are set by the tier (choose another key)"}},
+	"tag that no instance takes": {[]edit{{env, env + `, tags: {^"cost center": y}`}}, []string{`environments.dev.tags."cost center": "cost center" is no possible name (at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others))`}},
 	"role with a space":          {[]edit{{docs, docs + ", role: ^my role"}}, []string{`contentTypes.docs.role: "my role" is not possible (a Chef role's name: letters, digits, _ and -)`}},
 
 	// Relations between settings of one pool, wherever they come from.
@@ -110,7 +119,12 @@ var mistakes = map[string]mistake{
 		[]string{"contentTypes.docs.job.heartbeat: lease 4s is less than twice heartbeat 3s (the other is environments.dev.defaults.job.lease in line 4)"},
 	},
 	"checkpoint longer than lease": {[]edit{{docs, docs + ", job: {checkpoint: ^61s}"}}, []string{"contentTypes.docs.job.checkpoint: checkpoint 1m1s is longer than lease 1m (the other is a built-in default)"}},
-	"longest drain":                {[]edit{{docs, docs + ", job: {drainBudget: 1h59m30s}"}}, nil},
+	"boot longer than the launch hook": {
+		[]edit{{docs, docs + ", boot: {keepFailed: 30m, timeout: ^1h28m1s}"}},
+		[]string{"contentTypes.docs.boot.timeout: timeout 1h28m1s, keepFailed 30m and 2m to finish are more than the 2h that AWS lets a launch hook wait (the other is contentTypes.docs.boot.keepFailed in line 6)"},
+	},
+	"longest boot":  {[]edit{{docs, docs + ", boot: {keepFailed: 30m, timeout: 1h28m}"}}, nil},
+	"longest drain": {[]edit{{docs, docs + ", job: {drainBudget: 1h59m30s}"}}, nil},
 	"nothing follows from a bad value": {
 		[]edit{{docs, docs + ", capacity: {min: 50, max: ^many}"}},
 		[]string{`contentTypes.docs.capacity.max: must be a whole number, not the text "many" (1 to 10000)`},

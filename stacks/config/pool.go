@@ -28,6 +28,8 @@ type pool struct {
 	ProtectBusy given[bool] `yaml:"protectBusy" default:"false"`
 	// Timing of jobs.
 	Job job `yaml:"job"`
+	// The start of an instance.
+	Boot boot `yaml:"boot"`
 }
 
 type rootVolume struct {
@@ -88,6 +90,13 @@ type schedule struct {
 	Min given[int] `yaml:"min" range:"0..10000"`
 	// Most instances from then on.
 	Max given[int] `yaml:"max" range:"1..10000"`
+}
+
+type boot struct {
+	// How long an instance may take from its start until its worker has passed its check; one that takes longer has failed.
+	Timeout given[time.Duration] `yaml:"timeout" range:"1m..2h" default:"10m"`
+	// How long an instance whose boot failed stays, to be looked at through Session Manager, before its group replaces it. Shorter burns launches on a bad image.
+	KeepFailed given[time.Duration] `yaml:"keepFailed" range:"1m..2h" default:"15m"`
 }
 
 type job struct {

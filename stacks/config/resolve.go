@@ -32,7 +32,7 @@ func (c checker) resolve(m *member[environment]) *Tier {
 		tier.Worker.Package = builtin[worker]().Package.value
 	}
 	for _, t := range c.file.ContentTypes.members {
-		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.poolOf(m.value, t.value)))
+		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.poolOf(m.value, t)))
 	}
 	slices.SortFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) })
 	if tier.Environment.BaseImage == (BaseImage{}) {
@@ -53,6 +53,7 @@ func (c checker) resolveEnvironment(m *member[environment]) Environment {
 		Region:            m.value.Region.value,
 		AvailabilityZones: m.value.AvailabilityZones.texts(),
 		Disposable:        m.value.Disposable.value,
+		Tags:              texts(joined(c.file.Tags, m.value.Tags)),
 		Network:           Network{Mode: NetworkMode(network.Mode.value), VPC: network.VPC.value, SubnetIDs: texts(network.Subnets)},
 		BaseImage:         BaseImage{SSMParameter: image.SSMParameter.value, AMI: image.AMI.value},
 	}
@@ -62,19 +63,21 @@ func (c checker) resolveEnvironment(m *member[environment]) Environment {
 	return env
 }
 
-func resolveContentType(m member[contentType], p pool) ContentType {
+func resolveContentType(m member[contentType], a access, p pool) ContentType {
 	t := m.value
 	resolved := ContentType{
 		Name:      m.key.value,
 		Processor: t.Processor.value,
 		Command:   t.Command.texts(),
 		Files:     t.Files.value,
-		Variables: texts(t.Environment),
-		Secrets:   t.Secrets.texts(),
+		Variables: texts(a.Environment),
+		Secrets:   a.Secrets.texts(),
 		Reads:     t.Reads.texts(),
-		Producers: t.Producers.texts(),
-		Tags:      texts(t.Tags),
+		Producers: a.Producers.texts(),
+		Tags:      texts(a.Tags),
 		Role:      t.Role.value,
+		Cookbooks: t.Cookbooks.value,
+		RunList:   t.RunList.texts(),
 
 		InstanceTypes:        p.InstanceTypes.texts(),
 		ProcessesPerInstance: p.ProcessesPerInstance.value,
@@ -101,6 +104,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 			DrainBudget: p.Job.DrainBudget.value,
 			Stall:       p.Job.Stall.value,
 		},
+		Boot: Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
 	}
 	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {
@@ -110,7 +114,7 @@ func resolveContentType(m member[contentType], p pool) ContentType {
 		resolved.Schedule = append(resolved.Schedule, m.value.resolve(m.key.value))
 	}
 	slices.SortFunc(resolved.Schedule, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
-	for _, s := range t.PolicyStatements.items {
+	for _, s := range a.PolicyStatements.items {
 		resolved.Policy = append(resolved.Policy, PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
 	}
 	return resolved

@@ -68,7 +68,8 @@ var patterns = map[string]pattern{
 	"cron":         {regexp.MustCompile(`^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$`), `five fields of cron, such as "0 7 * * MON-FRI"`},
 	"timeZone":     {regexp.MustCompile(`^[A-Z][A-Za-z_]*(/[A-Za-z0-9_+-]+){0,2}$`), "a time zone such as Europe/Berlin"},
 	"chefRole":     {regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`), "a Chef role's name: letters, digits, _ and -"},
-	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`), "at most 128 letters, digits, spaces and _.:/=+@-"},
+	"recipe":       {regexp.MustCompile(`^recipe\[[A-Za-z0-9_-]+(::[A-Za-z0-9_-]+)?\]$`), "a recipe such as recipe[imap::tools]"},
+	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9_.,:=+@-]{1,128}$`), "at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others)"},
 	"tagValue":     {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`), "at most 256 letters, digits, spaces and _.:/=+@-"},
 }
 

@@ -7,15 +7,9 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// laterKeys are keys that a reader of the design would try, and that this release has not.
-var laterKeys = map[string]bool{"cookbooks": true, "runList": true}
-
 // unknownKey says what is allowed instead of key in a struct, and what was perhaps meant.
 func unknownKey(key string, in reflect.Type) []string {
-	later, meant := "", ""
-	if laterKeys[key] {
-		later = "not in this release"
-	}
+	meant := ""
 	var names []string
 	for _, r := range rules(in) {
 		names = append(names, r.name)
@@ -28,7 +22,7 @@ func unknownKey(key string, in reflect.Type) []string {
 	if meant != "" {
 		meant = "did you mean " + meant + "?"
 	}
-	return []string{later, "allowed: " + strings.Join(names, ", "), meant}
+	return []string{"allowed: " + strings.Join(names, ", "), meant}
 }
 
 // nested finds a key that belongs one level deeper: min is capacity.min.

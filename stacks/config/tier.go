@@ -10,9 +10,10 @@
 //
 // # Layers
 //
-// The settings of a content type's pool (instance types, capacity, scaling, job timing) come from four
-// layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, and
-// the content type itself. Lists, baseImage and network are replaced as a whole. A relation that does
+// The settings of a content type's pool (instance types, capacity, scaling, job timing) come from five
+// layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, the
+// content type itself, and environments.<env>.contentTypes.<type>. So do the tags: tags, environments.<env>.tags
+// and the content type's. Lists, baseImage and network are replaced as a whole. A relation that does
 // not hold is reported at the value of the later layer and names the place of the other. All
 // environments are checked, whichever is chosen.
 //
@@ -46,10 +47,11 @@ type Tier struct {
 // Environment is the account, Region and shape of one deployment.
 type Environment struct {
 	Name              string
-	Account           string   // twelve digits
-	Region            string   // for example "us-east-1"
-	AvailabilityZones []string // at least two; empty: taken from the account at synth time (a lookup)
-	Disposable        bool     // true: queues, table and stacks may be destroyed
+	Account           string            // twelve digits
+	Region            string            // for example "us-east-1"
+	AvailabilityZones []string          // at least two; empty: taken from the account at synth time (a lookup)
+	Tags              map[string]string // of all stacks; a content type's own are in its Tags
+	Disposable        bool              // true: queues, table and stacks may be destroyed
 	Network           Network
 	BaseImage         BaseImage
 }
@@ -57,7 +59,7 @@ type Environment struct {
 // NetworkMode says where instances stand and how they reach AWS.
 type NetworkMode string
 
-// The network modes; what each costs stands in the README's configuration table.
+// The network modes; what each costs stands in the file's schema.
 const (
 	Public           NetworkMode = "public"            // public subnets, no inbound, no NAT
 	PrivateNAT       NetworkMode = "private-nat"       // private subnets behind NAT gateways
@@ -111,7 +113,9 @@ type ContentType struct {
 	Policy    []PolicyStatement // extra permissions of the instance role
 	Producers []string          // ARNs of principals that may send to the queue
 	Tags      map[string]string
-	Role      string // Chef role; default "worker-<name>"
+	Role      string   // Chef role; default "worker-<name>"
+	Cookbooks string   // folder of the content type's own cookbooks, or ""
+	RunList   []string // what Chef runs before it starts the worker, for example "recipe[imap::tools]"
 
 	InstanceTypes        []string // all of one architecture
 	Architecture         Architecture
@@ -129,6 +133,7 @@ type ContentType struct {
 	Schedule             []Schedule // sorted by name
 	ProtectBusy          bool       // busy instances are protected from scale-in
 	Job                  Job
+	Boot                 Boot
 }
 
 // PolicyStatement is an IAM statement that allows Actions on Resources.
@@ -198,13 +203,29 @@ type Job struct {
 	Stall       time.Duration
 }
 
+// Boot holds the timing of an instance's start.
+type Boot struct {
+	Timeout    time.Duration // a boot that takes longer has failed
+	KeepFailed time.Duration // how long an instance whose boot failed stays to be looked at
+}
+
+// BootSlack is what a boot takes beyond its timeout and the time it is kept: to start the script, to count
+// a failure and to tell the group.
+const BootSlack = 2 * time.Minute
+
+// LaunchHookTimeout is the heartbeat timeout of the launch hook, in whole seconds: a boot and, if it fails,
+// the time it is kept fit in without any heartbeat.
+func (b Boot) LaunchHookTimeout() time.Duration {
+	return (b.Timeout + b.KeepFailed + BootSlack + time.Second - 1).Truncate(time.Second)
+}
+
 // DrainSlack is what a drain takes beyond its budget: to release jobs, ring for them and complete the
 // termination hook.
 const DrainSlack = 30 * time.Second
 
-// LongestTerminationHook is the longest heartbeat timeout that AWS allows a lifecycle hook.
+// LongestHook is the longest heartbeat timeout that AWS allows a lifecycle hook.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-autoscaling-lifecyclehook.html
-const LongestTerminationHook = 2 * time.Hour
+const LongestHook = 2 * time.Hour
 
 // TerminationHookTimeout is the heartbeat timeout of the termination hook, in whole seconds: a drain and
 // its slack fit in even if the worker sends no heartbeat for the hook.

@@ -131,8 +131,8 @@ func (d *demo) terminated(ctx context.Context) (string, error) {
 		return "", err
 	}
 	completed := leaving.AWS.Requests(accepted(func(r awsproxy.Request) bool { return r.Operation == "CompleteLifecycleAction" }))
-	if len(completed) != 1 {
-		return "", fmt.Errorf("%s completed %d lifecycle actions, want 1", leaving.ID, len(completed))
+	if len(completed) != 2 {
+		return "", fmt.Errorf("%s completed %d lifecycle actions, want its launch and its termination", leaving.ID, len(completed))
 	}
 	return fmt.Sprintf("%s read its target state from the instance metadata, completed the termination hook and ended in %s", leaving.ID, since(at)), nil
 }

@@ -9,6 +9,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
+- a group whose launch template names an image that does not exist is refused, so that a stack with it rolls back;
 - a long poll whose client has gone away ends, instead of taking the next message with it.
 
 Usage: server.py FD [--with-parent]
@@ -97,11 +98,13 @@ def add_group_properties():
         return out
 
     def group_create(logical_id, props, stack_name):
+        check_image(props)
         name, attributes = create(logical_id, props, stack_name)
         put_hooks(name, props)
         return name, attributes
 
     def group_update(physical_id, old_props, new_props, stack_name, logical_id=None):
+        check_image(new_props)
         name, attributes = update(physical_id, old_props, new_props, stack_name, logical_id)
         if name == physical_id:  # a replaced group went through create
             dropped = hook_names(old_props) - hook_names(new_props)
@@ -114,6 +117,18 @@ def add_group_properties():
     provisioners._asg_create = group_create
     provisioners._asg_update = group_update
     provisioners._RESOURCE_HANDLERS[GROUP].update(create=group_create, update=group_update)
+
+
+def check_image(props):
+    """Refuse a group as EC2 Auto Scaling does whose launch template names an image that is not there."""
+    mixed = (props.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    spec = props.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
+    template = ec2._launch_templates.get(spec.get("LaunchTemplateId", "")) or {}
+    for version in template.get("Versions", []):
+        image = version["LaunchTemplateData"].get("ImageId")
+        known = {stub[0] for stub in ec2._STUB_AMIS} | set(ec2._images)
+        if str(version["VersionNumber"]) == str(spec.get("Version")) and image and image not in known:
+            raise ValueError(f"You must use a valid fully-formed launch template. The image id '[{image}]' does not exist")
 
 
 def zones(subnet_ids):

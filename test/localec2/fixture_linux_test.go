@@ -6,11 +6,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +49,9 @@ func TestMain(m *testing.M) {
 func fixture() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if slices.Equal(os.Args[1:], []string{"boot", "complete"}) {
+		return bootComplete(ctx)
+	}
 	var children []int
 	for _, leave := range []bool{false, true} {
 		child := exec.Command("sleep", "1000")
@@ -71,6 +76,31 @@ func fixture() error {
 	return nil
 }
 
+// bootComplete completes the launch hook as $LAUNCH says: with CONTINUE, with ABANDON, or not at all, and fails then.
+func bootComplete(ctx context.Context) error {
+	result := os.Getenv("LAUNCH")
+	if result == "" {
+		return errors.New("the check of the worker failed")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	return completeHook(ctx, cfg, "launch", result)
+}
+
+func completeHook(ctx context.Context, cfg aws.Config, hook, result string) error {
+	document, err := imds.NewFromConfig(cfg).GetInstanceIdentityDocument(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, err = autoscaling.NewFromConfig(cfg).CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
+		AutoScalingGroupName: new(os.Getenv("GROUP")), LifecycleHookName: &hook,
+		InstanceId: &document.InstanceID, LifecycleActionResult: &result,
+	})
+	return err
+}
+
 // completeWhenTold finds credentials, identity and state as a worker on EC2 does: in the metadata.
 func completeWhenTold(ctx context.Context) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -78,10 +108,6 @@ func completeWhenTold(ctx context.Context) error {
 		return err
 	}
 	client := imds.NewFromConfig(cfg)
-	document, err := client.GetInstanceIdentityDocument(ctx, nil)
-	if err != nil {
-		return err
-	}
 	for ctx.Err() == nil {
 		out, err := client.GetMetadata(ctx, &imds.GetMetadataInput{Path: "autoscaling/target-lifecycle-state"})
 		if err != nil {
@@ -92,11 +118,7 @@ func completeWhenTold(ctx context.Context) error {
 			return err
 		}
 		if state.String() == "Terminated" {
-			_, err := autoscaling.NewFromConfig(cfg).CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
-				AutoScalingGroupName: new(os.Getenv("GROUP")), LifecycleHookName: new("terminate"),
-				InstanceId: &document.InstanceID, LifecycleActionResult: new("CONTINUE"),
-			})
-			return err
+			return completeHook(ctx, cfg, "terminate", "CONTINUE")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -110,15 +132,16 @@ type pool struct {
 	cfg   aws.Config
 }
 
-func newPool(t *testing.T, desired int32) pool {
+// newPool makes a pool whose instances complete their launch with a result; "": fail their check.
+func newPool(t *testing.T, desired int32, launch string) pool {
 	t.Helper()
 	server := localaws.StartT(t)
 	cfg, err := server.AWSConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pool{group: strings.ToLower(t.Name()) + newID(), cfg: cfg}
-	p.deploy(t, desired)
+	p := pool{group: strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(t.Name())) + newID(), cfg: cfg}
+	p.deploy(t, desired, launch)
 	p.Launcher = New(Options{
 		AWS: cfg, Endpoint: server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
 		Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -144,12 +167,12 @@ func newPool(t *testing.T, desired int32) pool {
 	return p
 }
 
-// deploy makes the group, with its hook, a launch template and a bundle.
-func (p pool) deploy(t *testing.T, desired int32) {
+// deploy makes the group, with its hooks, a launch template and a bundle.
+func (p pool) deploy(t *testing.T, desired int32, launch string) {
 	t.Helper()
 	object := upload(t, s3.NewFromConfig(p.cfg), p.group)
 	document, err := json.Marshal(contract.FirstBoot{WorkerTier: contract.Attributes{
-		Bundle: object, Environment: map[string]string{fixtureVariable: "1", "GROUP": p.group, "AWS_REGION": localaws.Region, contract.EnvContentType: "mail"},
+		Bundle: object, Environment: map[string]string{fixtureVariable: "1", "GROUP": p.group, "LAUNCH": launch, contract.EnvLaunchHook: "launch", "AWS_REGION": localaws.Region, contract.EnvContentType: "mail"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -166,8 +189,12 @@ func (p pool) deploy(t *testing.T, desired int32) {
 	if _, err := groups.CreateAutoScalingGroup(t.Context(), groupInput(p.group, *made.LaunchTemplate.LaunchTemplateId, desired)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := groups.PutLifecycleHook(t.Context(), hookInput(p.group)); err != nil {
-		t.Fatal(err)
+	for _, in := range []*autoscaling.PutLifecycleHookInput{
+		hookInput(p.group, "launch", launching, "ABANDON"), hookInput(p.group, "terminate", terminating, "CONTINUE"),
+	} {
+		if _, err := groups.PutLifecycleHook(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -79,17 +79,32 @@ func (l *Launcher) templateOf(ctx context.Context, g group) (template, error) {
 	return out, nil
 }
 
-// terminationHook is how long the group waits for a word about an instance that it terminates; 0: it
-// has no such hook.
-func (l *Launcher) terminationHook(ctx context.Context, groupName string) (time.Duration, error) {
+// The transitions at which a group may wait for a word about an instance.
+const (
+	launching   = "autoscaling:EC2_INSTANCE_LAUNCHING"
+	terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
+)
+
+// hook is a lifecycle hook of a group; without a name there is none.
+type hook struct {
+	name    string
+	timeout time.Duration // without a word
+	abandon bool          // what happens then
+}
+
+// hookAt is the hook that the group has at a transition.
+func (l *Launcher) hookAt(ctx context.Context, groupName, transition string) (hook, error) {
 	hooks, err := l.autoscaling.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: &groupName})
 	if err != nil {
-		return 0, fmt.Errorf("read the lifecycle hooks of group %s: %w", groupName, err)
+		return hook{}, fmt.Errorf("read the lifecycle hooks of group %s: %w", groupName, err)
 	}
 	for _, h := range hooks.LifecycleHooks {
-		if aws.ToString(h.LifecycleTransition) == "autoscaling:EC2_INSTANCE_TERMINATING" {
-			return time.Duration(aws.ToInt32(h.HeartbeatTimeout)) * time.Second, nil
+		if aws.ToString(h.LifecycleTransition) == transition {
+			return hook{
+				name: *h.LifecycleHookName, timeout: time.Duration(aws.ToInt32(h.HeartbeatTimeout)) * time.Second,
+				abandon: aws.ToString(h.DefaultResult) == "ABANDON",
+			}, nil
 		}
 	}
-	return 0, nil
+	return hook{}, nil
 }

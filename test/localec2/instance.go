@@ -1,10 +1,7 @@
 package localec2
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,6 +31,7 @@ type Instance struct {
 	version  string // of the launch template
 	requests *os.File
 	leaving  bool // it no longer counts as capacity; guarded by the launcher's mu
+	serving  bool // its launch is completed; guarded by the launcher's mu
 }
 
 // RequestsFile lists what an instance asked of AWS, inside the instance's folder.
@@ -98,61 +96,4 @@ func (i *Instance) release() {
 		i.AWS.Close()
 	}
 	_ = i.requests.Close()
-}
-
-// terminate takes an instance out of its group as EC2 Auto Scaling does: tell it, wait for the
-// termination hook, shut the machine down.
-func (l *Launcher) terminate(ctx context.Context, i *Instance, log *slog.Logger) {
-	i.Metadata.SetTargetState("Terminated")
-	hook, err := l.terminationHook(ctx, i.Group)
-	if err != nil {
-		log.WarnContext(ctx, "termination hook not known", "error", err.Error()) // a deleted group has none
-	}
-	i.awaitHook(ctx, hook)
-	i.Machine.Shutdown()
-	select {
-	case <-i.Machine.Done():
-	case <-ctx.Done():
-	case <-time.After(shutdownTime):
-		log.WarnContext(ctx, "worker did not end, power cut")
-		i.Machine.PowerCut()
-	}
-}
-
-// askedToGo reports whether the instance has asked its group to replace it.
-func (i *Instance) askedToGo() bool {
-	return len(i.lifecycleCalls("TerminateInstanceInAutoScalingGroup")) > 0
-}
-
-// awaitHook waits until the worker completes the hook's action, or says nothing for as long as the
-// hook allows.
-func (i *Instance) awaitHook(ctx context.Context, timeout time.Duration) {
-	told := time.Now()
-	for {
-		select {
-		case <-i.Machine.Done():
-			return
-		case <-ctx.Done():
-			return
-		case <-time.After(poll):
-		}
-		if len(i.lifecycleCalls("CompleteLifecycleAction")) > 0 {
-			return
-		}
-		last := told
-		if beats := i.lifecycleCalls("RecordLifecycleActionHeartbeat"); len(beats) > 0 {
-			last = beats[len(beats)-1].At
-		}
-		if time.Since(last) > timeout {
-			return
-		}
-	}
-}
-
-// lifecycleCalls are the instance's accepted calls of an operation of EC2 Auto Scaling.
-func (i *Instance) lifecycleCalls(operation string) []awsproxy.Request {
-	id := []byte("InstanceId=" + url.QueryEscape(i.ID))
-	return i.AWS.Requests(func(r awsproxy.Request) bool {
-		return r.Operation == operation && r.Status == 200 && bytes.Contains(r.Body, id)
-	})
 }

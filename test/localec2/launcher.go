@@ -48,6 +48,7 @@ type Launcher struct {
 
 	mu        sync.Mutex
 	instances []*Instance // all since the start, oldest first
+	lost      string      // zone without power
 	lastError string      // so that an error that stays is logged once
 }
 
@@ -138,6 +139,7 @@ func (l *Launcher) launch(ctx context.Context, g group) error {
 	l.mu.Lock()
 	l.instances = append(l.instances, i)
 	l.mu.Unlock()
+	l.workers.Go(func() { l.welcome(ctx, i, log) })
 	l.workers.Go(func() {
 		<-i.Machine.Done() // a dead instance is unhealthy: the next reconcile replaces it
 		l.leave(i)
@@ -157,9 +159,26 @@ func (l *Launcher) zone(g group) string {
 	for _, i := range l.capacity(g.name) {
 		own[i.Zone]++
 	}
-	return slices.MinFunc(g.zones, func(a, b string) int {
+	l.mu.Lock()
+	lost := l.lost
+	l.mu.Unlock()
+	up := slices.DeleteFunc(slices.Clone(g.zones), func(zone string) bool { return zone == lost })
+	return slices.MinFunc(up, func(a, b string) int {
 		return cmp.Or(cmp.Compare(own[a], own[b]), cmp.Compare(all[a], all[b]))
 	})
+}
+
+// LoseZone cuts the power of everything in a zone; what is replaced stands in others, of which each group
+// must have one.
+func (l *Launcher) LoseZone(zone string) {
+	l.mu.Lock()
+	l.lost = zone
+	l.mu.Unlock()
+	for _, i := range l.Instances() {
+		if i.Zone == zone {
+			i.Machine.PowerCut()
+		}
+	}
 }
 
 // leave takes an instance out of its group's capacity; false: it was out already.
@@ -171,7 +190,15 @@ func (l *Launcher) leave(i *Instance) bool {
 	return !was
 }
 
-// capacity are the instances that count for a group.
+// InService is true for an instance that counts for its group: its launch is completed, and it neither
+// leaves nor has ended.
+func (l *Launcher) InService(i *Instance) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return i.serving && !i.leaving
+}
+
+// capacity are the instances that a group has or is launching.
 func (l *Launcher) capacity(groupName string) []*Instance {
 	l.mu.Lock()
 	defer l.mu.Unlock()

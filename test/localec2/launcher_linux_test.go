@@ -22,10 +22,10 @@ func groupInput(name, template string, desired int32) *autoscaling.CreateAutoSca
 	}
 }
 
-func hookInput(group string) *autoscaling.PutLifecycleHookInput {
+func hookInput(group, name, transition, result string) *autoscaling.PutLifecycleHookInput {
 	return &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: &group, LifecycleHookName: new("terminate"),
-		LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"), HeartbeatTimeout: new(int32(300)),
+		AutoScalingGroupName: &group, LifecycleHookName: &name,
+		LifecycleTransition: &transition, HeartbeatTimeout: new(int32(300)), DefaultResult: &result,
 	}
 }
 
@@ -82,7 +82,7 @@ func alive(pid int) bool {
 
 func TestInstancesRunWhatTheDeployedUserDataSays(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_USER", "1")
-	p := newPool(t, 2)
+	p := newPool(t, 2, "CONTINUE")
 	instances, reports := p.running(t, 2)
 	if zones := []string{instances[0].Zone, instances[1].Zone}; !slices.Contains(zones, "us-east-1a") || !slices.Contains(zones, "us-east-1b") {
 		t.Errorf("zones %v, want both", zones)
@@ -100,14 +100,14 @@ func TestInstancesRunWhatTheDeployedUserDataSays(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	want := []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_REGION", "GROUP", fixtureVariable, "PATH", "TMPDIR", "WORKER_CONTENT_TYPE"}
+	want := []string{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_REGION", "GROUP", "LAUNCH", fixtureVariable, "PATH", "TMPDIR", "WORKER_CONTENT_TYPE", "WORKER_LAUNCH_HOOK"}
 	if !slices.Equal(names, want) {
 		t.Errorf("environment %v, want %v", names, want)
 	}
 }
 
 func TestPowerCutLeavesNothingAndIsReplaced(t *testing.T) {
-	p := newPool(t, 1)
+	p := newPool(t, 1, "CONTINUE")
 	instances, reports := p.running(t, 1)
 	instances[0].Machine.PowerCut()
 	for _, pid := range reports[0].Children {
@@ -122,9 +122,10 @@ func TestPowerCutLeavesNothingAndIsReplaced(t *testing.T) {
 }
 
 func TestFreezeStopsEverythingUntilThaw(t *testing.T) {
-	p := newPool(t, 1)
+	p := newPool(t, 1, "CONTINUE")
 	instances, _ := p.running(t, 1)
 	machine := instances[0].Machine.(*process)
+	eventually(t, "the boot to be over", func() bool { return p.InService(instances[0]) && len(machine.Processes()) == 3 })
 	if err := machine.Freeze(); err != nil {
 		t.Fatal(err)
 	}
@@ -148,12 +149,12 @@ func TestFreezeStopsEverythingUntilThaw(t *testing.T) {
 }
 
 func TestScaleInWaitsForTheTerminationHook(t *testing.T) {
-	p := newPool(t, 2)
+	p := newPool(t, 2, "CONTINUE")
 	instances, _ := p.running(t, 2)
 	p.setDesired(t, 1)
 	first := instances[0]
 	<-first.Machine.Done()
-	if calls := first.lifecycleCalls("CompleteLifecycleAction"); len(calls) != 1 {
+	if calls := first.hookCalls("CompleteLifecycleAction", "terminate"); len(calls) != 1 {
 		t.Errorf("%d completed lifecycle actions, want 1", len(calls))
 	}
 	log, err := os.ReadFile(filepath.Join(first.Dir, LogFile))
@@ -169,7 +170,7 @@ func TestScaleInWaitsForTheTerminationHook(t *testing.T) {
 }
 
 func TestShutdownIsReplaced(t *testing.T) {
-	p := newPool(t, 1)
+	p := newPool(t, 1, "CONTINUE")
 	instances, reports := p.running(t, 1)
 	instances[0].Machine.Shutdown()
 	<-instances[0].Machine.Done()
@@ -184,7 +185,7 @@ func TestShutdownIsReplaced(t *testing.T) {
 }
 
 func TestInstanceThatAsksForItIsReplaced(t *testing.T) {
-	p := newPool(t, 1)
+	p := newPool(t, 1, "CONTINUE")
 	instances, _ := p.running(t, 1)
 	cfg := p.cfg
 	cfg.BaseEndpoint = &instances[0].AWS.URL
@@ -195,10 +196,56 @@ func TestInstanceThatAsksForItIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-instances[0].Machine.Done()
-	if calls := instances[0].lifecycleCalls("CompleteLifecycleAction"); len(calls) != 1 {
+	if calls := instances[0].hookCalls("CompleteLifecycleAction", "terminate"); len(calls) != 1 {
 		t.Errorf("%d completed lifecycle actions, want 1", len(calls))
 	}
 	if replaced, _ := p.running(t, 1); replaced[0] == instances[0] {
 		t.Error("not replaced")
 	}
+}
+
+func TestInstanceCountsOnceItsLaunchIsCompleted(t *testing.T) {
+	p := newPool(t, 1, "CONTINUE")
+	instances, _ := p.running(t, 1)
+	eventually(t, "the instance to be in service", func() bool { return p.InService(instances[0]) })
+	if calls := instances[0].hookCalls("CompleteLifecycleAction", "launch"); len(calls) != 1 {
+		t.Errorf("%d completed launches, want 1", len(calls))
+	}
+	p.setDesired(t, 0)
+	<-instances[0].Machine.Done()
+	if p.InService(instances[0]) {
+		t.Error("in service after its end")
+	}
+}
+
+// A launch that is abandoned, and a worker that does not pass its check, make no capacity and are replaced.
+func TestAbandonedLaunchIsReplaced(t *testing.T) {
+	for name, launch := range map[string]string{"abandoned": "ABANDON", "check failed": ""} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, 1, launch)
+			eventually(t, "a third instance", func() bool { return len(p.All()) >= 3 })
+			for _, i := range p.All()[:2] {
+				<-i.Machine.Done()
+				if p.InService(i) {
+					t.Errorf("instance %s was in service", i.ID)
+				}
+			}
+		})
+	}
+}
+
+func TestLossOfAZoneIsSurvived(t *testing.T) {
+	p := newPool(t, 2, "CONTINUE")
+	instances, _ := p.running(t, 2)
+	lost := instances[0].Zone
+	p.LoseZone(lost)
+	eventually(t, "both instances to be in service outside the lost zone", func() bool {
+		n := 0
+		for _, i := range p.Instances() {
+			if p.InService(i) && i.Zone != lost {
+				n++
+			}
+		}
+		return n == 2
+	})
 }

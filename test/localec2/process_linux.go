@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // process is a machine of processes: the worker that the first-boot document asks for runs in the
@@ -19,6 +21,7 @@ type process struct {
 	boot Boot
 	pid  int
 	cmd  *exec.Cmd
+	log  *os.File
 	done chan struct{}
 }
 
@@ -27,22 +30,21 @@ const metadataVariable = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 // StartProcess starts bin/worker of boot.Dir on this machine.
 func StartProcess(boot Boot) (Machine, error) {
-	log, err := os.Create(filepath.Join(boot.Dir, LogFile))
+	p := &process{boot: boot, done: make(chan struct{})}
+	environ, err := p.environ()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()
-	p := &process{boot: boot, done: make(chan struct{})}
+	if p.log, err = os.Create(filepath.Join(boot.Dir, LogFile)); err != nil {
+		return nil, err
+	}
 	p.cmd = exec.Command(filepath.Join(boot.Dir, "bin", "worker"), "run")
 	p.cmd.Dir = boot.Dir
 	if boot.Document.WorkerTier.Files != nil {
 		p.cmd.Dir = filepath.Join(boot.Dir, "files")
 	}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = environ, p.log, p.log
 	p.cmd.SysProcAttr = sessionLeader()
-	if p.cmd.Env, err = p.environ(); err != nil {
-		return nil, err
-	}
 	started := make(chan error)
 	go p.live(started)
 	if err := <-started; err != nil {
@@ -76,15 +78,29 @@ func (p *process) environ() ([]string, error) {
 func (p *process) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer func() { _ = p.log.Close() }()
 	if err := p.cmd.Start(); err != nil {
 		started <- err
 		return
 	}
 	p.pid = p.cmd.Process.Pid
 	started <- nil
+	if p.boot.Document.WorkerTier.Environment[contract.EnvLaunchHook] != "" {
+		if err := p.complete(); err != nil {
+			p.Shutdown() // user-data stops the worker of a boot that failed
+		}
+	}
 	_ = p.cmd.Wait() // how it ended stands in its log
 	p.end()
 	close(p.done)
+}
+
+// complete runs the worker's check, which completes the launch hook: the last step of user-data.
+func (p *process) complete() error {
+	check := exec.Command(p.cmd.Path, "boot", "complete")
+	check.Dir, check.Env, check.SysProcAttr = p.cmd.Dir, p.cmd.Env, p.cmd.SysProcAttr
+	check.Stdout, check.Stderr = p.log, p.log
+	return check.Run()
 }
 
 // Done is closed when the worker has ended and nothing is left of the machine.

@@ -95,7 +95,7 @@ func StackName(tier, environment, contentType string) string {
 	return MetricEnvironment(tier, environment) + "-" + contentType
 }
 
-// Metrics that workers publish and scaling reads. The instance is never a dimension: each
+// Metrics that instances publish, for scaling, alarms and dashboards. The instance is never a dimension: each
 // combination of dimensions is billed as a metric of its own.
 const (
 	MetricNamespace      = "WorkerTier"
@@ -105,6 +105,7 @@ const (
 	MetricReady          = "Ready"         // READY jobs; those that are RUNNING are the rest of the unfinished ones
 	MetricDead           = "Dead"          // DEAD jobs
 	MetricCheckpointAge  = "CheckpointAge" // seconds since the last checkpoint, of the RUNNING job that has been without for longest
+	MetricBootFailures   = "BootFailures"  // boots that failed, count
 	DimensionEnvironment = "Environment"   // value: see MetricEnvironment
 	DimensionContentType = "ContentType"
 )

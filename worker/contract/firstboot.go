@@ -16,9 +16,10 @@ type FirstBoot struct {
 
 // Attributes are the Chef attributes of one worker instance.
 type Attributes struct {
-	Bundle      Object            `json:"bundle"`          // .zip: bin/worker and cookbooks/
-	Files       *Object           `json:"files,omitempty"` // .zip: the content type's own program, unpacked as its working folder
-	Environment map[string]string `json:"environment"`     // WORKER_* (Settings.Environ), AWS_REGION and what the config adds
+	Bundle      Object            `json:"bundle"`              // .zip: bin/worker and cookbooks/
+	Files       *Object           `json:"files,omitempty"`     // .zip: the content type's own program, unpacked as its working folder
+	Cookbooks   *Object           `json:"cookbooks,omitempty"` // .zip: the content type's own cookbooks, unpacked beside those of the bundle
+	Environment map[string]string `json:"environment"`         // WORKER_* (Settings.Environ), AWS_REGION and what the config adds
 }
 
 // Object names an S3 object.

@@ -28,6 +28,7 @@ const (
 	EnvCheckpoint         = "WORKER_CHECKPOINT"
 	EnvDrainBudget        = "WORKER_DRAIN_BUDGET"
 	EnvStall              = "WORKER_STALL"
+	EnvLaunchHook         = "WORKER_LAUNCH_HOOK"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
 	EnvJobTime            = "WORKER_JOB_TIME"
@@ -59,6 +60,7 @@ type Settings struct {
 	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
 	Stall       time.Duration // a job that shows neither progress nor a checkpoint for this long has failed
 
+	LaunchHook       string // name of the group's launch lifecycle hook; empty: none to complete
 	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
 	DrainOnRebalance bool   // drain on EC2's rebalance recommendation and ask the group for another instance
 
@@ -93,8 +95,10 @@ func (s Settings) Environ() map[string]string {
 	if s.Memory > 0 {
 		env[EnvMemory] = strconv.Itoa(s.Memory)
 	}
-	if s.TerminationHook != "" {
-		env[EnvTerminationHook] = s.TerminationHook
+	for name, hook := range map[string]string{EnvLaunchHook: s.LaunchHook, EnvTerminationHook: s.TerminationHook} {
+		if hook != "" {
+			env[name] = hook
+		}
 	}
 	for name, on := range map[string]bool{EnvDrainOnRebalance: s.DrainOnRebalance, EnvWarmPool: s.WarmPool, EnvProtectBusy: s.ProtectBusy} {
 		if on {
@@ -136,6 +140,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		WarmPool:           r.flag(EnvWarmPool),
 		ProtectBusy:        r.flag(EnvProtectBusy),
 	}
+	s.LaunchHook, _ = lookup(EnvLaunchHook)
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {
 		s.Memory = r.count(EnvMemory, LeastMemory, MostMemory)

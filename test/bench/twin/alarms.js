@@ -65,4 +65,20 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
   });
 }
 
-module.exports = { addAlarms };
+function addBootFailures(pool, tier, type, topic) {
+  return new CfnAlarm(pool, 'BootFailures', {
+    alarmDescription: `An instance of ${type.config.Name} did not become a worker; its console and /var/log/worker-tier-bootstrap.log say why.`,
+    namespace: 'WorkerTier',
+    metricName: 'BootFailures',
+    dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
+    statistic: 'Sum',
+    period: 60,
+    evaluationPeriods: 1,
+    comparisonOperator: 'GreaterThanThreshold',
+    threshold: 0,
+    treatMissingData: 'notBreaching',
+    alarmActions: [topic],
+  });
+}
+
+module.exports = { addAlarms, addBootFailures };

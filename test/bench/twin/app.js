@@ -22,7 +22,7 @@ function newStack(name, description, tags) {
   });
 }
 
-const shared = newStack(`${prefix}-shared`, `What all content types of ${prefix} use: network, job table, artifacts, alarms`);
+const shared = newStack(`${prefix}-shared`, `What all content types of ${prefix} use: network, job table, artifacts, alarms`, tier.Environment.Tags);
 addShared(shared, tier, input.parameters);
 for (const type of input.types) {
   const stack = newStack(`${prefix}-${type.config.Name}`, `The pool of workers for ${type.config.Name} jobs`, {

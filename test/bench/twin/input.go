@@ -28,10 +28,11 @@ type input struct {
 
 type contentType struct {
 	Config         config.ContentType `json:"config"`
-	Bundle         string             `json:"bundle"` // folder
-	Files          string             `json:"files"`  // folder
-	Script         string             `json:"script"` // user-data; @name@ stands where the CDK knows the value
-	HookSeconds    float64            `json:"hookSeconds"`
+	Bundle         string             `json:"bundle"`        // folder
+	Files          string             `json:"files"`         // folder
+	Script         string             `json:"script"`        // user-data; @name@ stands where the CDK knows the value
+	LaunchSeconds  float64            `json:"launchSeconds"` // of the launch hook
+	HookSeconds    float64            `json:"hookSeconds"`   // of the termination hook
 	QueueParameter string             `json:"queueParameter"`
 	ScaleOut       alarm              `json:"scaleOut"`
 	ScaleIn        alarm              `json:"scaleIn"`
@@ -123,6 +124,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		Bundle:         bundle,
 		Files:          files,
 		Script:         script(tier, t),
+		LaunchSeconds:  t.Boot.LaunchHookTimeout().Seconds(),
 		HookSeconds:    t.Job.TerminationHookTimeout().Seconds(),
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
 		ScaleOut:       newAlarm(scaling.ScaleOut(params)),
@@ -145,7 +147,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
-		TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 	}.Environ()
 	for name, value := range t.Variables {
@@ -159,7 +161,7 @@ func script(tier *config.Tier, t config.ContentType) string {
 	if t.Files != "" {
 		attributes.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@"}
 	}
-	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Attributes: attributes})
+	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList, Attributes: attributes})
 }
 
 func newAlarm(a scaling.Alarm) alarm {

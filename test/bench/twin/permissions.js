@@ -17,7 +17,7 @@ function policyOf(tier, config, names) {
     ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],
     ['Metrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': 'WorkerTier' } }],
-    ['LeaveGroup', ['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat', 'autoscaling:TerminateInstanceInAutoScalingGroup'],
+    ['LeaveGroup', ['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat', 'autoscaling:TerminateInstanceInAutoScalingGroup', 'autoscaling:SetInstanceHealth'],
       [arn('autoscaling', 'autoScalingGroup:*:autoScalingGroupName/*')],
       { StringEquals: { 'aws:ResourceTag/worker-tier:environment': environment, 'aws:ResourceTag/worker-tier:content-type': type } }],
     ['Code', ['s3:GetObject'], names.code.map(s3)],

@@ -10,7 +10,7 @@ const { Asset } = require('aws-cdk-lib/aws-s3-assets');
 const sqs = require('aws-cdk-lib/aws-sqs');
 const ssm = require('aws-cdk-lib/aws-ssm');
 const { Construct } = require('constructs');
-const { addAlarms } = require('./alarms');
+const { addAlarms, addBootFailures } = require('./alarms');
 const { addPoolDashboard } = require('./dashboard');
 const { policyOf } = require('./permissions');
 
@@ -50,7 +50,8 @@ function addPool(stack, tier, type, parameters) {
   const template = addLaunchTemplate(pool, tier, type, {
     vpc: shared.vpc, profile: profile.ref, userData: scriptOf(type.script, names, code),
   });
-  names.group = addGroup(pool, tier, type, shared.subnets, template).ref;
+  const bootFailures = addBootFailures(pool, tier, type, shared.alarmTopic);
+  names.group = addGroup(pool, tier, type, shared.subnets, template, bootFailures).ref;
   addAlarms(pool, tier, type, names, shared.alarmTopic);
   addPoolDashboard(pool, type, names);
   new ssm.CfnParameter(pool, 'QueueURL', {
@@ -132,7 +133,7 @@ function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
   });
 }
 
-function addGroup(pool, tier, type, subnets, launchTemplate) {
+function addGroup(pool, tier, type, subnets, launchTemplate, bootFailures) {
   const t = type.config;
   const template = { launchTemplateId: launchTemplate.ref, version: launchTemplate.attrLatestVersionNumber };
   const mixed = t.InstanceTypes.length > 1 || t.SpotPercent > 0;
@@ -144,6 +145,11 @@ function addGroup(pool, tier, type, subnets, launchTemplate) {
     deletionProtection: tier.Environment.Disposable ? 'none' : 'prevent-force-deletion',
     metricsCollection: [{ granularity: '1Minute' }],
     lifecycleHookSpecificationList: [{
+      lifecycleHookName: 'boot',
+      lifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+      heartbeatTimeout: type.launchSeconds,
+      defaultResult: 'ABANDON',
+    }, {
       lifecycleHookName: 'drain',
       lifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
       heartbeatTimeout: type.hookSeconds,
@@ -163,7 +169,10 @@ function addGroup(pool, tier, type, subnets, launchTemplate) {
   group.cfnOptions.updatePolicy = {
     autoScalingInstanceRefresh: {
       strategy: 'Rolling',
-      preferences: { minHealthyPercentage: 100, maxHealthyPercentage: 110, scaleInProtectedInstances: 'Refresh', standbyInstances: 'Ignore' },
+      preferences: {
+        minHealthyPercentage: 100, maxHealthyPercentage: 110, scaleInProtectedInstances: 'Refresh', standbyInstances: 'Ignore',
+        alarmSpecification: { alarms: [bootFailures.ref] },
+      },
     },
   };
   return group;

@@ -15,6 +15,7 @@ type commands struct {
 	Submit submitCommand `cmd:"" help:"Submit a job."`
 	Jobs   jobsCommand   `cmd:"" help:"Look at jobs and steer them."`
 	Drain  drainCommand  `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
+	Boot   bootCommand   `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
 	Slot   slotCommand   `cmd:"" hidden:"" help:"Run jobs for a supervisor (started by 'run')."`
 }
 

@@ -59,13 +59,9 @@ func (c *runCommand) logger(to io.Writer) *slog.Logger {
 
 func (c *runCommand) Run(ctx context.Context, e *env) error {
 	log := c.logger(e.err)
-	settings, err := contract.SettingsFrom(os.LookupEnv)
+	settings, err := e.settings()
 	if err != nil {
-		return fmt.Errorf("the worker's settings are incomplete:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
-	}
-	if _, ok := e.Processors[settings.Processor]; !ok {
-		known := strings.Join(slices.Sorted(maps.Keys(e.Processors)), ", ")
-		return fmt.Errorf("%s: this worker has no processor %q (it has %s)", contract.EnvProcessor, settings.Processor, known)
+		return err
 	}
 	cfg, err := regionConfig(ctx)
 	if err != nil {
@@ -103,11 +99,14 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err := awaitTable(ctx, log, s, cfg, onEC2); err != nil {
 		return err
 	}
+	if err := notifyReady(); err != nil {
+		return err
+	}
 	if ctx.Err() == nil {
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
 		if settings.WarmPool && instance.Group != "" {
-			metadata.AwaitService(ctx, log)
+			enterService(ctx, log, metadata, cfg, settings, instance)
 		}
 		s.Run(ctx)
 	}
@@ -119,6 +118,19 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	leaving := imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell}
 	leaving.Until(life, notices.Stopped())
 	return nil
+}
+
+// settings are those of the environment, for a processor that this binary has.
+func (e *env) settings() (contract.Settings, error) {
+	settings, err := contract.SettingsFrom(os.LookupEnv)
+	if err != nil {
+		return settings, fmt.Errorf("the worker's settings are incomplete:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	if _, ok := e.Processors[settings.Processor]; !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(e.Processors)), ", ")
+		return settings, fmt.Errorf("%s: this worker has no processor %q (it has %s)", contract.EnvProcessor, settings.Processor, known)
+	}
+	return settings, nil
 }
 
 // drainOnSignal drains on the first SIGTERM or SIGINT and exits at once on the second: the slots end

@@ -1,0 +1,176 @@
+package workerpool
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/synthtest"
+)
+
+// bare is a pool whose content type asks for nothing.
+func bare(t *testing.T) Props {
+	t.Helper()
+	props := mail(t)
+	c := &props.ContentType
+	c.Files, c.Variables, c.Secrets, c.Reads, c.Policy, c.Producers, c.Tags = "", nil, nil, nil, nil, nil, nil
+	return props
+}
+
+// roleStatements are the role's statements as text, one each; arns are shortened to what follows the account.
+func roleStatements(t *testing.T, template synthtest.Template) []string {
+	t.Helper()
+	var all []string
+	statements, _ := template.One(t, "AWS::IAM::Role").At("Policies", 0, "PolicyDocument", "Statement").([]any)
+	for _, s := range statements {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, strings.NewReplacer(`{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":`, "", `"]]}`, "").Replace(string(text)))
+	}
+	return all
+}
+
+// textsIn are all texts in a value of a template, one after the other.
+func textsIn(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case []any:
+		var all strings.Builder
+		for _, item := range v {
+			all.WriteString(textsIn(item))
+		}
+		return all.String()
+	case object:
+		var all strings.Builder
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all.WriteString(textsIn(v[key]))
+		}
+		return all.String()
+	}
+	return ""
+}
+
+// folder is a folder with one file.
+func folder(t *testing.T, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Each thing that a content type may ask for changes the role by exactly what it asks, and reaches the
+// instance where that is where it belongs.
+func TestGrantsAreNoWiderThanAsked(t *testing.T) {
+	before := roleStatements(t, synth(t, bare(t)))
+	for name, c := range map[string]struct {
+		ask     func(*config.ContentType)
+		granted []string // statements that are new
+		lost    int      // statements that are another now
+		user    []string // what stands in user-data
+	}{
+		"nothing": {func(*config.ContentType) {}, nil, 0, nil},
+		"environment": {
+			func(c *config.ContentType) { c.Variables = map[string]string{"LANG": "C.UTF-8"} },
+			nil, 0, []string{`"LANG": "C.UTF-8"`},
+		},
+		"secrets": {
+			func(c *config.ContentType) { c.Secrets = []string{"imap-service"} },
+			[]string{`{"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":secretsmanager:us-east-1:111122223333:secret:imap-service-??????,"Sid":"Secrets"}`}, 0, nil,
+		},
+		"reads": {
+			func(c *config.ContentType) { c.Reads = []string{"backup"} },
+			[]string{
+				`{"Action":"s3:GetObject","Effect":"Allow","Resource":s3:::artifacts/backup/*,"Sid":"ReadArtifacts"}`,
+				`{"Action":"s3:ListBucket","Condition":{"StringLike":{"s3:prefix":["mail/*","backup/*"]}},"Effect":"Allow","Resource":s3:::artifacts,"Sid":"ListArtifacts"}`,
+			}, 1, nil,
+		},
+		"policyStatements": {
+			func(c *config.ContentType) {
+				c.Policy = []config.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"arn:aws:polly:us-east-1:111122223333:lexicon/a"}}}
+			},
+			[]string{`{"Action":"polly:SynthesizeSpeech","Effect":"Allow","Resource":"arn:aws:polly:us-east-1:111122223333:lexicon/a"}`}, 0, nil,
+		},
+		"producers":   {func(c *config.ContentType) { c.Producers = []string{"arn:aws:iam::111122223333:role/frontend"} }, nil, 0, nil},
+		"root volume": {func(c *config.ContentType) { c.RootVolumeGiB = 500 }, nil, 0, nil},
+		"run list": {
+			func(c *config.ContentType) { c.RunList = []string{"recipe[imap::tools]"} },
+			nil, 0, []string{`"recipe[imap::tools]"`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			props := bare(t)
+			c.ask(&props.ContentType)
+			template := synth(t, props)
+			after := roleStatements(t, template)
+			added := slices.DeleteFunc(slices.Clone(after), func(s string) bool { return slices.Contains(before, s) })
+			slices.Sort(added)
+			if diff := cmp.Diff(strings.Join(c.granted, "\n"), strings.Join(added, "\n")); diff != "" {
+				t.Errorf("new statements (-asked +granted):\n%s", diff)
+			}
+			kept := slices.DeleteFunc(slices.Clone(before), func(s string) bool { return !slices.Contains(after, s) })
+			if lost := len(before) - len(kept); lost != c.lost {
+				t.Errorf("%d statements changed, want %d", lost, c.lost)
+			}
+			script := textsIn(template.One(t, "AWS::EC2::LaunchTemplate").At("LaunchTemplateData", "UserData"))
+			for _, want := range c.user {
+				if !strings.Contains(script, want) {
+					t.Errorf("no %s in the user-data", want)
+				}
+			}
+		})
+	}
+}
+
+// Files and cookbooks are assets of the content type's own: the role may read these objects and no others.
+func TestOwnCodeIsReadObjectByObject(t *testing.T) {
+	code := func(files, cookbooks string) []any {
+		props := bare(t)
+		props.ContentType.Files, props.ContentType.Cookbooks = files, cookbooks
+		statement := statements(t, synth(t, props))["Code"]
+		equal(t, "action", statement["Action"], any("s3:GetObject"))
+		resources, several := statement["Resource"].([]any)
+		if !several {
+			resources = []any{statement["Resource"]}
+		}
+		for _, r := range resources {
+			text, err := json.Marshal(r)
+			if err != nil || !strings.Contains(string(text), ".zip") || strings.Contains(string(text), "*") {
+				t.Errorf("%s is no single object: %v", text, err)
+			}
+		}
+		return resources
+	}
+	files, cookbooks := folder(t, "a program"), folder(t, "a cookbook")
+	for _, c := range []struct {
+		files, cookbooks string
+		objects          int
+	}{{"", "", 1}, {files, "", 2}, {"", cookbooks, 2}, {files, cookbooks, 3}} {
+		if got := code(c.files, c.cookbooks); len(got) != c.objects {
+			t.Errorf("files %t, cookbooks %t: %d objects may be read, want %d", c.files != "", c.cookbooks != "", len(got), c.objects)
+		}
+	}
+}
+
+// Only who is named may send: a content type without producers has no such statement.
+func TestNobodyElseMaySend(t *testing.T) {
+	for _, p := range synth(t, bare(t)).Of("AWS::SQS::QueuePolicy") {
+		all, _ := p.At("PolicyDocument", "Statement").([]any)
+		for _, entry := range all {
+			if s, _ := entry.(object); s["Effect"] == "Allow" {
+				t.Errorf("%s lets %v in", p.ID, s["Principal"])
+			}
+		}
+	}
+}

@@ -1,0 +1,2 @@
+name 'fonts'
+version '1.0.0'

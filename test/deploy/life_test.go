@@ -1,0 +1,99 @@
+package deploy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/google/go-cmp/cmp"
+)
+
+// One tier lives through what operators do with it. The steps build on each other.
+func TestTierThroughItsLife(t *testing.T) {
+	p := newProject(t)
+	east, west := p.environment("east"), p.environment("west")
+	for _, e := range []place{east, west} {
+		e.must("bootstrap", "aws://"+e.Account+"/"+e.Region)
+		e.deploy("--all")
+	}
+	twoEnvironments(t, east, west)
+
+	t.Run("a change of one type", func(t *testing.T) {
+		before := *east.group("mail").LaunchTemplate.Version
+		p.edit("processor: backup, capacity: {max: 10}", "processor: backup, capacity: {max: 11}")
+		p.edit("docs: {processor: backup}", "docs: {processor: backup, capacity: {max: 12}}")
+		p.edit("ami-0123456789abcdef0", "ami-0c2023a1b2c3d4e5f") // of the first environment
+		east.deploy("--exclusively", "*-mail")
+		if mail, docs := *east.group("mail").MaxSize, *east.group("docs").MaxSize; mail != 11 || docs != 20 {
+			t.Errorf("groups of at most %d and %d instances, want 11 for mail and still 20 for docs", mail, docs)
+		}
+		if after := *east.group("mail").LaunchTemplate.Version; after == before {
+			t.Errorf("the group still names version %s of its launch template: nothing would roll", after)
+		}
+		images := []string{east.image("mail"), east.image("docs"), west.image("mail")}
+		if diff := cmp.Diff([]string{"ami-0c2023a1b2c3d4e5f", "ami-0123456789abcdef0", "ami-0123456789abcdef0"}, images); diff != "" {
+			t.Errorf("images of mail, of docs, and of mail in the other environment (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a failing update", func(t *testing.T) {
+		p.edit("ami-0c2023a1b2c3d4e5f", "ami-00000000000000bad")
+		said, err := east.cdk(deploying([]string{"--exclusively", "*-mail"})...)
+		if err == nil || !strings.Contains(said, "ami-00000000000000bad") {
+			t.Errorf("an image that does not exist was deployed: %v\n%s", err, said)
+		}
+		if state := east.stacks()["tier-east-mail"]; state != "UPDATE_ROLLBACK_COMPLETE" {
+			t.Errorf("the stack is %s", state)
+		}
+		if got := east.image("mail"); got != "ami-0c2023a1b2c3d4e5f" {
+			t.Errorf("after the roll back mail starts from %s", got)
+		}
+	})
+	t.Run("the repair, and a type that comes and goes", func(t *testing.T) {
+		const thumbs = "  thumbs: {processor: backup, capacity: {max: 2}}\n"
+		p.edit("ami-00000000000000bad", "ami-0123456789abcdef0")
+		p.edit("contentTypes:\n  docs", "contentTypes:\n"+thumbs+"  docs")
+		east.deploy("--exclusively", "*-mail", "*-thumbs")
+		if got, most := east.image("mail"), *east.group("thumbs").MaxSize; got != "ami-0123456789abcdef0" || most != 2 {
+			t.Errorf("mail starts from %s, thumbs has at most %d instances", got, most)
+		}
+		east.must("destroy", "--force", "tier-east-thumbs")
+		want := map[string]string{"tier-east-shared": "CREATE_COMPLETE", "tier-east-docs": "CREATE_COMPLETE", "tier-east-mail": "UPDATE_COMPLETE"}
+		if diff := cmp.Diff(want, east.stacks()); diff != "" {
+			t.Errorf("stacks (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// twoEnvironments checks that each account holds its own environment, with its own values, and the hooks.
+func twoEnvironments(t *testing.T, east, west place) {
+	t.Helper()
+	for _, c := range []struct {
+		place
+		most  int32
+		zones int
+	}{{east, 10, 2}, {west, 60, 3}} {
+		want := map[string]string{}
+		for _, stack := range []string{"shared", "docs", "mail"} {
+			want["tier-"+c.Name+"-"+stack] = "CREATE_COMPLETE"
+		}
+		if diff := cmp.Diff(want, c.stacks()); diff != "" {
+			t.Errorf("stacks in account %s (-want +got):\n%s", c.Account, diff)
+		}
+		group := c.group("mail")
+		if *group.MaxSize != c.most || len(group.AvailabilityZones) != c.zones {
+			t.Errorf("%s: mail has at most %d instances in %v", c.Name, *group.MaxSize, group.AvailabilityZones)
+		}
+		hooks, err := autoscaling.NewFromConfig(c.aws()).DescribeLifecycleHooks(t.Context(), &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := map[string]string{}
+		for _, h := range hooks.LifecycleHooks {
+			results[aws.ToString(h.LifecycleHookName)] = aws.ToString(h.DefaultResult)
+		}
+		if diff := cmp.Diff(map[string]string{"boot": "ABANDON", "drain": "CONTINUE"}, results); diff != "" {
+			t.Errorf("%s: hooks (-want +got):\n%s", c.Name, diff)
+		}
+	}
+}
