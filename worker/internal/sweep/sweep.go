@@ -253,6 +253,7 @@ func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 	r.Reaped++
 	s.Log.Warn("job of a dead worker reaped", "job", j.Key.String(), "owner", j.Owner, "epoch", j.Epoch, "state", after.State, "crashes", after.Crashes)
 	if after.State != job.Ready {
+		r.Ended = append(r.Ended, after.State)
 		return nil
 	}
 	if err := s.bell(ctx, after); err != nil {
@@ -271,7 +272,6 @@ func (s *Sweeper) payBells(ctx context.Context) error {
 		}
 		s.owed = s.owed[1:]
 	}
-	r.Ended = append(r.Ended, after.State)
 	return nil
 }
 
