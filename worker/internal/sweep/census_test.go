@@ -54,7 +54,7 @@ func TestReapsSayWhatEnded(t *testing.T) {
 	w.write(job.ClaimSubmission(job.Key{ContentType: "mail", ID: "poison"}, job.Submission{Payload: []byte("1")}, "i-9/1", lease, w.clock.Now()))
 	w.sweep(s)
 	w.clock.pass(lease * 2)
-	if r := w.sweep(s); r.Reaped != 1 || cmp.Diff([]job.State{job.Dead}, r.Ended) != "" {
+	if r := w.sweep(s); r.Reaped != 1 || cmp.Diff([]job.State{job.Dead}, r.Ended) != "" || w.get("poison").State != job.Dead {
 		t.Errorf("reaped %d, ended %v", r.Reaped, r.Ended)
 	}
 	s.Crashes = 5
