@@ -37,22 +37,15 @@ template '/etc/systemd/system/worker.service' do
   notifies :run, 'execute[systemctl daemon-reload]', :immediately
 end
 
-%w(worker-failed worker-launched).each do |unit|
-  template "/etc/systemd/system/#{unit}.service" do
-    source "#{unit}.service.erb"
-    mode '0644'
-    variables(home: WorkerTier::HOME)
-    notifies :run, 'execute[systemctl daemon-reload]', :immediately
-  end
+template '/etc/systemd/system/worker-failed.service' do
+  source 'worker-failed.service.erb'
+  mode '0644'
+  variables(home: WorkerTier::HOME)
+  notifies :run, 'execute[systemctl daemon-reload]', :immediately
 end
 
 execute 'systemctl daemon-reload' do
   action :nothing
-end
-
-# At the first start user-data completes the hook, after Chef.
-service 'worker-launched' do
-  action :enable
 end
 
 service 'worker' do
