@@ -311,6 +311,25 @@ func TestPayloadBeyondAMessage(t *testing.T) {
 	}
 }
 
+// TestPausedTypeTakesNoJobs: its workers take nothing from their very start on, until it is resumed.
+func TestPausedTypeTakesNoJobs(t *testing.T) {
+	tr := newTier(t, "paused-type")
+	if got := tr.must("type", "pause"); got != "backup paused; it has no Auto Scaling group here\n" {
+		t.Errorf("pause says %q", got)
+	}
+	tr.submit("waits", `{"source":{"directory":"`+sourceTree(t)+`"}}`)
+	i := tr.start()
+	await(t, "the worker has seen the pause", func() bool { return i.logged("content type is paused: no jobs are taken") })
+	time.Sleep(3 * tr.settings.Sweep)
+	if j := tr.show("waits"); j.State != "READY" || j.Epoch != 0 {
+		t.Errorf("job of a paused type: %+v", j)
+	}
+	if got := tr.must("type", "resume", "--json"); !strings.Contains(got, `"paused": false`) {
+		t.Errorf("resume says %s", got)
+	}
+	await(t, "the job is done", func() bool { return tr.show("waits").State == "DONE" })
+}
+
 func TestBadMessagesGoAsideWithTheirReasonAndTheWorkerGoesOn(t *testing.T) {
 	tr := newTier(t, "bad-messages")
 	for _, body := range []string{"this is not JSON", `{"id":"no-payload"}`, `{"id":"good","payload":{"source":{"directory":"` + sourceTree(t) + `"}}}`} {

@@ -6,6 +6,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
   completing or heartbeating an action of a hook that does not exist is refused;
 - TerminateInstanceInAutoScalingGroup is answered; whoever runs the instances carries it out;
+- SuspendProcesses and ResumeProcesses are answered;
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
@@ -167,6 +168,23 @@ def add_group_actions():
     for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
         actions[action] = with_hook(actions[action])
     actions["TerminateInstanceInAutoScalingGroup"] = terminate_instance
+    actions["SuspendProcesses"] = switch_processes("SuspendProcesses")
+    actions["ResumeProcesses"] = switch_processes("ResumeProcesses")
+
+
+def switch_processes(name):
+    """Check the parameters, as AWS does; alarms do not act here anyway."""
+
+    def handle(params):
+        group = params.get("AutoScalingGroupName", "")
+        if group not in autoscaling._asgs:
+            return autoscaling._error("ValidationError", f"AutoScalingGroup name not found - {group!r}")
+        process = params.get("ScalingProcesses.member.1", "")
+        if process != "AlarmNotification":
+            return autoscaling._error("ValidationError", f"ScalingProcesses {process!r}")
+        return autoscaling._xml(200, f"{name}Response", "")
+
+    return handle
 
 
 def terminate_instance(params):

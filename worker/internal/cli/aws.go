@@ -91,6 +91,7 @@ type target struct {
 // pool is a content type's table, queue and objects.
 type pool struct {
 	contentType string
+	cfg         aws.Config
 	objects     *blob.S3
 	store       *store.Dynamo
 	queue       *queue.SQS
@@ -123,6 +124,7 @@ func (t target) open(ctx context.Context) (*pool, error) {
 	}
 	return &pool{
 		contentType: t.Type,
+		cfg:         cfg,
 		objects:     blob.NewS3(s3.NewFromConfig(cfg), values[names[2]]),
 		store:       store.NewDynamo(dynamodb.NewFromConfig(cfg), values[names[0]]),
 		queue:       queue.NewSQS(sqs.NewFromConfig(cfg), values[names[1]], ""),

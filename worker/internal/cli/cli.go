@@ -14,6 +14,7 @@ type commands struct {
 	Run    runCommand    `cmd:"" help:"Work on the jobs of one content type until told to stop."`
 	Submit submitCommand `cmd:"" help:"Submit a job."`
 	Jobs   jobsCommand   `cmd:"" help:"Look at jobs and steer them."`
+	Type   typeCommand   `cmd:"" help:"Pause and resume a whole content type."`
 	Drain  drainCommand  `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
 	Boot   bootCommand   `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
 	Slot   slotCommand   `cmd:"" hidden:"" help:"Run jobs for a supervisor (started by 'run')."`

@@ -206,6 +206,7 @@ func (w *world) calmDown() {
 			n.drain(w.setup.budget)
 		}
 	}
+	w.command("", w.resumeTypeCommand)
 	w.wanted = max(w.wanted, 2)
 	w.fill()
 	w.look()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
 // The commands of package cli, in virtual time.
@@ -87,7 +89,10 @@ func (w *world) steer() {
 		return
 	}
 	id := w.ids[w.random.IntN(len(w.ids))]
-	switch w.random.IntN(6) {
+	switch w.random.IntN(7) {
+	case 6:
+		w.command(id, w.pauseTypeCommand)
+		w.after(w.upTo(20*time.Minute), func() { w.command(id, w.resumeTypeCommand) })
 	case 0, 1:
 		w.jobs[id].cancelled = true
 		w.command(id, w.cancelCommand)
@@ -97,6 +102,20 @@ func (w *world) steer() {
 		w.command(id, w.resumeCommand)
 	default:
 		w.command(id, w.redriveCommand)
+	}
+}
+
+func (w *world) pauseTypeCommand(_ string, table tableClient, _ queueClient) {
+	_, _ = table.Write(w.ctx(), sweep.PauseType(contentType))
+}
+
+// resumeTypeCommand is tried until it succeeds.
+func (w *world) resumeTypeCommand(_ string, table tableClient, _ queueClient) {
+	for {
+		if _, err := table.Write(w.ctx(), sweep.ResumeType(contentType)); err == nil {
+			return
+		}
+		_ = w.operator.Sleep(w.ctx(), sdkLimit)
 	}
 }
 

@@ -65,6 +65,9 @@ func (n *node) receiveLoop() {
 		if n.steps.Err() != nil {
 			return
 		}
+		for n.steps.Err() == nil && n.paused {
+			_ = n.Sleep(n.steps, 5*time.Second)
+		}
 		messages, err := n.receive(intake, len(free))
 		if n.steps.Err() != nil {
 			n.giveBack(intake, messages)
@@ -155,6 +158,9 @@ func (n *node) sweepLoop() {
 		}
 		result, err := n.sweeper.Once(n.steps)
 		n.leads = err == nil && result.Led
+		if err == nil || result.Led {
+			n.paused = result.Paused
+		}
 		if n.leads {
 			n.world.note("%s: swept, %d ready, %d running, %d reaped, %d rung", n.name, result.Ready, result.Running, result.Reaped, result.Rung)
 		}

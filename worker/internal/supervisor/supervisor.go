@@ -20,6 +20,12 @@ import (
 // longPoll is how long one receive waits for messages; the most that SQS allows.
 const longPoll = 20 * time.Second
 
+// How soon the first look at the control item, and the end of a pause, are noticed.
+const (
+	firstLook  = 20 * time.Millisecond
+	pausedLook = time.Second
+)
+
 // cleanupTimeout bounds what is done after everything else has ended.
 const cleanupTimeout = 10 * time.Second
 
@@ -46,6 +52,7 @@ type Supervisor struct {
 	running atomic.Int64
 	meter   *metrics.Meter
 	oldest  atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
+	paused  atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
 	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
 }
 
@@ -92,6 +99,9 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		if ctx.Err() != nil {
 			return
 		}
+		if !s.mayClaim(ctx) {
+			return
+		}
 		messages, err := s.Receiver.Receive(ctx, len(free), longPoll)
 		if ctx.Err() != nil {
 			s.giveBack(ctx, messages)
@@ -115,6 +125,23 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 			s.waitForStorage(ctx)
 		}
 	}
+}
+
+// mayClaim waits until a look at the control item has said that the content type is not paused; false: a
+// drain began first.
+func (s *Supervisor) mayClaim(ctx context.Context) bool {
+	look := firstLook
+	for ctx.Err() == nil {
+		switch paused := s.paused.Load(); {
+		case paused != nil && !*paused:
+			return true
+		case paused != nil && look == firstLook:
+			s.Log.WarnContext(ctx, "content type is paused: no jobs are taken")
+			look = pausedLook
+		}
+		_ = s.Attempts.Clock.Sleep(ctx, look)
+	}
+	return false
 }
 
 func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
@@ -190,6 +217,9 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 			s.census.Store(&census{result, s.Attempts.Clock.Monotonic()})
 		} else if err == nil {
 			s.census.Store(nil)
+		}
+		if err == nil || result.Led {
+			s.paused.Store(&result.Paused)
 		}
 		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(result))
 	}

@@ -57,6 +57,7 @@ type Sweeper struct {
 	jobTime  jobTime             // as the control item had it last
 	seen     map[string]sighting // kept while another leads: sweeps that take long pass the lead around
 	arrivals []arrival           // of the last passedAfter
+	paused   bool                // the content type, as the control item last said
 	owed     []job.Bell          // of jobs that were reaped, or may have been, without a bell
 }
 
@@ -90,6 +91,8 @@ type Result struct {
 	// RipeIn is how long until the first job whose beat stands still can be reaped; 0: there is none. Who
 	// waits for the next sweep no longer than that has a dead worker's job back a sweep earlier.
 	RipeIn time.Duration
+	// Paused says that the content type is paused: its workers claim nothing. Known to all of them.
+	Paused bool
 	// JobTime is how long a job takes on average, as measured over all workers of the type.
 	JobTime time.Duration
 }
@@ -119,6 +122,7 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if err != nil {
 		return r, err
 	}
+	r.Paused = s.paused
 	if !led {
 		return r, nil
 	}
@@ -151,6 +155,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("sweep: %w", err)
 		}
+		s.paused, _ = item[contract.AttrPaused].(bool)
 		next, _ := item[contract.AttrNextSweep].(int64)
 		late := now.After(time.UnixMilli(next).Add(s.Interval))
 		if item != nil && item[contract.AttrSweeper] != s.Worker && !late {
@@ -184,7 +189,19 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("sweep: %w", err)
 	}
 	s.control, s.jobTime = next, jobTimeOf(item)
+	s.paused, _ = item[contract.AttrPaused].(bool)
 	return true, nil
+}
+
+// PauseType keeps the workers of a content type from claiming jobs, from their next look at the control item
+// on; ResumeType lets them again. What runs goes on to its end.
+func PauseType(contentType string) job.Write {
+	return job.Write{Op: "pause type", Key: ControlKey(contentType), Set: job.Item{contract.AttrPaused: true}}
+}
+
+// ResumeType undoes [PauseType].
+func ResumeType(contentType string) job.Write {
+	return job.Write{Op: "resume type", Key: ControlKey(contentType), Remove: []string{contract.AttrPaused}}
 }
 
 // ControlKey is the key of a content type's control item.
@@ -294,7 +311,7 @@ func (s *Sweeper) bellOfReaped(ctx context.Context, j job.Job, current job.Item)
 // ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:
 // while the queue visibly holds a message per slot, only a job whose own bell the queue has passed is rung.
 func (s *Sweeper) ringAll(ctx context.Context, r *Result) error {
-	if r.Ready == 0 {
+	if r.Ready == 0 || s.paused { // nobody would take them
 		return nil
 	}
 	jobs, err := s.due(ctx, job.DueReadyFirst, job.DueReady(s.Clock.Now()))
