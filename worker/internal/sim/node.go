@@ -22,7 +22,7 @@ type node struct {
 	oldest     time.Time // sending time of the oldest message received since the last sweep
 	sweeper    *sweep.Sweeper
 	leads      bool
-	paused     bool // the content type; not claiming before the first look
+	look       time.Duration // until the content type's pause is looked at again, before it may claim
 	release    release
 
 	cutOff     bool // from the table and the queue
@@ -51,7 +51,7 @@ func (w *world) launch() *node {
 		clock: c, name: fmt.Sprintf("i-%d", w.launched), random: rand.New(rand.NewPCG(w.random.Uint64(), w.random.Uint64())),
 		steps: cancellable(c), receiving: cancellable(c), base: newScope(context.Background(), c), frozeAt: -1,
 	}
-	n.release, n.paused = newer, true
+	n.release, n.look = newer, firstLook
 	if w.faults.mixed && !w.calm && w.chance(0.5) {
 		n.release = older
 	}

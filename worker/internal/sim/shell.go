@@ -16,6 +16,9 @@ import (
 const (
 	longPoll       = 20 * time.Second
 	cleanupTimeout = 10 * time.Second
+	firstLook      = 20 * time.Millisecond // at the control item
+	pausedLook     = time.Second
+	idleLook       = 0 // the content type is not paused
 )
 
 // run is a supervisor's life.
@@ -65,8 +68,8 @@ func (n *node) receiveLoop() {
 		if n.steps.Err() != nil {
 			return
 		}
-		for n.steps.Err() == nil && n.paused {
-			_ = n.Sleep(n.steps, 5*time.Second)
+		for n.steps.Err() == nil && n.look != idleLook {
+			_ = n.Sleep(n.steps, n.look)
 		}
 		messages, err := n.receive(intake, len(free))
 		if n.steps.Err() != nil {
@@ -159,7 +162,10 @@ func (n *node) sweepLoop() {
 		result, err := n.sweeper.Once(n.steps)
 		n.leads = err == nil && result.Led
 		if err == nil || result.Led {
-			n.paused = result.Paused
+			n.look = idleLook
+			if result.Paused {
+				n.look = pausedLook
+			}
 		}
 		if n.leads {
 			n.world.note("%s: swept, %d ready, %d running, %d reaped, %d rung", n.name, result.Ready, result.Running, result.Reaped, result.Rung)
