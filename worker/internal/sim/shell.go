@@ -159,6 +159,7 @@ func (n *node) sweepLoop() {
 			n.sweeper.Received(n.oldest)
 			n.oldest = time.Time{}
 		}
+		began := n.Monotonic()
 		result, err := n.sweeper.Once(n.steps)
 		n.leads = err == nil && result.Led
 		if err == nil || result.Led {
@@ -172,6 +173,7 @@ func (n *node) sweepLoop() {
 		}
 		interval := n.world.setup.sweep
 		wait := interval - interval/8 + time.Duration(n.random.Int64N(int64(interval/4)))
+		wait = max(interval/8, began+wait-n.Monotonic())
 		if result.RipeIn > 0 {
 			wait = min(wait, result.RipeIn)
 		}

@@ -207,6 +207,7 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 		if oldest := s.oldest.Swap(0); oldest != 0 {
 			s.Sweeper.Received(time.UnixMilli(oldest))
 		}
+		began := s.Attempts.Clock.Monotonic()
 		result, err := s.Sweeper.Once(ctx)
 		s.meter.Reaped(result.Reaped, result.Ended)
 		if err != nil && ctx.Err() == nil {
@@ -221,15 +222,16 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 		if err == nil || result.Led {
 			s.paused.Store(&result.Paused)
 		}
-		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(result))
+		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(began, result))
 	}
 }
 
-// untilNextSweep is the interval, with jitter so that the workers of a type do not look at the control
+// untilNextSweep is the interval from the beginning of one sweep to that of the next, with jitter so that the workers of a type do not look at the control
 // item all at once; less where the job of a dead worker can be reaped before.
-func (s *Supervisor) untilNextSweep(last sweep.Result) time.Duration {
+func (s *Supervisor) untilNextSweep(began time.Duration, last sweep.Result) time.Duration {
 	interval := s.Sweeper.Interval
 	wait := interval - interval/8 + time.Duration(s.Attempts.Rand.Int64N(int64(interval/4)))
+	wait = max(interval/8, began+wait-s.Attempts.Clock.Monotonic())
 	if last.RipeIn > 0 {
 		wait = min(wait, last.RipeIn)
 	}

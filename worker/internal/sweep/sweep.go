@@ -19,6 +19,9 @@ import (
 // count as lost: the queue has passed it. It is also how far back "being received" looks.
 const passedAfter = 10 * time.Minute
 
+// deadInterval is how old the number of DEAD jobs may be.
+const deadInterval = 5 * time.Minute
+
 // Store is the job table as a sweeper needs it.
 type Store interface {
 	Write(ctx context.Context, w job.Write) (job.Item, error)
@@ -53,12 +56,14 @@ type Sweeper struct {
 	// JobTime is how long a job is assumed to take until jobs have been measured. Default: it is not measured.
 	JobTime time.Duration
 
-	control  int64               // what this sweeper wrote as nextSweep; 0: not leading
-	jobTime  jobTime             // as the control item had it last
-	seen     map[string]sighting // kept while another leads: sweeps that take long pass the lead around
-	arrivals []arrival           // of the last passedAfter
-	paused   bool                // the content type, as the control item last said
-	owed     []job.Bell          // of jobs that were reaped, or may have been, without a bell
+	control       int64               // what this sweeper wrote as nextSweep; 0: not leading
+	jobTime       jobTime             // as the control item had it last
+	seen          map[string]sighting // kept while another leads: sweeps that take long pass the lead around
+	arrivals      []arrival           // of the last passedAfter
+	deadCount     *int                // nil: not counted yet
+	deadCountedAt time.Duration
+	paused        bool       // the content type, as the control item last said
+	owed          []job.Bell // of jobs that were reaped, or may have been, without a bell
 }
 
 // arrival is when a message was received and when it had been sent.
@@ -139,7 +144,7 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if r.Ready, err = s.count(ctx, job.DueReadyFirst, job.DueReadyLatest); err != nil {
 		return r, err
 	}
-	if r.Dead, err = s.count(ctx, job.DueDeadFirst, job.DueDeadLast); err != nil {
+	if err := s.countDead(ctx, &r); err != nil {
 		return r, err
 	}
 	return r, s.ringAll(ctx, &r)
@@ -359,6 +364,20 @@ func (s *Sweeper) ring(ctx context.Context, j job.Job, r *Result) error {
 
 func (s *Sweeper) bell(ctx context.Context, j job.Job) error {
 	return s.Queue.Send(ctx, job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0)
+}
+
+// countDead counts the DEAD jobs now and then: they stand in the index for 30 days, and what a sweep reads
+// is not to grow with them.
+func (s *Sweeper) countDead(ctx context.Context, r *Result) error {
+	if now := s.Clock.Monotonic(); s.deadCount == nil || now-s.deadCountedAt >= deadInterval {
+		n, err := s.count(ctx, job.DueDeadFirst, job.DueDeadLast)
+		if err != nil {
+			return err
+		}
+		s.deadCount, s.deadCountedAt = &n, now
+	}
+	r.Dead = *s.deadCount
+	return nil
 }
 
 // count counts the jobs between two sort keys of the due index without reading them.
