@@ -95,9 +95,11 @@ func TestRoleReachesItsOwnOnly(t *testing.T) {
 	equal(t, "jobs", got["Jobs"]["Condition"], any(object{
 		"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"mail#*", "control#mail"}},
 	}))
-	equal(t, "table and index", got["Jobs"]["Resource"], any([]any{
-		arn(":dynamodb:us-east-1:111122223333:table/jobs"), arn(":dynamodb:us-east-1:111122223333:table/jobs/index/due"),
+	equal(t, "table", got["Jobs"]["Resource"], arn(":dynamodb:us-east-1:111122223333:table/jobs"))
+	equal(t, "due jobs", got["DueJobs"]["Condition"], any(object{
+		"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"mail#*"}},
 	}))
+	equal(t, "index", got["DueJobs"]["Resource"], arn(":dynamodb:us-east-1:111122223333:table/jobs/index/due"))
 	equal(t, "artifacts", got["Artifacts"]["Resource"], arn(":s3:::artifacts/mail/*"))
 	equal(t, "artifacts of others", [2]any{got["ReadArtifacts"]["Resource"], got["ReadArtifacts"]["Action"]}, [2]any{arn(":s3:::artifacts/backup/*"), "s3:GetObject"})
 	equal(t, "listing", got["ListArtifacts"]["Condition"], any(object{"StringLike": object{"s3:prefix": []any{"mail/*", "backup/*"}}}))

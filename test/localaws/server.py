@@ -10,7 +10,8 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
 - a group whose launch template names an image that does not exist is refused, so that a stack with it rolls back;
-- a long poll whose client has gone away ends, instead of taking the next message with it.
+- a long poll whose client has gone away ends, instead of taking the next message with it;
+- with AUTH=true in the environment IAM is enforced, with what enforce.py adds to it.
 
 Usage: server.py FD [--with-parent]
 FD is a listening socket; with --with-parent the server ends when its standard input does.
@@ -23,6 +24,7 @@ import socket
 import sys
 import threading
 
+import enforce
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
@@ -277,6 +279,10 @@ def main():
     add_group_properties()
     add_group_actions()
     add_warm_pools()
+    app = cut_long_polls(ministack.app)
+    if ministack.AUTH:
+        enforce.install()
+        app = enforce.over_tls(app)
     listener = socket.socket(fileno=os.dup(int(sys.argv[1])))
     # Answers go out in several small writes: without this each waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -285,7 +291,7 @@ def main():
     config.keep_alive_timeout = 75
     config.keep_alive_max_requests = 1 << 62  # AWS SDKs log a warning when a connection ends early
     config.loglevel = "WARNING"
-    asyncio.run(serve(cut_long_polls(ministack.app), config))
+    asyncio.run(serve(app, config))
 
 
 main()

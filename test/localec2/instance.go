@@ -70,9 +70,11 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 }
 
 func (l *Launcher) identity(i *Instance, t template) fakeimds.Identity {
+	key := l.options.Credentials(t.role)
 	return fakeimds.Identity{
 		InstanceID: i.ID, Zone: i.Zone, Region: l.options.Region, Account: l.options.Account,
-		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role, AccessKey: "ASIALOCAL" + i.ID[2:9],
+		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role,
+		AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, Token: key.SessionToken,
 	}
 }
 

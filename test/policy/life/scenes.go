@@ -1,0 +1,326 @@
+package life
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+const (
+	queueKind = "AWS::SQS::Queue"
+	secret    = "docs-source"
+	// hookTime is longer than a draining worker waits before it heartbeats its termination hook.
+	hookTime = 21 * time.Second
+)
+
+// playAll plays the worker's life, scene by scene.
+func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
+	for _, scene := range []struct {
+		text string
+		play func(context.Context) error
+	}{
+		{"a job whose bell got lost is rung again, a bad message is dead-lettered", l.rung},
+		{"jobs write artifacts, read another content type's, and use what the configuration grants", l.worked},
+		{"the bundle and the content type's files are there for the role", l.fetched},
+		{"a dead worker's job is reaped and resumed", l.reaped},
+		{"a message is given back", l.gaveBack},
+		{"a terminated instance drains, heartbeats its hook and completes it", l.drained},
+		{"metrics are published", l.measured},
+	} {
+		start := time.Now()
+		if err := scene.play(ctx); err != nil {
+			return fmt.Errorf("%s: %w", scene.text, err)
+		}
+		say("%s (%s)", scene.text, time.Since(start).Round(100*time.Millisecond))
+	}
+	return nil
+}
+
+// rung submits a job to a type without instances and loses its bell; then an instance starts.
+func (l *life) rung(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, l.tier.worker, "submit", "--type", "backup", "--id", "rung", "--payload", `{"source": {"directory": "`+l.tier.assembly+`"}}`)
+	cmd.Env = append(withoutAWS(os.Environ()), append(l.server.Environ(), contract.EnvTier+"="+l.tier.config.Name, contract.EnvEnvironment+"="+environment)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("worker submit: %w: %s", err, out)
+	}
+	queue, err := l.resource(ctx, "backup", queueKind, "PoolQueue")
+	if err != nil {
+		return err
+	}
+	if _, err := l.queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &queue}); err != nil {
+		return err
+	}
+	if err := l.makeDue(ctx, "backup#rung"); err != nil {
+		return err
+	}
+	if err := l.send(ctx, "backup", "this is no envelope"); err != nil {
+		return err
+	}
+	if err := l.setDesired(ctx, "backup", 1); err != nil {
+		return err
+	}
+	if err := l.awaitJob(ctx, "backup#rung", "DONE", "", 0); err != nil {
+		return err
+	}
+	dead, err := l.resource(ctx, "backup", queueKind, "PoolDeadLetterQueue")
+	if err != nil {
+		return err
+	}
+	return await(ctx, "the bad message in the dead-letter queue", func(ctx context.Context) (bool, error) {
+		got, err := l.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &dead})
+		return err == nil && len(got.Messages) == 1, err
+	})
+}
+
+// makeDue puts the next ring of a READY job into the past: five minutes have gone by.
+func (l *life) makeDue(ctx context.Context, key string) error {
+	table, err := l.table(ctx)
+	if err != nil {
+		return err
+	}
+	past := time.Now().Add(-time.Second).UnixMilli()
+	_, err = l.jobs.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &table, Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: key}},
+		ConditionExpression: new("attribute_exists(" + contract.AttrKey + ")"),
+		UpdateExpression:    new("SET " + contract.AttrRingAt + " = :at, " + contract.AttrDueSort + " = :sort"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":at": &types.AttributeValueMemberN{Value: strconv.FormatInt(past, 10)}, ":sort": &types.AttributeValueMemberS{Value: fmt.Sprintf("r#%013d", past)},
+		},
+	})
+	return err
+}
+
+// worked runs a job that uses all that the configuration grants, and a backup of what it wrote.
+func (l *life) worked(ctx context.Context) error {
+	if _, err := secretsmanager.NewFromConfig(l.root).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: new(secret), SecretString: new("a password")}); err != nil {
+		return err
+	}
+	if err := l.setDesired(ctx, "docs", 1); err != nil {
+		return err
+	}
+	if err := l.submit(ctx, "docs", "granted", ""); err != nil {
+		return err
+	}
+	if err := l.awaitJob(ctx, "docs#granted", "DONE", "", 0); err != nil {
+		return err
+	}
+	bucket, err := l.resource(ctx, "shared", "AWS::S3::Bucket", "Artifacts")
+	if err != nil {
+		return err
+	}
+	for _, id := range []string{"first", "second"} { // the second finds its packs there
+		if err := l.send(ctx, "backup", `{"id": "`+id+`", "payload": {"source": {"s3": {"bucket": "`+bucket+`", "prefix": "docs/"}}}}`); err != nil {
+			return err
+		}
+		if err := l.awaitJob(ctx, "backup#"+id, "DONE", "", 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetched fetches what the script in user-data fetches, by its role.
+func (l *life) fetched(ctx context.Context) error {
+	for _, i := range l.launcher.Instances() {
+		store := s3.NewFromConfig(l.as(l.roleOf(i), i.AWS.URL))
+		objects := []contract.Object{i.Document.WorkerTier.Bundle}
+		if files := i.Document.WorkerTier.Files; files != nil {
+			objects = append(objects, *files)
+		}
+		for _, o := range objects {
+			got, err := store.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
+			if err != nil {
+				return fmt.Errorf("%s: s3://%s/%s: %w", i.ContentType, o.Bucket, o.Key, err)
+			}
+			_ = got.Body.Close()
+		}
+	}
+	return nil
+}
+
+// reaped cuts the power of an instance in mid job.
+func (l *life) reaped(ctx context.Context) error {
+	if err := l.submit(ctx, "docs", "reaped", hookTime.String()); err != nil {
+		return err
+	}
+	if err := l.awaitJob(ctx, "docs#reaped", "RUNNING", "seq", 1); err != nil {
+		return err
+	}
+	i, err := l.instance(ctx, "docs")
+	if err != nil {
+		return err
+	}
+	i.Machine.PowerCut()
+	return l.awaitJob(ctx, "docs#reaped", "DONE", "crashes", 0) // the position advanced, so that the crash does not count
+}
+
+// drained takes an instance out of its group in mid job, whose program does not hurry.
+func (l *life) drained(ctx context.Context) error {
+	if err := l.submit(ctx, "docs", "drained", hookTime.String()); err != nil {
+		return err
+	}
+	if err := l.awaitJob(ctx, "docs#drained", "RUNNING", "seq", 1); err != nil {
+		return err
+	}
+	i, err := l.instance(ctx, "docs")
+	if err != nil {
+		return err
+	}
+	if err := l.setDesired(ctx, "docs", 0); err != nil {
+		return err
+	}
+	select {
+	case <-i.Machine.Done():
+	case <-time.After(sceneTime):
+		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	}
+	if err := l.awaitJob(ctx, "docs#drained", "READY", "drains", 1); err != nil {
+		return err
+	}
+	if err := l.setDesired(ctx, "docs", 1); err != nil {
+		return err
+	}
+	return l.awaitJob(ctx, "docs#drained", "DONE", "drains", 1)
+}
+
+// gaveBack gives a message back in the worker's place: between the answer to a long poll and a drain there is
+// too little time to meet it on purpose.
+func (l *life) gaveBack(ctx context.Context) error {
+	i, err := l.instance(ctx, "backup")
+	if err != nil {
+		return err
+	}
+	queue := i.Document.WorkerTier.Environment[contract.EnvQueueURL]
+	queues := sqs.NewFromConfig(l.as(l.roleOf(i), l.standIn.URL))
+	if err := l.setDesired(ctx, "backup", 0); err != nil {
+		return err
+	}
+	<-i.Machine.Done() // its worker would take the message first
+	if err := l.send(ctx, "backup", "this is no envelope either"); err != nil {
+		return err
+	}
+	got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 20})
+	if err != nil || len(got.Messages) != 1 {
+		return fmt.Errorf("received %d messages, want 1: %w", len(got.Messages), err)
+	}
+	_, err = queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &queue, ReceiptHandle: got.Messages[0].ReceiptHandle})
+	return err
+}
+
+// measured waits for the metrics, which are sent once a minute.
+func (l *life) measured(ctx context.Context) error {
+	return await(ctx, "a published metric", func(context.Context) (bool, error) {
+		for _, i := range l.launcher.All() {
+			if len(i.AWS.Requests(func(r awsproxy.Request) bool { return r.Operation == "PutMetricData" })) > 0 {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+func (l *life) roleOf(i *localec2.Instance) role {
+	for _, r := range l.roles {
+		if r.contentType == i.ContentType {
+			return r
+		}
+	}
+	panic("an instance of no content type: " + i.ContentType) // they come from the tier's own groups
+}
+
+// submit sends a job of the content type docs, whose program waits for the signal to stop and then for
+// wait; with "" it ends at once.
+func (l *life) submit(ctx context.Context, contentType, id, wait string) error {
+	payload, err := json.Marshal(map[string]any{"id": id, "payload": map[string]string{
+		"Secret": secret, "Parameter": contract.TableParameter(l.tier.config.Name, environment), "Wait": wait,
+	}})
+	if err != nil {
+		return err
+	}
+	return l.send(ctx, contentType, string(payload))
+}
+
+func (l *life) send(ctx context.Context, contentType, body string) error {
+	queue, err := l.resource(ctx, contentType, queueKind, "PoolQueue")
+	if err != nil {
+		return err
+	}
+	_, err = l.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
+	return err
+}
+
+func (l *life) setDesired(ctx context.Context, contentType string, n int32) error {
+	group, err := l.resource(ctx, contentType, "AWS::AutoScaling::AutoScalingGroup", "")
+	if err != nil {
+		return err
+	}
+	_, err = l.groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &n})
+	return err
+}
+
+func (l *life) table(ctx context.Context) (string, error) {
+	return l.resource(ctx, "shared", "AWS::DynamoDB::GlobalTable", "")
+}
+
+// instance waits for a running instance of a content type.
+func (l *life) instance(ctx context.Context, contentType string) (*localec2.Instance, error) {
+	var found *localec2.Instance
+	err := await(ctx, "an instance of "+contentType, func(context.Context) (bool, error) {
+		for _, i := range l.launcher.Instances() {
+			if i.ContentType == contentType {
+				found = i
+			}
+		}
+		return found != nil, nil
+	})
+	return found, err
+}
+
+// awaitJob waits until a job is in a state, with a counter at least at a value.
+func (l *life) awaitJob(ctx context.Context, key, state, counter string, least int64) error {
+	table, err := l.table(ctx)
+	if err != nil {
+		return err
+	}
+	return await(ctx, fmt.Sprintf("job %s to be %s with %s at least %d", key, state, counter, least), func(ctx context.Context) (bool, error) {
+		got, err := l.jobs.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: &table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: key}},
+		})
+		if err != nil {
+			return false, err
+		}
+		var item struct {
+			State, LastError string
+		}
+		if v, ok := got.Item[contract.AttrState].(*types.AttributeValueMemberS); ok {
+			item.State = v.Value
+		}
+		if v, ok := got.Item[contract.AttrLastError].(*types.AttributeValueMemberS); ok {
+			item.LastError = v.Value
+		}
+		if item.State == "DEAD" && state != "DEAD" {
+			return false, fmt.Errorf("it is DEAD: %s", item.LastError)
+		}
+		n := int64(0)
+		if v, ok := got.Item[counter].(*types.AttributeValueMemberN); ok {
+			n, _ = strconv.ParseInt(v.Value, 10, 64)
+		}
+		return item.State == state && n >= least, nil
+	})
+}
