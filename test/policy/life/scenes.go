@@ -159,7 +159,7 @@ func (l *life) reaped(ctx context.Context) error {
 	if err := l.submit(ctx, "docs", "reaped", hookTime.String()); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "docs#reaped", "RUNNING", "seq", 1); err != nil {
+	if err := l.awaitJob(ctx, "docs#reaped", "RUNNING", "seq", 2); err != nil {
 		return err
 	}
 	i, err := l.instance(ctx, "docs")
@@ -175,7 +175,7 @@ func (l *life) drained(ctx context.Context) error {
 	if err := l.submit(ctx, "docs", "drained", hookTime.String()); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "docs#drained", "RUNNING", "seq", 1); err != nil {
+	if err := l.awaitJob(ctx, "docs#drained", "RUNNING", "seq", 2); err != nil {
 		return err
 	}
 	i, err := l.instance(ctx, "docs")

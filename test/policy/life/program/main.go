@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,7 +23,11 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-const again = 75 // EX_TEMPFAIL
+const (
+	again = 75 // EX_TEMPFAIL
+	// checkpointTime is longer than the tier lets pass between two checkpoints.
+	checkpointTime = time.Second
+)
 
 // job is what the program looks at of its job.
 type job struct {
@@ -37,7 +42,7 @@ func main() {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	var j job
-	var cursor *int
+	var cursor *string
 	if err := read(os.Getenv("WORKER_JOB_FILE"), &j); err != nil {
 		log.Fatal(err)
 	}
@@ -50,8 +55,12 @@ func main() {
 	if err := useGrants(context.Background(), j); err != nil {
 		log.Fatal(err)
 	}
-	if err := report(`{"cursor": 1, "done": 1, "total": 2, "unit": "steps"}`); err != nil {
-		log.Fatal(err)
+	for n := range 2 { // the second checkpoint replaces what the first put beside the table
+		time.Sleep(checkpointTime)
+		cursor := fmt.Sprint(n) + strings.Repeat(" too large for the table", 1000)
+		if err := report(fmt.Sprintf(`{"cursor": %q, "done": %d, "total": 3, "unit": "steps"}`, cursor, n+1)); err != nil {
+			log.Fatal(err)
+		}
 	}
 	if j.Payload.Wait == "" {
 		return
