@@ -5,6 +5,7 @@ Each of these is a rule of AWS without which a right policy would be refused, or
 - a batch is allowed by the action of its single call (sqs:DeleteMessage for DeleteMessageBatch);
 - CloudWatch's clients of 2026 name the operation in the path and send CBOR: such calls went unchecked;
 - cloudwatch:namespace is what PutMetricData writes to;
+- an instance named alone stands for its group, which the local EC2 tags it with;
 - aws:ResourceTag of an Auto Scaling group: ministack asks by an ARN that it makes up without the group's id;
 - dynamodb:LeadingKeys are the partition keys that a request names, of the table or of the index it queries.
   https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
@@ -15,7 +16,7 @@ import re
 
 import cbor2
 from ministack.core import iam_actions
-from ministack.services import autoscaling, dynamodb, tagging
+from ministack.services import autoscaling, dynamodb, ec2, tagging
 
 
 def install():
@@ -52,10 +53,16 @@ def action(plain, service, method, path, *rest, **kwargs):
     return name
 
 
-def resource(plain, service, *rest, **kwargs):
+def resource(plain, service, method, path, headers, body, params, region, account):
     if service == "monitoring":
         return "*"  # what the workers call knows no resources, and CBOR cannot be looked into
-    return plain(service, *rest, **kwargs)
+    if service == "autoscaling" and "AutoScalingGroupName" not in params and "InstanceId" in params:
+        params = {**params, "AutoScalingGroupName": [group_of(params["InstanceId"][0])]}
+    return plain(service, method, path, headers, body, params, region, account)
+
+
+def group_of(instance):
+    return next((t["Value"] for t in ec2._tags.get(instance, []) if t["Key"] == "aws:autoscaling:groupName"), "")
 
 
 def namespace(plain, service, iam_action, body, params):

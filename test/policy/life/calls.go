@@ -20,16 +20,16 @@ type call struct {
 	resources []string // ARNs; "*" where the request names none
 }
 
-// callOf reads which action on which resources a request needs.
-func callOf(r awsproxy.Request) call {
+// callOf reads which action on which resources a request needs, of an instance in a group.
+func callOf(r awsproxy.Request, group string) call {
 	namespace := r.Service
 	if namespace == "monitoring" { // CloudWatch signs by its old name
 		namespace = "cloudwatch"
 	}
-	return call{actions.Of(namespace, r.Operation), resourcesOf(namespace, r)}
+	return call{actions.Of(namespace, r.Operation), resourcesOf(namespace, r, group)}
 }
 
-func resourcesOf(namespace string, r awsproxy.Request) []string {
+func resourcesOf(namespace string, r awsproxy.Request, group string) []string {
 	arn := func(resource string) []string {
 		return []string{"arn:aws:" + namespace + ":" + localaws.Region + ":" + localaws.Account + ":" + resource}
 	}
@@ -65,6 +65,8 @@ func resourcesOf(namespace string, r awsproxy.Request) []string {
 		return arn("parameter" + body.Name)
 	case form.Has("AutoScalingGroupName"):
 		return arn("autoScalingGroup:id:autoScalingGroupName/" + form.Get("AutoScalingGroupName"))
+	case form.Has("InstanceId"):
+		return arn("autoScalingGroup:id:autoScalingGroupName/" + group)
 	}
 	return []string{"*"}
 }

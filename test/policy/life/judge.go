@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -23,7 +24,7 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 	used := map[string]bool{} // "<Sid> <action>"
 	for _, caller := range l.callers() {
 		for _, request := range caller.way.Requests(func(awsproxy.Request) bool { return true }) {
-			c := callOf(request)
+			c := callOf(request, caller.group)
 			calls++
 			if request.Status == http.StatusForbidden {
 				errs = append(errs, fmt.Errorf("%s: %s on %v was denied: %s", caller.contentType, c.action, c.resources, request.Code))
@@ -44,8 +45,8 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 		errs = append(errs, fmt.Errorf("granted, but never called: %s", g))
 	}
 	say("%d calls by the deployed roles, %d grants, %d of them never used", calls, grants, len(unused))
-	for sid, reason := range elsewhere {
-		say("not used here: %s (%s)", sid, reason)
+	for _, sid := range slices.Sorted(maps.Keys(elsewhere)) {
+		say("not used here: %s (%s)", sid, elsewhere[sid])
 	}
 	denied, tried, err := l.outside(ctx)
 	errs = append(errs, err)
@@ -56,17 +57,18 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 // caller is a role and the way to AWS on which it was used.
 type caller struct {
 	role
-	way *awsproxy.Proxy
+	group string // of the instance
+	way   *awsproxy.Proxy
 }
 
 func (l *life) callers() []caller {
 	var all []caller
 	for _, i := range l.launcher.All() {
-		all = append(all, caller{l.roleOf(i), i.AWS})
+		all = append(all, caller{l.roleOf(i), i.Group, i.AWS})
 	}
 	for _, r := range l.roles {
 		if r.contentType == "backup" {
-			all = append(all, caller{r, l.standIn})
+			all = append(all, caller{r, "", l.standIn})
 		}
 	}
 	return all

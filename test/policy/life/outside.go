@@ -52,9 +52,14 @@ func (l *life) outside(ctx context.Context) (denied, tried int, err error) {
 }
 
 // others are what the content type docs has, and what all share.
-type others struct{ queue, group, table, bucket, ownQueue string }
+type others struct{ queue, group, table, bucket, ownQueue, instance string }
 
 func (l *life) othersNames(ctx context.Context) (o others, err error) {
+	for _, i := range l.launcher.All() {
+		if i.ContentType == "docs" {
+			o.instance = i.ID
+		}
+	}
 	for _, find := range []struct {
 		into            *string
 		stack, kind, id string
@@ -88,6 +93,11 @@ func outsideCalls(ctx context.Context, cfg aws.Config, o others) attempts {
 		"let an instance of another group go": func() error {
 			return last(autoscaling.NewFromConfig(cfg).CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 				AutoScalingGroupName: &o.group, LifecycleHookName: new("drain"), InstanceId: new("i-0123456789abcdef0"), LifecycleActionResult: new("CONTINUE"),
+			}))
+		},
+		"end an instance of another group": func() error {
+			return last(autoscaling.NewFromConfig(cfg).TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+				InstanceId: &o.instance, ShouldDecrementDesiredCapacity: new(false),
 			}))
 		},
 		"read another type's secret": func() error {

@@ -25,8 +25,8 @@ import (
 const (
 	queueKind = "AWS::SQS::Queue"
 	secret    = "docs-source"
-	// hookTime is longer than a draining worker waits before it heartbeats its termination hook.
-	hookTime = 21 * time.Second
+	// drainTime is how long the program takes to stop.
+	drainTime = 2 * time.Second
 )
 
 // playAll plays the worker's life, scene by scene.
@@ -41,6 +41,7 @@ func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
 		{"a dead worker's job is reaped and resumed", l.reaped},
 		{"a message is given back", l.gaveBack},
 		{"a terminated instance drains, heartbeats its hook and completes it", l.drained},
+		{"an instance that drains for a reason of its own asks its group for another", l.replaced},
 		{"metrics are published", l.measured},
 	} {
 		start := time.Now()
@@ -156,7 +157,7 @@ func (l *life) fetched(ctx context.Context) error {
 
 // reaped cuts the power of an instance in mid job.
 func (l *life) reaped(ctx context.Context) error {
-	if err := l.submit(ctx, "docs", "reaped", hookTime.String()); err != nil {
+	if err := l.submit(ctx, "docs", "reaped", drainTime.String()); err != nil {
 		return err
 	}
 	if err := l.awaitJob(ctx, "docs#reaped", "RUNNING", "seq", 2); err != nil {
@@ -172,7 +173,7 @@ func (l *life) reaped(ctx context.Context) error {
 
 // drained takes an instance out of its group in mid job, whose program does not hurry.
 func (l *life) drained(ctx context.Context) error {
-	if err := l.submit(ctx, "docs", "drained", hookTime.String()); err != nil {
+	if err := l.submit(ctx, "docs", "drained", drainTime.String()); err != nil {
 		return err
 	}
 	if err := l.awaitJob(ctx, "docs#drained", "RUNNING", "seq", 2); err != nil {
@@ -197,6 +198,24 @@ func (l *life) drained(ctx context.Context) error {
 		return err
 	}
 	return l.awaitJob(ctx, "docs#drained", "DONE", "drains", 1)
+}
+
+// replaced recommends an instance to go.
+func (l *life) replaced(ctx context.Context) error {
+	i, err := l.instance(ctx, "docs")
+	if err != nil {
+		return err
+	}
+	i.Metadata.RecommendRebalance(time.Now())
+	select {
+	case <-i.Machine.Done():
+	case <-time.After(sceneTime):
+		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	}
+	return await(ctx, "another instance", func(context.Context) (bool, error) {
+		all := l.launcher.All()
+		return all[len(all)-1] != i, nil
+	})
 }
 
 // gaveBack gives a message back in the worker's place: between the answer to a long poll and a drain there is
