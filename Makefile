@@ -68,12 +68,17 @@ policy: tools ## Hold all templates against cdk-nag and cfn-lint, and run a work
 	go test ./test/policy/... ./constructs/workerpool
 	@go run ./test/policy
 
+.PHONY: stable
+stable: tools ## Synthesise every environment in two folders and compare all bytes; add a content type; check goldens and logical IDs
+	go test ./stacks
+	@go run ./test/stable
+
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
 
 .PHONY: check
-check: lint race sim policy demo test ## Run what CI runs
+check: lint race sim policy stable demo test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)

@@ -1,6 +1,13 @@
 // Package actions knows by which IAM action an operation of AWS's API is allowed.
 package actions
 
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
 // otherwiseNamed are the operations whose action has another name. The operation of every other is an action of
 // the same name; a test holds that against the actions that there are.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -24,4 +31,27 @@ func Of(service, operation string) string {
 		return action
 	}
 	return name
+}
+
+// Known are the actions that AWS has, in lower case, as cfn-lint brings them along. root is the project's.
+func Known(root string) (map[string]bool, error) {
+	files, err := filepath.Glob(filepath.Join(root, ".venv/lib/python3*/site-packages/cfnlint/data/AdditionalSpecs/Policies.json"))
+	if err != nil || len(files) != 1 {
+		return nil, fmt.Errorf("cfn-lint's list of actions is not in .venv (%v): run make tools", err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		return nil, err
+	}
+	var services map[string]struct{ Actions map[string]any }
+	if err := json.Unmarshal(text, &services); err != nil {
+		return nil, fmt.Errorf("%s: %w", files[0], err)
+	}
+	all := map[string]bool{}
+	for service, s := range services {
+		for action := range s.Actions {
+			all[service+":"+action] = true
+		}
+	}
+	return all, nil
 }
