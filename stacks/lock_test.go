@@ -54,7 +54,7 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 		t.Errorf("not locked yet (make update adds them):\n%s", strings.Join(added, "\n"))
 		return
 	}
-	all := append(locked, added...)
+	all := slices.Concat(locked, added)
 	slices.Sort(all)
 	if err := os.WriteFile(lockFile, []byte(strings.Join(all, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package actions
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,8 +37,11 @@ func Of(service, operation string) string {
 // Known are the actions that AWS has, in lower case, as cfn-lint brings them along. root is the project's.
 func Known(root string) (map[string]bool, error) {
 	files, err := filepath.Glob(filepath.Join(root, ".venv/lib/python3*/site-packages/cfnlint/data/AdditionalSpecs/Policies.json"))
-	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("cfn-lint's list of actions is not in .venv (%v): run make tools", err)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, errors.New("cfn-lint's list of actions is not in .venv: run make tools")
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {
