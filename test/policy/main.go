@@ -50,7 +50,7 @@ func run() int {
 			fmt.Println("FAIL", f)
 		}
 	}
-	err = life.Run(ctx, life.Options{Root: root, Dir: filepath.Join(dir, "life"), Say: func(format string, args ...any) {
+	err = life.Run(ctx, life.Options{Root: root, Dir: filepath.Join(dir, "life"), Grants: report.Grants, Say: func(format string, args ...any) {
 		fmt.Printf("     "+format+"\n", args...)
 	}})
 	if err != nil {

@@ -96,3 +96,17 @@ func (l *life) unused(used map[string]bool) (grants int, unused []string) {
 	slices.Sort(unused)
 	return grants, unused
 }
+
+// missing reports the statements that no role of this run has.
+func (l *life) missing(sids map[string]bool) error {
+	var errs []error
+	for _, sid := range slices.Sorted(maps.Keys(sids)) {
+		has := func(r role) bool {
+			return slices.ContainsFunc(r.statements, func(s statement) bool { return s.Sid == sid })
+		}
+		if !slices.ContainsFunc(l.roles, has) {
+			errs = append(errs, fmt.Errorf("some content types are granted %s, but none of tier.yaml: add what grants it, and a scene that uses it", sid))
+		}
+	}
+	return errors.Join(errs...)
+}

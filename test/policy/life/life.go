@@ -4,6 +4,7 @@ package life
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,9 +41,12 @@ type life struct {
 
 // Options say where a run finds and puts things.
 type Options struct {
-	Root string                           // of the project
-	Dir  string                           // everything that the run writes; emptied first
-	Say  func(format string, args ...any) // is told what goes on
+	Root string // of the project
+	Dir  string // everything that the run writes; emptied first
+	// Grants are the Sids of all statements that a role may have: each must be in a role of this run, or nobody
+	// would notice that what it grants is never used.
+	Grants map[string]bool
+	Say    func(format string, args ...any) // is told what goes on
 }
 
 // Run deploys a tier and runs its workers. The error is for people and names everything that is wrong: a call
@@ -79,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := l.launch(ctx, o, func(ctx context.Context) error { return l.playAll(ctx, o.Say) }); err != nil {
 		return err
 	}
-	return l.judge(ctx, o.Say)
+	return errors.Join(l.judge(ctx, o.Say), l.missing(o.Grants))
 }
 
 // launch runs the local EC2 while play goes on.

@@ -39,10 +39,11 @@ func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
 		{"jobs write artifacts, read another content type's, and use what the configuration grants", l.worked},
 		{"the bundle and the content type's files are there for the role", l.fetched},
 		{"a dead worker's job is reaped and resumed", l.reaped},
+		{"an instance tells its group whether it may go", l.called("SetInstanceProtection")},
 		{"a message is given back", l.gaveBack},
 		{"a terminated instance drains, heartbeats its hook and completes it", l.drained},
 		{"an instance that drains for a reason of its own asks its group for another", l.replaced},
-		{"metrics are published", l.measured},
+		{"metrics are published, once a minute", l.called("PutMetricData")},
 	} {
 		start := time.Now()
 		if err := scene.play(ctx); err != nil {
@@ -242,16 +243,18 @@ func (l *life) gaveBack(ctx context.Context) error {
 	return err
 }
 
-// measured waits for the metrics, which are sent once a minute.
-func (l *life) measured(ctx context.Context) error {
-	return await(ctx, "a published metric", func(context.Context) (bool, error) {
-		for _, i := range l.launcher.All() {
-			if len(i.AWS.Requests(func(r awsproxy.Request) bool { return r.Operation == "PutMetricData" })) > 0 {
-				return true, nil
+// called waits until some instance has called an operation.
+func (l *life) called(operation string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return await(ctx, "a call of "+operation, func(context.Context) (bool, error) {
+			for _, i := range l.launcher.All() {
+				if len(i.AWS.Requests(func(r awsproxy.Request) bool { return r.Operation == operation })) > 0 {
+					return true, nil
+				}
 			}
-		}
-		return false, nil
-	})
+			return false, nil
+		})
+	}
 }
 
 func (l *life) roleOf(i *localec2.Instance) role {

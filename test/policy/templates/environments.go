@@ -29,12 +29,13 @@ type Report struct {
 	NagFindings  []string
 	Suppressions int // resources for which a finding of cdk-nag was accepted
 	RuleFindings []string
+	Grants       map[string]bool // Sids of the statements that instances' roles have in some template
 }
 
 // Check synthesises all environments below dir and judges their templates. The error says that something
 // could not be looked at.
 func Check(ctx context.Context, root, dir string) (Report, error) {
-	var report Report
+	report := Report{Grants: map[string]bool{}}
 	var paths []string
 	used := map[string]bool{}
 	for n, file := range files {

@@ -31,6 +31,7 @@ var rules = map[string][]func(template, string) string{
 	"AWS::IAM::Policy":               {exactActions},
 }
 
+// applyRules judges a template and notes which statements its roles have.
 func (r *Report) applyRules(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -41,6 +42,15 @@ func (r *Report) applyRules(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(document.Resources)) {
+		if document.Resources[id].Type == "AWS::IAM::Role" {
+			for _, policy := range list(at(document.Resources[id].Properties, "Policies")) {
+				for _, statement := range list(at(policy, "PolicyDocument", "Statement")) {
+					if sid, named := at(statement, "Sid").(string); named {
+						r.Grants[sid] = true
+					}
+				}
+			}
+		}
 		for _, rule := range rules[document.Resources[id].Type] {
 			if wrong := rule(document.Resources, id); wrong != "" {
 				r.RuleFindings = append(r.RuleFindings, filepath.Base(path)+" "+id+": "+wrong)
