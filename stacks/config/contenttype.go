@@ -6,5 +6,5 @@ package config
 func NewContentType(name, processor string) ContentType {
 	var m member[contentType]
 	m.key.value, m.value.Processor.value = name, processor
-	return resolveContentType(m, builtin[pool]())
+	return resolveContentType(m, access{}, builtin[pool]())
 }

@@ -5,7 +5,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - alarms on metric math (AWS::CloudWatch::Alarm with Metrics) are stored with their queries;
 - lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
   completing or heartbeating an action of a hook that does not exist is refused;
-- TerminateInstanceInAutoScalingGroup is answered; whoever runs the instances carries it out;
+- TerminateInstanceInAutoScalingGroup and SetInstanceHealth are answered; whoever runs the instances carries it out;
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
@@ -169,6 +169,7 @@ def add_group_actions():
     for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
         actions[action] = with_hook(actions[action])
     actions["TerminateInstanceInAutoScalingGroup"] = terminate_instance
+    actions["SetInstanceHealth"] = set_instance_health
 
 
 def terminate_instance(params):
@@ -179,6 +180,14 @@ def terminate_instance(params):
     name = "TerminateInstanceInAutoScalingGroup"
     activity = f"<Activity><ActivityId>{instance}</ActivityId><StatusCode>InProgress</StatusCode></Activity>"
     return autoscaling._xml(200, f"{name}Response", f"<{name}Result>{activity}</{name}Result>")
+
+
+def set_instance_health(params):
+    """Check the parameters, as AWS does; the local EC2 sees the request and replaces an unhealthy instance."""
+    instance, status = params.get("InstanceId", ""), params.get("HealthStatus", "")
+    if not re.fullmatch(r"i-[0-9a-f]{17}", instance) or status not in ("Healthy", "Unhealthy"):
+        return autoscaling._error("ValidationError", f"InstanceId {instance!r}, HealthStatus {status!r}")
+    return autoscaling._xml(200, "SetInstanceHealthResponse", "")
 
 
 def add_warm_pools():

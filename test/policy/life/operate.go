@@ -50,6 +50,19 @@ func (l *life) called(operation string) func(context.Context) error {
 	}
 }
 
+// goesAndIsReplaced waits until an instance has ended and its group has another.
+func (l *life) goesAndIsReplaced(ctx context.Context, i *localec2.Instance) error {
+	select {
+	case <-i.Machine.Done():
+	case <-time.After(sceneTime):
+		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	}
+	return await(ctx, "another instance", func(context.Context) (bool, error) {
+		all := l.launcher.All()
+		return all[len(all)-1] != i, nil
+	})
+}
+
 func (l *life) roleOf(i *localec2.Instance) role {
 	for _, r := range l.roles {
 		if r.contentType == i.ContentType {

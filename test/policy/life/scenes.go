@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -30,11 +31,11 @@ func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
 		{"a job whose bell got lost is rung again, a bad message is dead-lettered", l.rung},
 		{"jobs write artifacts, read another content type's, and use what the configuration grants", l.worked},
 		{"the bundle and the content type's files are there for the role", l.fetched},
-		{"a dead worker's job is reaped and resumed", l.reaped},
-		{"an instance tells its group whether it may go", l.called("SetInstanceProtection")},
+		{"a busy instance is protected; its job is reaped and resumed when it dies", l.reaped},
 		{"a message is given back", l.gaveBack},
 		{"a terminated instance drains, heartbeats its hook and completes it", l.drained},
 		{"an instance that drains for a reason of its own asks its group for another", l.replaced},
+		{"an instance whose worker died for good has itself replaced", l.gaveUp},
 		{"metrics are published, once a minute", l.called("PutMetricData")},
 	} {
 		start := time.Now()
@@ -142,6 +143,9 @@ func (l *life) reaped(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.called("SetInstanceProtection")(ctx); err != nil {
+		return err
+	}
 	i.Machine.PowerCut()
 	return l.awaitJob(ctx, "docs#reaped", "DONE", "crashes", 0) // the position advanced, so that the crash does not count
 }
@@ -182,15 +186,24 @@ func (l *life) replaced(ctx context.Context) error {
 		return err
 	}
 	i.Metadata.RecommendRebalance(time.Now())
-	select {
-	case <-i.Machine.Done():
-	case <-time.After(sceneTime):
-		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	return l.goesAndIsReplaced(ctx, i)
+}
+
+// gaveUp runs what the unit worker-failed.service runs.
+func (l *life) gaveUp(ctx context.Context) error {
+	i, err := l.instance(ctx, "docs")
+	if err != nil {
+		return err
 	}
-	return await(ctx, "another instance", func(context.Context) (bool, error) {
-		all := l.launcher.All()
-		return all[len(all)-1] != i, nil
-	})
+	cmd := exec.CommandContext(ctx, filepath.Join(i.Dir, "bin", "worker"), "boot", "unhealthy")
+	cmd.Env = append(withoutAWS(os.Environ()), "AWS_ENDPOINT_URL="+i.AWS.URL, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+i.Metadata.URL)
+	for name, value := range i.Document.WorkerTier.Environment {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("worker boot unhealthy: %w: %s", err, out)
+	}
+	return l.goesAndIsReplaced(ctx, i)
 }
 
 // gaveBack gives a message back in the worker's place: between the answer to a long poll and a drain there is
