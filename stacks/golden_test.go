@@ -15,12 +15,19 @@ import (
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
 
+// goldens are all environments of the config that uses every kind of setting, and of the project's own, with the
+// folder of their templates.
+var goldens = []struct{ dir, file, environment string }{
+	{"", testConfig, "prod"}, {"", testConfig, "lab"},
+	{"worker-tier", "../worker-tier.yaml", "local"}, {"worker-tier", "../worker-tier.yaml", "dev"}, {"worker-tier", "../worker-tier.yaml", "prod"},
+}
+
 // The golden templates show in a pull request what a change of the code does to what is deployed.
 // Rewrite them with make update.
 func TestGoldenTemplates(t *testing.T) {
-	for _, environment := range []string{"prod", "lab"} {
-		got := templates(t, synthesize(t, load(t, testConfig, environment), standIn))
-		dir := filepath.Join("testdata", "golden", environment)
+	for _, c := range goldens {
+		got := templates(t, synthesize(t, load(t, c.file, c.environment), standIn))
+		dir := filepath.Join("testdata", "golden", c.dir, c.environment)
 		if *update {
 			rewrite(t, dir, got)
 		}

@@ -3,7 +3,6 @@ package stacks
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -116,30 +115,5 @@ func TestOnlyWhatIsNotNamedIsLookedUp(t *testing.T) {
 		if got = slices.Compact(got); !slices.Equal(got, c.want) {
 			t.Errorf("%s %s: looked up is %v, want %v", c.file, c.environment, got, c.want)
 		}
-	}
-}
-
-// The project's own file, in each of its environments, and the one of the golden templates.
-func TestTemplatesPassLint(t *testing.T) {
-	linter := filepath.Join("..", ".venv", "bin", "cfn-lint")
-	if _, err := os.Stat(linter); err != nil {
-		t.Fatalf("%s is not there: run make tools", linter)
-	}
-	args := []string{
-		// The zones are named in the configuration so that a diff shows them.
-		"--ignore-checks", "W3010",
-		"--",
-	}
-	for _, c := range []struct{ file, environment string }{
-		{testConfig, "prod"}, {testConfig, "lab"},
-		{"../worker-tier.yaml", "prod"}, {"../worker-tier.yaml", "dev"}, {"../worker-tier.yaml", "local"},
-	} {
-		assembly := synthesize(t, load(t, c.file, c.environment), standIn)
-		for stack := range templates(t, assembly) {
-			args = append(args, filepath.Join(assembly, stack+".template.json"))
-		}
-	}
-	if out, err := exec.Command(linter, args...).CombinedOutput(); err != nil {
-		t.Errorf("cfn-lint: %v\n%s", err, out)
 	}
 }

@@ -27,9 +27,13 @@ func (n names) grants(code assets) []grant {
 		// Never Scan: it ignores dynamodb:LeadingKeys.
 		// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 		{"Jobs", "worker",
-			[]string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"},
-			[]string{n.arn("dynamodb", "table/"+n.Table), n.arn("dynamodb", "table/"+n.Table+"/index/"+contract.DueIndex)},
-			map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []string{t.Name + "#*", "control#" + t.Name}}}},
+			[]string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+			[]string{n.arn("dynamodb", "table/"+n.Table)},
+			leadingKeys(t.Name+"#*", "control#"+t.Name)},
+		{"DueJobs", "worker",
+			[]string{"dynamodb:Query"},
+			[]string{n.arn("dynamodb", "table/"+n.Table+"/index/"+contract.DueIndex)},
+			leadingKeys(t.Name + "#*")},
 		{"Artifacts", "worker",
 			[]string{"s3:GetObject", "s3:PutObject"},
 			[]string{n.s3(n.ArtifactsBucket + "/" + t.Name + "/*")}, nil},
@@ -85,6 +89,11 @@ func (n names) ownGroupOnly() map[string]any {
 		"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),
 		"aws:ResourceTag/" + TagContentType: n.ContentType.Name,
 	}}
+}
+
+// leadingKeys limits a statement to items, or entries of an index, whose partition key is like one of the patterns.
+func leadingKeys(patterns ...string) map[string]any {
+	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": patterns}}
 }
 
 // prefixes are what the pool may list: its own artifacts and those it reads.

@@ -14,7 +14,8 @@ type Props struct {
 	Environment string // name of the environment, for example "prod"
 	// Region and Account are the stack's. Default: the stack is asked, which takes longer than being told.
 	Region, Account string
-	// ContentType is what the pool is for, with every value set, as [config.Load] resolves it.
+	// ContentType is what the pool is for, with every value set, as [config.Load] resolves it or
+	// [config.NewContentType] makes it.
 	ContentType config.ContentType
 	Chef        config.Chef
 	// Bundle is the folder with the worker binary and the cookbooks, see package bootstrap/bundle. It is

@@ -4,11 +4,10 @@ package localaws
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -19,8 +18,8 @@ import (
 	"time"
 )
 
-//go:embed server.py
-var program []byte
+//go:embed server.py enforce.py
+var program embed.FS
 
 // Region and Account are where everything in the local AWS lives.
 const (
@@ -39,6 +38,10 @@ type Options struct {
 	// Persist lets [Server.Halt] save what the server holds, in Dir, for [Server.Resume]. Objects of S3 go to
 	// disk as they come.
 	Persist bool
+	// EnforceIAM makes the server verify signatures and refuse what an identity's policies do not allow; the
+	// server's own access key stands for the account's root, who may do all. What is enforced beyond ministack's
+	// own rules stands in enforce.py.
+	EnforceIAM bool
 }
 
 // Server is a running local AWS.
@@ -126,8 +129,8 @@ func listen(port int) (*os.File, int, error) {
 }
 
 func (s *Server) launch(python string, socket *os.File, keep bool) error {
-	script := filepath.Join(s.dir, "server.py")
-	if err := os.WriteFile(script, program, 0o644); err != nil {
+	code := filepath.Join(s.dir, "server")
+	if err := errors.Join(os.RemoveAll(code), os.CopyFS(code, program)); err != nil {
 		return fmt.Errorf("local AWS: %w", err)
 	}
 	log, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -135,7 +138,7 @@ func (s *Server) launch(python string, socket *os.File, keep bool) error {
 		return fmt.Errorf("local AWS: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(python, script, "3")
+	cmd := exec.Command(python, filepath.Join(code, "server.py"), "3")
 	cmd.Env = s.processEnviron()
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -167,6 +170,7 @@ func (s *Server) processEnviron() []string {
 		"GATEWAY_PORT=" + strconv.Itoa(s.Port),
 		"MINISTACK_REGION=" + Region,
 		"LOG_LEVEL=WARNING",
+		"AUTH=" + strconv.FormatBool(s.o.EnforceIAM), "AWS_ACCESS_KEY_ID=" + s.accessKey(), "AWS_SECRET_ACCESS_KEY=" + secretKey,
 		"SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0", // further listeners, on fixed ports
 		"DOCKER_HOST=unix://" + filepath.Join(s.dir, "no-docker.sock"), // it removes containers labelled as its own
 	}
@@ -218,7 +222,7 @@ func (s *Server) Stop() {
 		_ = syscall.Kill(-s.PID, syscall.SIGKILL) // nobody needs what it holds any more
 		<-s.done
 	}
-	if err := os.Remove(filepath.Join(s.dir, "server.py")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(filepath.Join(s.dir, "server")); err != nil {
 		panic(err) // a folder of our own
 	}
 }

@@ -5,13 +5,14 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - alarms on metric math (AWS::CloudWatch::Alarm with Metrics) are stored with their queries;
 - lifecycle hooks given inside a group (LifecycleHookSpecificationList) exist from its creation, and
   completing or heartbeating an action of a hook that does not exist is refused;
-- TerminateInstanceInAutoScalingGroup is answered; whoever runs the instances carries it out;
+- TerminateInstanceInAutoScalingGroup and SetInstanceHealth are answered; whoever runs the instances carries it out;
 - SuspendProcesses and ResumeProcesses are answered;
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
 - a group whose launch template names an image that does not exist is refused, so that a stack with it rolls back;
-- a long poll whose client has gone away ends, instead of taking the next message with it.
+- a long poll whose client has gone away ends, instead of taking the next message with it;
+- with AUTH=true in the environment IAM is enforced, with what enforce.py adds to it.
 
 Usage: server.py FD [--with-parent]
 FD is a listening socket; with --with-parent the server ends when its standard input does.
@@ -24,6 +25,7 @@ import socket
 import sys
 import threading
 
+import enforce
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
@@ -168,6 +170,7 @@ def add_group_actions():
     for action in ("CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"):
         actions[action] = with_hook(actions[action])
     actions["TerminateInstanceInAutoScalingGroup"] = terminate_instance
+    actions["SetInstanceHealth"] = set_instance_health
     actions["SuspendProcesses"] = switch_processes("SuspendProcesses")
     actions["ResumeProcesses"] = switch_processes("ResumeProcesses")
 
@@ -195,6 +198,14 @@ def terminate_instance(params):
     name = "TerminateInstanceInAutoScalingGroup"
     activity = f"<Activity><ActivityId>{instance}</ActivityId><StatusCode>InProgress</StatusCode></Activity>"
     return autoscaling._xml(200, f"{name}Response", f"<{name}Result>{activity}</{name}Result>")
+
+
+def set_instance_health(params):
+    """Check the parameters, as AWS does; the local EC2 sees the request and replaces an unhealthy instance."""
+    instance, status = params.get("InstanceId", ""), params.get("HealthStatus", "")
+    if not re.fullmatch(r"i-[0-9a-f]{17}", instance) or status not in ("Healthy", "Unhealthy"):
+        return autoscaling._error("ValidationError", f"InstanceId {instance!r}, HealthStatus {status!r}")
+    return autoscaling._xml(200, "SetInstanceHealthResponse", "")
 
 
 def add_warm_pools():
@@ -295,6 +306,10 @@ def main():
     add_group_properties()
     add_group_actions()
     add_warm_pools()
+    app = cut_long_polls(ministack.app)
+    if ministack.AUTH:
+        enforce.install()
+        app = enforce.over_tls(app)
     listener = socket.socket(fileno=os.dup(int(sys.argv[1])))
     # Answers go out in several small writes: without this each waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -303,7 +318,7 @@ def main():
     config.keep_alive_timeout = 75
     config.keep_alive_max_requests = 1 << 62  # AWS SDKs log a warning when a connection ends early
     config.loglevel = "WARNING"
-    asyncio.run(serve(cut_long_polls(ministack.app), config))
+    asyncio.run(serve(app, config))
 
 
 main()

@@ -2,9 +2,13 @@ package localec2
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
@@ -60,6 +64,10 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 		i.release()
 		return nil, err
 	}
+	if err := l.tag(ctx, i); err != nil {
+		i.release()
+		return nil, err
+	}
 	i.Started = time.Now()
 	i.Machine, err = l.options.Start(Boot{ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL})
 	if err != nil {
@@ -69,10 +77,24 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 	return i, nil
 }
 
+// tag gives an instance the tag by which AWS knows its group.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
+func (l *Launcher) tag(ctx context.Context, i *Instance) error {
+	_, err := l.ec2.CreateTags(ctx, &ec2.CreateTagsInput{
+		Resources: []string{i.ID}, Tags: []types.Tag{{Key: new("aws:autoscaling:groupName"), Value: &i.Group}},
+	})
+	if err != nil {
+		return fmt.Errorf("tag instance %s: %w", i.ID, err)
+	}
+	return nil
+}
+
 func (l *Launcher) identity(i *Instance, t template) fakeimds.Identity {
+	key := l.options.Credentials(t.role)
 	return fakeimds.Identity{
 		InstanceID: i.ID, Zone: i.Zone, Region: l.options.Region, Account: l.options.Account,
-		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role, AccessKey: "ASIALOCAL" + i.ID[2:9],
+		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role,
+		AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, Token: key.SessionToken,
 	}
 }
 

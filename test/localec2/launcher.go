@@ -33,8 +33,11 @@ type Options struct {
 	Region   string
 	Dir      string // absolute; each instance has a folder in it
 	Log      *slog.Logger
-	Network  *awsproxy.Network           // the instances' way to AWS; nil: undisturbed
-	Start    func(Boot) (Machine, error) // the kind of machine; nil: StartProcess
+	Network  *awsproxy.Network // the instances' way to AWS; nil: undisturbed
+	// Credentials are what the metadata services of instances with an instance profile give out. Default: for each
+	// instance a key that a local AWS takes without asking.
+	Credentials func(profile string) aws.Credentials
+	Start       func(Boot) (Machine, error) // the kind of machine; nil: StartProcess
 }
 
 // Launcher starts and ends instances.
@@ -57,6 +60,9 @@ func New(o Options) *Launcher {
 	if o.Start == nil {
 		o.Start = StartProcess
 	}
+	if o.Credentials == nil {
+		o.Credentials = anyKey
+	}
 	o.AWS.Logger = logging.Nop{} // requests cut short when Run ends are no news
 	return &Launcher{
 		options:     o,
@@ -64,6 +70,10 @@ func New(o Options) *Launcher {
 		ec2:         ec2.NewFromConfig(o.AWS),
 		s3:          s3.NewFromConfig(o.AWS),
 	}
+}
+
+func anyKey(string) aws.Credentials {
+	return aws.Credentials{AccessKeyID: "ASIALOCAL" + newID()[2:9], SecretAccessKey: "local", SessionToken: "local"}
 }
 
 // Run keeps the groups at their desired capacity until ctx ends, then shuts all instances down at once

@@ -75,9 +75,10 @@ func (i *Instance) awaitHook(ctx context.Context, h hook) bool {
 	}
 }
 
-// askedToGo reports whether the instance has asked its group to replace it.
+// askedToGo reports whether the instance has asked its group to replace it, or called itself unhealthy; nothing
+// calls itself healthy again.
 func (i *Instance) askedToGo() bool {
-	return len(i.hookCalls("TerminateInstanceInAutoScalingGroup", "")) > 0
+	return len(i.hookCalls("TerminateInstanceInAutoScalingGroup", "")) > 0 || len(i.hookCalls("SetInstanceHealth", "")) > 0
 }
 
 // hookCalls are the instance's accepted calls of an operation of EC2 Auto Scaling that name a hook, or none.

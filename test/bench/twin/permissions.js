@@ -10,9 +10,10 @@ function policyOf(tier, config, names) {
   const statements = [
     ['Queue', ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:SendMessage', 'sqs:GetQueueAttributes'], [names.queueARN]],
     ['DeadLetterQueue', ['sqs:SendMessage'], [names.deadLetterQueueARN]],
-    ['Jobs', ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
-      [arn('dynamodb', `table/${names.table}`), arn('dynamodb', `table/${names.table}/index/due`)],
+    ['Jobs', ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], [arn('dynamodb', `table/${names.table}`)],
       { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${type}#*`, `control#${type}`] } }],
+    ['DueJobs', ['dynamodb:Query'], [arn('dynamodb', `table/${names.table}/index/due`)],
+      { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${type}#*`] } }],
     ['Artifacts', ['s3:GetObject', 's3:PutObject'], [s3(`${names.artifacts}/${type}/*`)]],
     ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],

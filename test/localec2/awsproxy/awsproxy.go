@@ -53,7 +53,10 @@ func Start(endpoint string, journal io.Writer, network *Network) (*Proxy, error)
 	transport.MaxIdleConnsPerHost = 64
 	quiet := log.New(io.Discard, "", 0) // an instance that was killed in mid request is no news
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
 		Transport: transport,
 		ErrorLog:  quiet,
 		// What the endpoint does not answer is not answered: deliver ends the connection.

@@ -26,7 +26,9 @@ type Identity struct {
 	ImageID      string
 	Group        string // name of its Auto Scaling group
 	Role         string // name of its role
-	AccessKey    string // of the role's credentials; the secret is "local"
+	AccessKey    string // of the role's credentials
+	SecretKey    string
+	Token        string // "" where the endpoint wants none
 }
 
 // credentialLifetime is how long the role's credentials say that they last, as on EC2.
@@ -204,7 +206,7 @@ func (s *Server) lookup(path string) (string, bool) {
 	case "meta-data/iam/security-credentials/" + i.Role:
 		now := time.Now().UTC()
 		return document(map[string]any{
-			"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": i.AccessKey, "SecretAccessKey": "local", "Token": "local",
+			"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": i.AccessKey, "SecretAccessKey": i.SecretKey, "Token": i.Token,
 			"LastUpdated": now.Format(time.RFC3339), "Expiration": now.Add(credentialLifetime).Format(time.RFC3339),
 		}), true
 	case "meta-data/tags/instance":

@@ -15,7 +15,7 @@ import (
 
 var identity = Identity{
 	InstanceID: "i-0123456789abcdef0", Zone: "us-east-1b", Region: "us-east-1", Account: "000000000000",
-	InstanceType: "m7g.large", ImageID: "ami-0123456789abcdef0", Group: "tier-mail", Role: "mail", AccessKey: "ASIALOCAL",
+	InstanceType: "m7g.large", ImageID: "ami-0123456789abcdef0", Group: "tier-mail", Role: "mail", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local",
 }
 
 func start(t *testing.T) (*Server, *imds.Client) {

@@ -1,0 +1,43 @@
+// Command ownpool is a queue-driven pool of workers in a CDK program of one's own, without the tier around it:
+// whoever sends to its queue has jobs done.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
+	"github.com/worker-tier/worker-tier/constructs/jobtable"
+	"github.com/worker-tier/worker-tier/constructs/network"
+	"github.com/worker-tier/worker-tier/constructs/workerpool"
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+func main() {
+	code, err := bundle.Build(context.Background(), bundle.Props{Dir: ".", Worker: config.Worker{Package: "./worker"}, Architecture: bundle.ARM64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer jsii.Close()
+	app := awscdk.NewApp(nil)
+	stack := awscdk.NewStack(app, new("reports"), nil)
+	place := network.New(stack, "Network", network.Props{Network: config.Network{Mode: config.Public}})
+	artifacts := awss3.NewBucket(stack, new("Artifacts"), nil)
+	pool := workerpool.New(stack, "Pool", workerpool.Props{
+		Tier: "reports", Environment: "prod",
+		ContentType:     config.NewContentType("reports", "backup"),
+		Chef:            config.Chef{Distribution: "cinc", Version: "18"}, // baked into the image
+		Bundle:          code,
+		Image:           "ami-0123456789abcdef0",
+		VPC:             place.VPC,
+		Subnets:         place.Subnets,
+		Table:           *jobtable.New(stack, "Jobs", jobtable.Props{}).Table.TableName(),
+		ArtifactsBucket: *artifacts.BucketName(),
+	})
+	awscdk.NewCfnOutput(stack, new("QueueURL"), &awscdk.CfnOutputProps{Value: pool.Queue.QueueUrl()})
+	app.Synth(nil)
+}

@@ -1,0 +1,173 @@
+// Package life runs the whole life of a worker under its deployed role, against a local AWS that enforces IAM,
+// and compares what was called with what the role grants.
+package life
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+)
+
+// life is one run: the deployed tier, its roles and the instances that work in it.
+type life struct {
+	server   *localaws.Server
+	root     aws.Config // of the account's root, who stands for operators and producers
+	tier     tier
+	roles    []role
+	launcher *localec2.Launcher
+	standIn  *awsproxy.Proxy // for what is called in the place of backup's worker
+
+	jobs   *dynamodb.Client
+	queues *sqs.Client
+	groups *autoscaling.Client
+}
+
+// Options say where a run finds and puts things.
+type Options struct {
+	Root string // of the project
+	Dir  string // everything that the run writes; emptied first
+	// Grants are the Sids of all statements that a role may have: each must be in a role of this run, or nobody
+	// would notice that what it grants is never used.
+	Grants map[string]bool
+	Say    func(format string, args ...any) // is told what goes on
+}
+
+// Run deploys a tier and runs its workers. The error is for people and names everything that is wrong: a call
+// that was denied, a grant that no call needed, a call outside the roles that was allowed.
+func Run(ctx context.Context, o Options) error {
+	if err := os.RemoveAll(o.Dir); err != nil {
+		return err
+	}
+	t, err := synthesize(ctx, o.Root, o.Dir)
+	if err != nil {
+		return err
+	}
+	server, err := localaws.Start(ctx, localaws.Options{Dir: filepath.Join(o.Dir, "localaws"), EnforceIAM: true})
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	if err := t.deploy(ctx, o.Root, server); err != nil {
+		return err
+	}
+	l := &life{server: server, tier: t}
+	if l.root, err = server.AWSConfig(ctx); err != nil {
+		return err
+	}
+	l.jobs, l.queues, l.groups = dynamodb.NewFromConfig(l.root), sqs.NewFromConfig(l.root), autoscaling.NewFromConfig(l.root)
+	if l.roles, err = rolesOf(ctx, l.root, t); err != nil {
+		return err
+	}
+	if l.standIn, err = awsproxy.Start(server.Endpoint(), io.Discard, nil); err != nil {
+		return err
+	}
+	defer l.standIn.Close()
+	o.Say("deployed %d content types on a local AWS that enforces IAM", len(l.roles))
+	if err := l.launch(ctx, o, func(ctx context.Context) error { return l.playAll(ctx, o.Say) }); err != nil {
+		return err
+	}
+	return errors.Join(l.judge(ctx, o.Say), l.missing(o.Grants))
+}
+
+// launch runs the local EC2 while play goes on.
+func (l *life) launch(ctx context.Context, o Options, play func(context.Context) error) error {
+	log, err := os.Create(filepath.Join(o.Dir, "launcher.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	l.launcher = localec2.New(localec2.Options{
+		AWS: l.root, Endpoint: l.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
+		Dir: filepath.Join(o.Dir, "instances"), Log: slog.New(slog.NewJSONHandler(log, nil)), Credentials: l.keyOf,
+	})
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- l.launcher.Run(running) }()
+	err = play(ctx)
+	stop()
+	if launched := <-ended; err == nil {
+		err = launched
+	}
+	return err
+}
+
+// keyOf is the key that instances with a profile get.
+func (l *life) keyOf(profile string) aws.Credentials {
+	i := slices.IndexFunc(l.roles, func(r role) bool { return r.profile == profile })
+	return l.roles[i].key // each group of the tier has a role of the tier
+}
+
+// as is an SDK configuration with what a role grants, at an instance's own way to AWS or, with "", straight.
+func (l *life) as(r role, endpoint string) aws.Config {
+	cfg := l.root.Copy()
+	cfg.Logger = logging.Nop{}
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return r.key, nil })
+	if endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return cfg
+}
+
+// resource is the physical name of the one resource of a kind in a content type's stack whose logical ID
+// starts with a text.
+func (l *life) resource(ctx context.Context, stack, kind, id string) (string, error) {
+	stack = l.tier.config.Name + "-" + environment + "-" + stack
+	found, err := cloudformation.NewFromConfig(l.root).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, r := range found.StackResources {
+		if aws.ToString(r.ResourceType) == kind && len(*r.LogicalResourceId) >= len(id) && (*r.LogicalResourceId)[:len(id)] == id {
+			names = append(names, aws.ToString(r.PhysicalResourceId))
+		}
+	}
+	if len(names) != 1 {
+		return "", fmt.Errorf("stack %s has %d resources %s that start with %q, want 1", stack, len(names), kind, id)
+	}
+	return names[0], nil
+}
+
+const (
+	pollInterval = 50 * time.Millisecond
+	sceneTime    = 90 * time.Second // bounds what a scene waits for; each takes seconds
+)
+
+// await waits until something holds.
+func await(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, sceneTime, fmt.Errorf("waited %s for %s", sceneTime, what))
+	defer cancel()
+	for {
+		ok, err := holds(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("while waiting for %s: %w", what, err)
+		case ok:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pollInterval):
+		}
+	}
+}

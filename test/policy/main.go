@@ -1,0 +1,66 @@
+// Command policy checks what the tier may do and what may be done to it: all templates of all environments
+// against cdk-nag, cfn-lint and own rules, and the worker's whole life under its deployed role.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/worker-tier/worker-tier/test/policy/life"
+	"github.com/worker-tier/worker-tier/test/policy/templates"
+)
+
+// limit bounds the whole run; it takes about two minutes.
+const limit = 15 * time.Minute
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer jsii.Close()
+	root, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "policy:", err)
+		return 1
+	}
+	dir := filepath.Join(root, ".build", "policy")
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "policy:", err)
+		return 1
+	}
+	fmt.Printf("policy: everything it writes is in %s\n", dir)
+	report, err := templates.Check(ctx, root, filepath.Join(dir, "templates"))
+	failed := err != nil
+	if err != nil {
+		fmt.Println("FAIL the templates could not be checked:", err)
+	}
+	for _, findings := range [][]string{report.LintErrors, report.NagFindings, report.RuleFindings} {
+		for _, f := range findings {
+			failed = true
+			fmt.Println("FAIL", f)
+		}
+	}
+	err = life.Run(ctx, life.Options{Root: root, Dir: filepath.Join(dir, "life"), Grants: report.Grants, Say: func(format string, args ...any) {
+		fmt.Printf("     "+format+"\n", args...)
+	}})
+	if err != nil {
+		failed = true
+		fmt.Printf("FAIL the worker's life under its deployed role:\n%v\n", err)
+	}
+	fmt.Printf("policy: templates=%d cfn_lint_errors=%d nag_findings=%d suppressions=%d\n",
+		report.Templates, len(report.LintErrors), len(report.NagFindings)+len(report.RuleFindings), report.Suppressions)
+	if failed {
+		return 1
+	}
+	return 0
+}
