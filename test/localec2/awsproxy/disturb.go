@@ -21,7 +21,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 		return
 	}
 	fate := p.network.enter(request)
-	defer p.network.passing.Done()
+	defer p.network.more(-1)
 	if fate.fault != repeated { // there the second one is the fault
 		request.Fault = string(fate.fault)
 	}
@@ -45,9 +45,9 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 		if err != nil {
 			return // the instance went away while it asked
 		}
-		p.network.passing.Add(1)
+		p.network.more(1)
 		time.AfterFunc(fate.again, func() {
-			defer p.network.passing.Done()
+			defer p.network.more(-1)
 			second := request
 			second.At, second.Fault = time.Now(), string(repeated)
 			p.deliver(discard{}, again, &second)

@@ -36,19 +36,21 @@ type Network struct {
 	applying sync.Mutex // held while a write to a table is at the endpoint
 	order    int64      // of the last one
 
-	passing sync.WaitGroup // requests, late ones too
-
-	mu     sync.Mutex
-	faults Faults
-	calm   bool
-	random *rand.Rand
-	counts map[fault]int
+	mu      sync.Mutex
+	passing int        // requests, late ones too
+	left    *sync.Cond // passing went down
+	faults  Faults
+	calm    bool
+	random  *rand.Rand
+	counts  map[fault]int
 }
 
 // NewNetwork returns a network with faults. The same seed gives the same sequence of faults; which request
 // each meets is up to the instances.
 func NewNetwork(f Faults) *Network {
-	return &Network{faults: f, random: rand.New(rand.NewPCG(f.Seed, 0)), counts: map[fault]int{}}
+	n := &Network{faults: f, random: rand.New(rand.NewPCG(f.Seed, 0)), counts: map[fault]int{}}
+	n.left = sync.NewCond(&n.mu)
+	return n
 }
 
 // Calm ends all faults; what was delayed is still delivered.
@@ -59,7 +61,21 @@ func (n *Network) Calm() {
 }
 
 // Settle returns once everything that is under way was delivered. The instances must have ended.
-func (n *Network) Settle() { n.passing.Wait() }
+func (n *Network) Settle() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for n.passing > 0 {
+		n.left.Wait()
+	}
+}
+
+// more counts requests under way: one more, or with -1 one less.
+func (n *Network) more(by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.passing += by
+	n.left.Broadcast()
+}
 
 // Counts are the faults so far, by name.
 func (n *Network) Counts() map[string]int {
@@ -79,11 +95,11 @@ type fate struct {
 	again time.Duration // of a repeated one: how much later
 }
 
-// enter draws the fate of a request, which leaves with passing.Done.
+// enter draws the fate of a request, which leaves with more(-1).
 func (n *Network) enter(r Request) fate {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.passing.Add(1)
+	n.passing++
 	if n.calm {
 		return fate{}
 	}
