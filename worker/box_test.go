@@ -71,7 +71,7 @@ func (tr *tier) boxOf(group string, prepare func(*box)) *box {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(b.aws.Close)
-	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: boxID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL"})
+	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: boxID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local"})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
