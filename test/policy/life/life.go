@@ -23,6 +23,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
 // life is one run: the deployed tier, its roles and the instances that work in it.
@@ -145,29 +146,10 @@ func (l *life) resource(ctx context.Context, stack, kind, id string) (string, er
 	return names[0], nil
 }
 
-const (
-	pollInterval = 50 * time.Millisecond
-	sceneTime    = 90 * time.Second // bounds what a scene waits for; each takes seconds
-)
+// sceneTime bounds what a scene waits for; each takes seconds.
+const sceneTime = 90 * time.Second
 
 // await waits until something holds.
 func await(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, sceneTime, fmt.Errorf("waited %s for %s", sceneTime, what))
-	defer cancel()
-	for {
-		ok, err := holds(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			return fmt.Errorf("while waiting for %s: %w", what, err)
-		case ok:
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pollInterval):
-		}
-	}
+	return localtier.Await(ctx, what, sceneTime, holds)
 }
