@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -39,7 +40,7 @@ func NewShared(app awscdk.App, tier *config.Tier) *Shared {
 		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones}),
 		Jobs:      jobtable.New(stack, "Jobs", jobtable.Props{Disposable: env.Disposable}),
 		Artifacts: newArtifacts(stack, env.Disposable),
-		Alarms:    newAlarms(stack, env.Account),
+		Alarms:    newAlarms(stack, env),
 	}
 	dashboard.NewTier(stack, "Dashboard", dashboard.TierProps{Region: env.Region, Tier: tier.Name, Environment: env.Name})
 
@@ -56,19 +57,24 @@ func NewShared(app awscdk.App, tier *config.Tier) *Shared {
 	return shared
 }
 
-// newAlarms defines the topic of all alarms. It is not encrypted: an alarm carries no data, and
-// CloudWatch may not use the key that AWS manages for SNS. A topic with a policy of its own has lost the
-// one that let its account's alarms in, so that they are let in here.
+// newAlarms defines the topic of all alarms. It is encrypted where the configuration names a key, and not
+// otherwise: an alarm carries no data, and CloudWatch may not use the key that AWS manages for SNS. A topic with a
+// policy of its own has lost the one that let its account's alarms in, so that they are let in here; a key's own
+// policy is its owner's.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-func newAlarms(scope constructs.Construct, account string) awssns.Topic {
-	topic := awssns.NewTopic(scope, new("Alarms"), &awssns.TopicProps{EnforceSSL: new(true)})
+func newAlarms(scope constructs.Construct, env config.Environment) awssns.Topic {
+	props := &awssns.TopicProps{EnforceSSL: new(true)}
+	if env.AlarmKey != "" {
+		props.MasterKey = awskms.Key_FromKeyArn(scope, new("AlarmKey"), &env.AlarmKey)
+	}
+	topic := awssns.NewTopic(scope, new("Alarms"), props)
 	topic.AddToResourcePolicy(awsiam.PolicyStatement_FromJson(map[string]any{
 		"Sid":       "Alarms",
 		"Effect":    "Allow",
 		"Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
 		"Action":    "sns:Publish",
 		"Resource":  *topic.TopicArn(),
-		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}},
+		"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Account}},
 	}))
 	return topic
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
+	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -65,13 +66,14 @@ func (pool *WorkerPool) addRole(name names, code assets) string {
 }
 
 // addLaunchTemplate defines what an instance is: IMDSv2 only and not for containers (hop limit 1), an
-// encrypted root volume, no way in. Its tags are in its metadata because the worker learns the name of
+// encrypted root volume, no way in but for members of the security groups that the content type names. Its tags are in its metadata because the worker learns the name of
 // its group there.
 func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile string) {
 	t := name.ContentType
 	pool.SecurityGroup = awsec2.NewCfnSecurityGroup(pool.Construct, new("SecurityGroup"), &awsec2.CfnSecurityGroupProps{
-		GroupDescription: new("Instances that work on " + t.Name + " jobs: out to anywhere, in from nowhere"),
-		VpcId:            name.VPC,
+		GroupDescription:     new("Instances that work on " + t.Name + " jobs"), // a change replaces the group: nothing of its rules
+		VpcId:                name.VPC,
+		SecurityGroupIngress: inbound(t.Inbound),
 		SecurityGroupEgress: &[]*awsec2.CfnSecurityGroup_EgressProperty{{
 			IpProtocol: new("-1"), CidrIp: new("0.0.0.0/0"), Description: new("AWS services, sources and sinks"),
 		}},
@@ -100,6 +102,20 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			UserData: awscdk.Fn_Base64(pool.userData(name, code)),
 		},
 	})
+}
+
+// inbound are the rules of a security group, nil without any.
+func inbound(from []config.Inbound) any {
+	if len(from) == 0 {
+		return nil
+	}
+	rules := make([]*awsec2.CfnSecurityGroup_IngressProperty, len(from))
+	for i, r := range from {
+		rules[i] = &awsec2.CfnSecurityGroup_IngressProperty{
+			IpProtocol: new("tcp"), FromPort: new(float64(r.Port)), ToPort: new(float64(r.Port)), SourceSecurityGroupId: &r.SecurityGroup,
+		}
+	}
+	return &rules
 }
 
 // userData is the script that turns an instance into a worker of this pool.

@@ -56,6 +56,7 @@ func synth(t *testing.T, props Props) synthtest.Template {
 func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*Props){
 		"test/Pool: Table is empty":                                        func(p *Props) { p.Table = "" },
+		"test/Pool: ContentType.Inbound has a rule for SSH":                func(p *Props) { p.ContentType.Inbound = []config.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
 		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
 		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
 		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },

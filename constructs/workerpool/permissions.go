@@ -7,7 +7,7 @@ import (
 // grant is one statement of the instance role and says on whose behalf it stands there.
 type grant struct {
 	sid       string
-	caller    string // "worker", "bootstrap", "session-manager", "log-agent", "config"
+	caller    string // "worker", "bootstrap", "session-manager", "log-agent", "sqs", "config"
 	actions   []string
 	resources []string
 	condition map[string]any
@@ -72,6 +72,9 @@ func (n names) grants(code assets) []grant {
 	if len(t.Secrets) > 0 {
 		all = append(all, grant{"Secrets", "config", []string{"secretsmanager:GetSecretValue"}, n.secrets(), nil})
 	}
+	if t.QueueKey != "" {
+		all = append(all, grant{"QueueKey", "sqs", []string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{t.QueueKey}, n.throughSQS()})
+	}
 	for _, p := range t.Policy {
 		all = append(all, grant{"", "config", p.Actions, p.Resources, nil})
 	}
@@ -89,6 +92,12 @@ func (n names) ownGroupOnly() map[string]any {
 		"aws:ResourceTag/" + TagEnvironment: contract.MetricEnvironment(n.Tier, n.Environment),
 		"aws:ResourceTag/" + TagContentType: n.ContentType.Name,
 	}}
+}
+
+// throughSQS limits a statement to what SQS does in the caller's name: to receive it decrypts, to send it does both.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+func (n names) throughSQS() map[string]any {
+	return map[string]any{"StringEquals": map[string]any{"kms:ViaService": "sqs." + n.Region + ".amazonaws.com"}}
 }
 
 // leadingKeys limits a statement to items, or entries of an index, whose partition key is like one of the patterns.

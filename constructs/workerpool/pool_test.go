@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
@@ -33,9 +34,26 @@ func TestInstancesAreLockedDown(t *testing.T) {
 	equal(t, "SSH key", data.At("LaunchTemplateData", "KeyName"), nil)
 	group := template.One(t, "AWS::EC2::SecurityGroup")
 	equal(t, "inbound rules", group.At("SecurityGroupIngress"), nil)
+	equal(t, "outbound rules", group.At("SecurityGroupEgress", 0, "CidrIp"), any("0.0.0.0/0"))
 	if n := len(template.Of("AWS::EC2::SecurityGroupIngress")); n > 0 {
 		t.Errorf("%d inbound rules stand by themselves", n)
 	}
+}
+
+// A scraper is let in from its own security group, and only to its port. The rules are the security group's own and
+// change in place: what else there is of it would replace it, and with it all instances.
+func TestInboundIsFromSecurityGroups(t *testing.T) {
+	plain := synth(t, mail(t))
+	props := mail(t)
+	props.ContentType.Inbound = []config.Inbound{{Port: 9100, SecurityGroup: "sg-1"}, {Port: 5666, SecurityGroup: "sg-2"}}
+	template := synth(t, props)
+	group := template.One(t, "AWS::EC2::SecurityGroup")
+	equal(t, "inbound rules", group.At("SecurityGroupIngress"), any([]any{
+		object{"IpProtocol": "tcp", "FromPort": 9100.0, "ToPort": 9100.0, "SourceSecurityGroupId": "sg-1"},
+		object{"IpProtocol": "tcp", "FromPort": 5666.0, "ToPort": 5666.0, "SourceSecurityGroupId": "sg-2"},
+	}))
+	delete(group.Properties, "SecurityGroupIngress")
+	equal(t, "everything else", template, plain)
 }
 
 func TestGroup(t *testing.T) {
@@ -77,6 +95,29 @@ func TestQueues(t *testing.T) {
 			t.Errorf("redrive policy %v, want 20 receives", q.At("RedrivePolicy"))
 		}
 	}
+}
+
+// A key of the user's encrypts both queues, and the worker may use it by way of SQS; nothing else changes.
+func TestQueuesWithAKey(t *testing.T) {
+	const key = "arn:aws:kms:us-east-1:111122223333:key/1"
+	plain := synth(t, mail(t))
+	props := mail(t)
+	props.ContentType.QueueKey = key
+	template := synth(t, props)
+	for _, q := range template.Of("AWS::SQS::Queue") {
+		equal(t, q.ID+" key", [3]any{q.At("KmsMasterKeyId"), q.At("KmsDataKeyReusePeriodSeconds"), q.At("SqsManagedSseEnabled")}, [3]any{key, 3600.0, nil})
+		tlsOnly(t, template, q)
+		delete(q.Properties, "KmsMasterKeyId")
+		delete(q.Properties, "KmsDataKeyReusePeriodSeconds")
+		q.Properties["SqsManagedSseEnabled"] = true
+	}
+	equal(t, "grant", statements(t, template)["QueueKey"], object{
+		"Sid": "QueueKey", "Effect": "Allow", "Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}, "Resource": key,
+		"Condition": object{"StringEquals": object{"kms:ViaService": "sqs.us-east-1.amazonaws.com"}},
+	})
+	role := template.One(t, "AWS::IAM::Role").At("Policies", 0, "PolicyDocument").(object)
+	role["Statement"] = slices.DeleteFunc(role["Statement"].([]any), func(s any) bool { return s.(object)["Sid"] == "QueueKey" })
+	equal(t, "everything else", template, plain)
 }
 
 func tlsOnly(t *testing.T, template synthtest.Template, queue synthtest.Resource) {

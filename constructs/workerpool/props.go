@@ -3,6 +3,7 @@ package workerpool
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
@@ -48,6 +49,11 @@ func (p Props) withDefaults() Props {
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
 var metadataTag = regexp.MustCompile(`^[A-Za-z0-9+\-=.,_:@]{1,128}$`)
 
+// noInbound is true for a rule that a security group of instances does not get.
+func noInbound(i config.Inbound) bool {
+	return i.Port < 1 || i.Port > 65535 || i.Port == 22 || i.SecurityGroup == ""
+}
+
 // check reports the first prop that makes no pool, "" if there is none. The configuration file has
 // been checked more thoroughly before; this is for whoever uses the construct alone.
 func (p Props) check() string {
@@ -63,6 +69,7 @@ func (p Props) check() string {
 		{t.ProcessesPerInstance < 1, "ContentType.ProcessesPerInstance is less than 1"},
 		{len(t.InstanceTypes) == 0, "ContentType.InstanceTypes is empty"},
 		{t.RootVolumeGiB < 1, "ContentType.RootVolumeGiB is less than 1"},
+		{slices.ContainsFunc(t.Inbound, noInbound), "ContentType.Inbound has a rule for SSH, for a port that is none, or without a SecurityGroup"},
 		{t.MaxCapacity < max(1, t.MinCapacity), "ContentType.MaxCapacity is less than 1 or than MinCapacity"},
 		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.JobTime() <= 0, "ContentType.ScaleOut is not set"},
 		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},

@@ -46,6 +46,7 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	for _, zone := range env.AvailabilityZones.items {
 		c.checkZone(zone, env.Region)
 	}
+	c.checkKey(env.Alarms.KMSKey, env.Region)
 	c.checkImage(env.BaseImage)
 	c.checkNetwork(env.Network)
 	c.checkTags(env.Tags)

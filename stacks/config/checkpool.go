@@ -65,6 +65,8 @@ func (c checker) checkPools(env environment, image baseImage) {
 		p := c.poolOf(env, m)
 		c.checkTiming(p)
 		c.checkBoot(p.Boot)
+		c.checkInbound(p.Inbound)
+		c.checkKey(p.Queue.KMSKey, env.Region)
 		c.checkGroup(p)
 		c.checkSpot(p)
 		c.checkScaleOut(p)

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // deploymentMistakes are those around environments, network, Chef and the worker; see mistakes.
 var deploymentMistakes = map[string]mistake{
 	"no environment":          {[]edit{{"  dev: {account: \"111122223333\", region: us-east-1, disposable: true}", "  {}"}}, []string{"3:1: environments: is empty (the tier needs at least one environment)"}},
@@ -62,7 +64,7 @@ var deploymentMistakes = map[string]mistake{
 	"backup needs none":       {[]edit{{env, "network: {mode: private-endpoints}"}}, nil},
 	"internet where it is":    {[]edit{{env, "network: {mode: private-nat}"}, {docs, docs + ", internet: true"}}, nil},
 	"override of nothing":     {[]edit{{env, env + ", contentTypes: {^doc: {}}"}}, []string{`environments.dev.contentTypes.doc: there is no content type "doc" to change (there are docs; did you mean docs?)`}},
-	"override of what is not": {[]edit{{env, env + ", contentTypes: {docs: {^processor: exec}}"}}, []string{"environments.dev.contentTypes.docs.processor: unknown key (allowed: environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job, boot)"}},
+	"override of what is not": {[]edit{{env, env + ", contentTypes: {docs: {^processor: exec}}"}}, []string{"environments.dev.contentTypes.docs.processor: unknown key (allowed: environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, inbound, queue, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, job, boot)"}},
 	"override of variables":   {[]edit{{env, env + ", contentTypes: {docs: {environment: {^AWS_X: a}}}"}}, []string{"environments.dev.contentTypes.docs.environment.AWS_X: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
 	"override against the type": {
 		[]edit{{env, env + ", contentTypes: {docs: {capacity: {max: ^2}}}"}, {docs, docs + ", capacity: {min: 3, max: 9}"}},
@@ -76,6 +78,18 @@ var deploymentMistakes = map[string]mistake{
 	"package on S3": {
 		[]edit{{env, "network: {mode: private-endpoints}"}, {`"18"`, `"18", package: {url: "https://tools.s3.us-east-1.amazonaws.com/cinc.rpm", sha256: ` + zeros + `}`}}, nil,
 	},
+
+	// Security.
+	"SSH":                                    {[]edit{{docs, docs + ", inbound: [{port: ^22, from: sg-01234567}]"}}, []string{"contentTypes.docs.inbound[0].port: 22 is SSH, which is not let in (Session Manager is the way in)"}},
+	"inbound from addresses":                 {[]edit{{docs, docs + ", inbound: [{port: 9100, from: ^10.0.0.0/8}]"}}, []string{`contentTypes.docs.inbound[0].from: "10.0.0.0/8" is not possible (a security group's id: sg- and 17 hexadecimal digits)`}},
+	"inbound from nowhere":                   {[]edit{{docs, docs + ", inbound: [^{port: 9100}]"}}, []string{"contentTypes.docs.inbound[0].from: is missing (a security group's id: sg- and 17 hexadecimal digits)"}},
+	"inbound protocol":                       {[]edit{{docs, docs + ", inbound: [{port: 9100, from: sg-01234567, ^protocol: udp}]"}}, []string{"contentTypes.docs.inbound[0].protocol: unknown key (allowed: port, from)"}},
+	"inbound twice":                          {[]edit{{docs, docs + ", inbound: [{port: 9100, from: sg-01234567}, {port: 5666, from: sg-01234567}, {port: 9100, from: ^sg-01234567}]"}}, []string{"contentTypes.docs.inbound[2].from: sg-01234567 may connect to port 9100 already (leave one out)"}},
+	"SSH of the defaults, refused by a type": {[]edit{{top, "defaults: {inbound: [{port: 22, from: sg-01234567}]}\n" + top}, {docs, docs + ", inbound: []"}}, nil},
+	"key by alias":                           {[]edit{{docs, docs + ", queue: {kmsKey: ^alias/jobs}"}}, []string{`contentTypes.docs.queue.kmsKey: "alias/jobs" is not possible (the ARN of a KMS key, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; permissions know no aliases)`}},
+	"key of another Region":                  {[]edit{{docs, docs + ", queue: {kmsKey: ^" + key + "}"}, {"us-east-1", "eu-west-1"}}, []string{"contentTypes.docs.queue.kmsKey: a key of us-east-1 cannot be used in eu-west-1 (the other is environments.dev.region in line 4)"}},
+	"alarm key of another Region":            {[]edit{{env, env + ", alarms: {kmsKey: ^" + strings.Replace(key, "us-east-1", "eu-west-1", 1) + "}"}}, []string{"environments.dev.alarms.kmsKey: a key of eu-west-1 cannot be used in us-east-1 (the other is environments.dev.region in line 4)"}},
+	"keys of the Region":                     {[]edit{{docs, docs + ", queue: {kmsKey: " + key + "}"}, {env, env + ", alarms: {kmsKey: " + key + "}"}}, nil},
 
 	"two images":        {[]edit{{top, "baseImage: {ssmParameter: /a/b, amiId: ^ami-12345678}\n" + top}}, []string{"baseImage.amiId: cannot stand beside ssmParameter (an image is named in one way)"}},
 	"no image":          {[]edit{{top, "^baseImage: {}\n" + top}}, []string{"baseImage: names no image (ssmParameter or amiId)"}},
@@ -97,5 +111,6 @@ var deploymentMistakes = map[string]mistake{
 
 const (
 	zeros    = "\"0000000000000000000000000000000000000000000000000000000000000000\""
+	key      = `"arn:aws:kms:us-east-1:111122223333:key/1"`
 	released = "58eaf5a78d580f5dbd49d31a5b733094169b31bfdf49055b74bcac2877d8f58c" // of the file that folder makes
 )

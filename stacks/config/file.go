@@ -93,6 +93,8 @@ type environment struct {
 	AvailabilityZones list `yaml:"availabilityZones" match:"zone" least:"2"`
 	// true: queues, the job table and whole stacks may be destroyed without being retained.
 	Disposable given[bool] `yaml:"disposable" default:"false"`
+	// The topic that alarms are sent to.
+	Alarms alarms `yaml:"alarms"`
 	// Instead of the top-level baseImage.
 	BaseImage baseImage `yaml:"baseImage"`
 	// Instead of the top-level network.
@@ -103,6 +105,12 @@ type environment struct {
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// What is different for a content type in this environment, by its name; wins over everything else.
 	ContentTypes table[override] `yaml:"contentTypes" keys:"name"`
+}
+
+// alarms is the topic that an environment's alarms are sent to.
+type alarms struct {
+	// A KMS key of your own that encrypts the topic, of the environment's Region; 1.00 US dollar a month. Left out: not encrypted, for alarms carry no data. Its key policy must let CloudWatch use it, or alarms stay silent (see the runbook).
+	KMSKey given[string] `yaml:"kmsKey" match:"kmsKey"`
 }
 
 // override is what an environment may change of a content type.
@@ -225,3 +233,6 @@ type sections[T any] struct {
 	section
 	items []T
 }
+
+// state makes the list one setting, as that of a table does.
+func (s sections[T]) state() leaf { return leaf{at: s.at, set: s.set} }

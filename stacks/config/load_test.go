@@ -161,6 +161,8 @@ func TestEveryKeyResolves(t *testing.T) {
 		ProcessesPerInstance: 8,
 		MemoryPerProcess:     1500,
 		RootVolumeGiB:        100,
+		Inbound:              []Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}, {Port: 9100, SecurityGroup: "sg-01234567"}},
+		QueueKey:             "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
 		MinCapacity:          2,
 		MaxCapacity:          60,
 		ScaleOut:             ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second, TargetTracking: true},
@@ -195,6 +197,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		Name:              "prod",
 		Account:           "111122223333",
 		Region:            "us-east-1",
+		AlarmKey:          "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
 		Network: Network{Mode: Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",

@@ -19,6 +19,14 @@ var settings = []struct {
 	{"", "processesPerInstance", [3]string{"3", "4", "5"}, "2", func(c ContentType) any { return c.ProcessesPerInstance }},
 	{"", "memoryPerProcess", [3]string{"1001", "1002", "1003"}, "0", func(c ContentType) any { return c.MemoryPerProcess }},
 	{"rootVolume", "size", [3]string{"31", "32", "33"}, "30", func(c ContentType) any { return c.RootVolumeGiB }},
+	{"", "inbound", [3]string{"[{port: 9100, from: sg-00000001}]", "[{port: 9101, from: sg-00000001}]", "[]"}, "[]", func(c ContentType) any {
+		var rules []string
+		for _, i := range c.Inbound {
+			rules = append(rules, fmt.Sprintf("{port: %d, from: %s}", i.Port, i.SecurityGroup))
+		}
+		return "[" + strings.Join(rules, ", ") + "]"
+	}},
+	{"queue", "kmsKey", [3]string{"arn:aws:kms:us-east-1:111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/b", "arn:aws:kms:us-east-1:111122223333:key/c"}, "", func(c ContentType) any { return c.QueueKey }},
 	{"capacity", "min", [3]string{"2", "3", "4"}, "1", func(c ContentType) any { return c.MinCapacity }},
 	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c ContentType) any { return c.MaxCapacity }},
 	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleOut.TargetLatency }},

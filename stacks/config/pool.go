@@ -12,6 +12,10 @@ type pool struct {
 	MemoryPerProcess given[int] `yaml:"memoryPerProcess" range:"64..33554432"`
 	// Encrypted root volume.
 	RootVolume rootVolume `yaml:"rootVolume"`
+	// Who may connect to the instances: members of security groups, such as those of a scraper or of Nagios. Left out: nobody.
+	Inbound sections[inbound] `yaml:"inbound"`
+	// The queue and its dead-letter queue.
+	Queue queue `yaml:"queue"`
 	// Bounds of the group.
 	Capacity capacity `yaml:"capacity"`
 	// What the group grows by.
@@ -35,6 +39,19 @@ type pool struct {
 type rootVolume struct {
 	// Size in GiB.
 	Size given[int] `yaml:"size" range:"8..16384" default:"30"`
+}
+
+// inbound lets the members of a security group connect to the instances.
+type inbound struct {
+	// TCP port, such as 9100 (Prometheus' node exporter) or 5666 (NRPE). Not 22: Session Manager is the way in.
+	Port given[int] `yaml:"port" range:"1..65535" required:"true"`
+	// Security group whose members may connect, of the instances' VPC or of one that is peered with it. There is no way to let addresses in.
+	From given[string] `yaml:"from" match:"group" required:"true"`
+}
+
+type queue struct {
+	// A KMS key of your own that encrypts both queues, of the environment's Region. Left out: keys of SQS itself, which cost nothing. Costs are in US dollars a month: 1.00 for the key, and 0.03 for each 10,000 requests, of which SQS makes about 3,600 for a type with one producer. The workers' role may use it; its key policy must let producers use it too (see the runbook).
+	KMSKey given[string] `yaml:"kmsKey" match:"kmsKey"`
 }
 
 type capacity struct {

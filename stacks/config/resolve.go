@@ -53,6 +53,7 @@ func (c checker) resolveEnvironment(m *member[environment]) Environment {
 		Region:            m.value.Region.value,
 		AvailabilityZones: m.value.AvailabilityZones.texts(),
 		Disposable:        m.value.Disposable.value,
+		AlarmKey:          m.value.Alarms.KMSKey.value,
 		Tags:              texts(joined(c.file.Tags, m.value.Tags)),
 		Network:           Network{Mode: NetworkMode(network.Mode.value), VPC: network.VPC.value, SubnetIDs: texts(network.Subnets)},
 		BaseImage:         BaseImage{SSMParameter: image.SSMParameter.value, AMI: image.AMI.value},
@@ -83,6 +84,7 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 		ProcessesPerInstance: p.ProcessesPerInstance.value,
 		MemoryPerProcess:     p.MemoryPerProcess.value,
 		RootVolumeGiB:        p.RootVolume.Size.value,
+		QueueKey:             p.Queue.KMSKey.value,
 		MinCapacity:          p.Capacity.Min.value,
 		MaxCapacity:          p.Capacity.Max.value,
 		ScaleOut: ScaleOut{
@@ -109,6 +111,9 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {
 		resolved.Role = contract.RoleName(resolved.Name)
+	}
+	for _, i := range p.Inbound.items {
+		resolved.Inbound = append(resolved.Inbound, Inbound{Port: i.Port.value, SecurityGroup: i.From.value})
 	}
 	for _, m := range p.Schedule.members {
 		resolved.Schedule = append(resolved.Schedule, m.value.resolve(m.key.value))

@@ -55,6 +55,8 @@ var patterns = map[string]pattern{
 	"ami":          {regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`), "an image id: ami- and 17 hexadecimal digits"},
 	"vpc":          {regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`), "a VPC id: vpc- and 17 hexadecimal digits"},
 	"subnet":       {regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`), "a subnet id: subnet- and 17 hexadecimal digits"},
+	"group":        {regexp.MustCompile(`^sg-([0-9a-f]{8}|[0-9a-f]{17})$`), "a security group's id: sg- and 17 hexadecimal digits"},
+	"kmsKey":       {regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$`), "the ARN of a KMS key, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; permissions know no aliases"},
 	"ssmParameter": {regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`), "the whole path of an SSM parameter, such as /images/base"},
 	"version":      {regexp.MustCompile(`^[0-9]+([.][0-9]+){0,2}$`), `a version in quotes, such as "18" or "18.5.0"`},
 	"https":        {regexp.MustCompile(`^https://[^/ ]+/[^ ]+$`), "an https:// URL of a file"},

@@ -49,6 +49,7 @@ type Environment struct {
 	Name              string
 	Account           string            // twelve digits
 	Region            string            // for example "us-east-1"
+	AlarmKey          string            // ARN of the KMS key that encrypts the alarm topic, or ""
 	AvailabilityZones []string          // at least two; empty: taken from the account at synth time (a lookup)
 	Tags              map[string]string // of all stacks; a content type's own are in its Tags
 	Disposable        bool              // true: queues, table and stacks may be destroyed
@@ -122,6 +123,8 @@ type ContentType struct {
 	ProcessesPerInstance int
 	MemoryPerProcess     int // MiB; 0: an equal share of the instance's
 	RootVolumeGiB        int
+	Inbound              []Inbound
+	QueueKey             string // ARN of the KMS key that encrypts the queues; "": keys of SQS do
 	MinCapacity          int
 	MaxCapacity          int
 	ScaleOut             ScaleOut
@@ -134,6 +137,12 @@ type ContentType struct {
 	ProtectBusy          bool       // busy instances are protected from scale-in
 	Job                  Job
 	Boot                 Boot
+}
+
+// Inbound lets the members of SecurityGroup connect to the TCP port Port of the instances.
+type Inbound struct {
+	Port          int
+	SecurityGroup string // sg-…
 }
 
 // PolicyStatement is an IAM statement that allows Actions on Resources.

@@ -7,6 +7,8 @@ Each of these is a rule of AWS without which a right policy would be refused, or
 - cloudwatch:namespace is what PutMetricData writes to;
 - an instance named alone stands for its group, which the local EC2 tags it with;
 - aws:ResourceTag of an Auto Scaling group: ministack asks by an ARN that it makes up without the group's id;
+- SQS uses a queue's key in the caller's name, who must be allowed to by way of SQS;
+  https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 - dynamodb:LeadingKeys are the partition keys that a request names, of the table or of the index it queries.
   https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
@@ -15,8 +17,10 @@ import json
 import re
 
 import cbor2
-from ministack.core import iam_actions
-from ministack.services import autoscaling, dynamodb, ec2, tagging
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import autoscaling, dynamodb, ec2, sqs, tagging
+
+KEY_USES = {"sqs:SendMessage": ("kms:Decrypt", "kms:GenerateDataKey"), "sqs:ReceiveMessage": ("kms:Decrypt",)}
 
 
 def install():
@@ -25,6 +29,7 @@ def install():
     wrap(iam_actions, "request_tag_context", namespace)
     wrap(iam_actions, "dynamodb_service_context", leading_keys)
     wrap(tagging, "resource_tags", group_tags)
+    wrap(iam_evaluator, "enforce", queue_key)
 
 
 def over_tls(app):
@@ -63,6 +68,17 @@ def resource(plain, service, method, path, headers, body, params, region, accoun
 
 def group_of(instance):
     return next((t["Value"] for t in ec2._tags.get(instance, []) if t["Key"] == "aws:autoscaling:groupName"), "")
+
+
+def queue_key(plain, access_key, iam_action, service, region, resource_arn="*", service_context=None):
+    denied = plain(access_key, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
+    uses = KEY_USES.get(iam_action, ())
+    key = uses and next((q["attributes"].get("KmsMasterKeyId") for q in sqs._queues.values()
+                         if q["attributes"]["QueueArn"] == resource_arn), None)
+    via = {"kms:ViaService": f"sqs.{region}.amazonaws.com"}
+    for use in uses if key else ():
+        denied = denied or plain(access_key, use, "kms", region, resource_arn=key, service_context=via)
+    return denied
 
 
 def namespace(plain, service, iam_action, body, params):

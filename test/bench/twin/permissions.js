@@ -32,6 +32,10 @@ function policyOf(tier, config, names) {
   if (config.Secrets?.length) {
     statements.push(['Secrets', ['secretsmanager:GetSecretValue'], config.Secrets.map((name) => arn('secretsmanager', `secret:${name}-??????`))]);
   }
+  if (config.QueueKey) {
+    statements.push(['QueueKey', ['kms:Decrypt', 'kms:GenerateDataKey'], [config.QueueKey],
+      { StringEquals: { 'kms:ViaService': `sqs.${names.region}.amazonaws.com` } }]);
+  }
   for (const p of config.Policy ?? []) {
     statements.push([undefined, p.Actions, p.Resources]);
   }

@@ -5,6 +5,7 @@ const cdk = require('aws-cdk-lib');
 const autoscaling = require('aws-cdk-lib/aws-autoscaling');
 const ec2 = require('aws-cdk-lib/aws-ec2');
 const iam = require('aws-cdk-lib/aws-iam');
+const kms = require('aws-cdk-lib/aws-kms');
 const logs = require('aws-cdk-lib/aws-logs');
 const { Asset } = require('aws-cdk-lib/aws-s3-assets');
 const sqs = require('aws-cdk-lib/aws-sqs');
@@ -75,7 +76,11 @@ function scriptOf(script, names, code) {
 function addQueues(pool, tier, type) {
   const common = {
     retentionPeriod: cdk.Duration.days(14),
-    encryption: sqs.QueueEncryption.SQS_MANAGED,
+    ...(type.config.QueueKey ? {
+      encryption: sqs.QueueEncryption.KMS,
+      encryptionMasterKey: kms.Key.fromKeyArn(pool, 'QueueKey', type.config.QueueKey),
+      dataKeyReuse: cdk.Duration.hours(1),
+    } : { encryption: sqs.QueueEncryption.SQS_MANAGED }),
     enforceSSL: true,
     removalPolicy: tier.Environment.Disposable ? cdk.RemovalPolicy.DESTROY : cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   };
@@ -111,8 +116,11 @@ function tagsOf(tier, type) {
 function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
   const t = type.config;
   const securityGroup = new ec2.CfnSecurityGroup(pool, 'SecurityGroup', {
-    groupDescription: `Instances that work on ${t.Name} jobs: out to anywhere, in from nowhere`,
+    groupDescription: `Instances that work on ${t.Name} jobs`,
     vpcId: vpc,
+    securityGroupIngress: t.Inbound?.map((rule) => ({
+      ipProtocol: 'tcp', fromPort: rule.Port, toPort: rule.Port, sourceSecurityGroupId: rule.SecurityGroup,
+    })),
     securityGroupEgress: [{ ipProtocol: '-1', cidrIp: '0.0.0.0/0', description: 'AWS services, sources and sinks' }],
   });
   return new ec2.CfnLaunchTemplate(pool, 'LaunchTemplate', {

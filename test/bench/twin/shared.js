@@ -5,6 +5,7 @@ const cdk = require('aws-cdk-lib');
 const dynamodb = require('aws-cdk-lib/aws-dynamodb');
 const ec2 = require('aws-cdk-lib/aws-ec2');
 const iam = require('aws-cdk-lib/aws-iam');
+const kms = require('aws-cdk-lib/aws-kms');
 const s3 = require('aws-cdk-lib/aws-s3');
 const sns = require('aws-cdk-lib/aws-sns');
 const ssm = require('aws-cdk-lib/aws-ssm');
@@ -25,7 +26,9 @@ function addShared(stack, tier, parameters) {
     removalPolicy,
     lifecycleRules: [{ abortIncompleteMultipartUploadAfter: cdk.Duration.days(7) }, { prefix: 'jobs/', expiration: cdk.Duration.days(365) }],
   });
-  const alarms = new sns.Topic(stack, 'Alarms', { enforceSSL: true });
+  const alarms = new sns.Topic(stack, 'Alarms', {
+    enforceSSL: true, masterKey: env.AlarmKey ? kms.Key.fromKeyArn(stack, 'AlarmKey', env.AlarmKey) : undefined,
+  });
   alarms.addToResourcePolicy(iam.PolicyStatement.fromJson({
     Sid: 'Alarms',
     Effect: 'Allow',

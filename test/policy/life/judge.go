@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
@@ -24,19 +25,21 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 	used := map[string]bool{} // "<Sid> <action>"
 	for _, caller := range l.callers() {
 		for _, request := range caller.way.Requests(func(awsproxy.Request) bool { return true }) {
-			c := callOf(request, caller.group)
+			made := callOf(request, caller.group)
 			calls++
 			if request.Status == http.StatusForbidden {
-				errs = append(errs, fmt.Errorf("%s: %s on %v was denied: %s", caller.contentType, c.action, c.resources, request.Code))
+				errs = append(errs, fmt.Errorf("%s: %s on %v was denied: %s", caller.contentType, made.action, made.resources, request.Code))
 			}
-			found := false
-			for _, s := range caller.statements {
-				if s.grants(c) {
-					found, used[s.Sid+" "+c.action] = true, true
+			for _, c := range append([]call{made}, l.implied(caller.contentType, made)...) {
+				found := false
+				for _, s := range caller.statements {
+					if s.grants(c) {
+						found, used[s.Sid+" "+c.action] = true, true
+					}
 				}
-			}
-			if !found {
-				errs = append(errs, fmt.Errorf("%s: no statement of the role is about %s on %v, and yet it was answered with status %d", caller.contentType, c.action, c.resources, request.Status))
+				if !found {
+					errs = append(errs, fmt.Errorf("%s: no statement of the role is about %s on %v, and yet it was answered with status %d", caller.contentType, c.action, c.resources, request.Status))
+				}
 			}
 		}
 	}
@@ -52,6 +55,22 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 	errs = append(errs, err)
 	say("%d of %d calls outside the roles were denied", denied, tried)
 	return errors.Join(errs...)
+}
+
+// implied are the calls that SQS makes in the name of who sends to a queue or receives from it, where a key encrypts it;
+// the endpoint asks for them too.
+func (l *life) implied(contentType string, c call) []call {
+	i := slices.IndexFunc(l.tier.config.ContentTypes, func(t config.ContentType) bool { return t.Name == contentType })
+	key := l.tier.config.ContentTypes[i].QueueKey
+	switch {
+	case key == "":
+		return nil
+	case c.action == "sqs:SendMessage":
+		return []call{{"kms:Decrypt", []string{key}}, {"kms:GenerateDataKey", []string{key}}}
+	case c.action == "sqs:ReceiveMessage":
+		return []call{{"kms:Decrypt", []string{key}}}
+	}
+	return nil
 }
 
 // caller is a role and the way to AWS on which it was used.

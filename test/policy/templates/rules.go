@@ -27,8 +27,8 @@ var rules = map[string][]func(template, string) string{
 	"AWS::EC2::SecurityGroupIngress": {inboundFromGroups},
 	"AWS::SQS::Queue":                {encryptedQueue, queueOverTLS},
 	"AWS::SNS::Topic":                {topicThatAlarmsReach},
-	"AWS::IAM::Role":                 {exactActions},
-	"AWS::IAM::Policy":               {exactActions},
+	"AWS::IAM::Role":                 {exactActions, keysThroughServices},
+	"AWS::IAM::Policy":               {exactActions, keysThroughServices},
 }
 
 // applyRules judges a template and notes which statements its roles have.
@@ -106,7 +106,7 @@ func noSSH(t template, id string) string {
 	return ""
 }
 
-// inboundFromGroups lets in nobody but members of a security group.
+// inboundFromGroups lets in nobody but members of a security group, and nobody by SSH.
 func inboundFromGroups(t template, id string) string {
 	inbound := list(at(t[id].Properties, "SecurityGroupIngress"))
 	if t[id].Type == "AWS::EC2::SecurityGroupIngress" {
@@ -115,6 +115,11 @@ func inboundFromGroups(t template, id string) string {
 	for _, rule := range inbound {
 		if at(rule, "SourceSecurityGroupId") == nil || at(rule, "CidrIp") != nil || at(rule, "CidrIpv6") != nil {
 			return fmt.Sprintf("inbound rule %v is not from a security group", rule)
+		}
+		from, some := at(rule, "FromPort").(float64)
+		to, _ := at(rule, "ToPort").(float64)
+		if at(rule, "IpProtocol") != "tcp" || !some || from <= 22 && to >= 22 {
+			return fmt.Sprintf("inbound rule %v lets in more than a TCP port other than SSH's", rule)
 		}
 	}
 	return ""
@@ -171,18 +176,37 @@ func policyOf(t template, kind, property, id string) []any {
 // exactActions refuses wildcards, and Scan, which ignores the keys that a policy is limited to.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 func exactActions(t template, id string) string {
-	documents := []any{at(t[id].Properties, "PolicyDocument")}
-	for _, policy := range list(at(t[id].Properties, "Policies")) {
-		documents = append(documents, at(policy, "PolicyDocument"))
-	}
-	for _, document := range documents {
-		for _, statement := range list(at(document, "Statement")) {
-			for _, action := range list(at(statement, "Action")) {
-				if name, _ := action.(string); strings.Contains(name, "*") || name == "dynamodb:Scan" {
-					return "it allows " + name
-				}
+	for _, statement := range statementsOf(t[id]) {
+		for _, action := range list(at(statement, "Action")) {
+			if name, _ := action.(string); strings.Contains(name, "*") || name == "dynamodb:Scan" {
+				return "it allows " + name
 			}
 		}
 	}
 	return ""
+}
+
+// keysThroughServices: what a role encrypts or decrypts with a key of the user's is what a service keeps for it, and
+// the key is a certain one.
+// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+func keysThroughServices(t template, id string) string {
+	for _, statement := range statementsOf(t[id]) {
+		for _, action := range list(at(statement, "Action")) {
+			name, _ := action.(string)
+			anyKey := slices.ContainsFunc(list(at(statement, "Resource")), func(r any) bool { key, ok := r.(string); return !ok || strings.Contains(key, "*") })
+			if strings.HasPrefix(name, "kms:") && (anyKey || at(statement, "Condition", "StringEquals", "kms:ViaService") == nil) {
+				return "it allows " + name + " with any key, or not by way of one service"
+			}
+		}
+	}
+	return ""
+}
+
+// statementsOf are those of a role's or a policy's documents.
+func statementsOf(r resource) []any {
+	statements := list(at(r.Properties, "PolicyDocument", "Statement"))
+	for _, policy := range list(at(r.Properties, "Policies")) {
+		statements = append(statements, list(at(policy, "PolicyDocument", "Statement"))...)
+	}
+	return statements
 }
