@@ -14,7 +14,7 @@ type body struct {
 }
 
 type widget struct {
-	Type       string     `json:"type"` // "metric" or "text"
+	Type       string     `json:"type"` // "metric", "text" or "alarm"
 	X          int        `json:"x"`
 	Y          int        `json:"y"`
 	Width      int        `json:"width"` // of 24
@@ -32,6 +32,7 @@ type properties struct {
 	YAxis       *yAxis       `json:"yAxis,omitempty"`
 	Annotations *annotations `json:"annotations,omitempty"`
 	Markdown    string       `json:"markdown,omitempty"`
+	Alarms      []string     `json:"alarms,omitempty"` // ARNs
 }
 
 type yAxis struct {
@@ -63,7 +64,9 @@ type options struct {
 const (
 	graphWidth  = 12
 	graphHeight = 6
+	fullWidth   = 2 * graphWidth
 	textHeight  = 3
+	alarmHeight = 3
 )
 
 // graph is a time graph of one-minute points over an axis that starts at 0.
@@ -75,19 +78,30 @@ func graph(region, title string, metrics [][]any, threshold ...line) widget {
 	return widget{Type: "metric", Width: graphWidth, Height: graphHeight, Properties: p}
 }
 
-// page lays out a text over graphs in two columns and renders the whole. What it is given may hold CDK
-// tokens, which JSON leaves as they are.
-func page(markdown string, graphs []widget) string {
-	all := []widget{{Type: "text", Width: 2 * graphWidth, Height: textHeight, Properties: properties{Markdown: markdown}}}
+// text is a paragraph over the whole width.
+func text(markdown string) widget {
+	return widget{Type: "text", Width: fullWidth, Height: textHeight, Properties: properties{Markdown: markdown}}
+}
+
+// page lays out what goes over the whole width, from the top down, and graphs below it in two columns, and renders
+// all of it. What it is given may hold CDK tokens, which JSON leaves as they are.
+func page(top, graphs []widget) string {
+	var all []widget
+	y := 0
+	for _, w := range top {
+		w.Y = y
+		y += w.Height
+		all = append(all, w)
+	}
 	for i, g := range graphs {
-		g.X, g.Y = i%2*graphWidth, textHeight+i/2*graphHeight
+		g.X, g.Y = i%2*graphWidth, y+i/2*graphHeight
 		all = append(all, g)
 	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false) // formulas stay readable
 	if err := encoder.Encode(body{Widgets: all}); err != nil {
 		panic(err) // plain structs always marshal
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -23,7 +23,8 @@ type PoolProps struct {
 	Group           string
 	Scaling         scaling.Params
 	MaxCapacity     int
-	TargetTracking  bool // in place of the alarm pair
+	TargetTracking  bool     // in place of the alarm pair
+	Alarms          []string // ARNs
 }
 
 // NewPool defines the dashboard of one pool.
@@ -31,13 +32,16 @@ func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.C
 	return awscloudwatch.NewCfnDashboard(scope, &id, &awscloudwatch.CfnDashboardProps{DashboardBody: new(p.Body())})
 }
 
-// Body is the source of the dashboard: the values that scaling and the alarms compare, with the thresholds they
+// Body is the source of the dashboard: the states of the alarms, the values that scaling and the alarms compare, with the thresholds they
 // compare them with, what they are made of, and what becomes of the jobs.
 func (p PoolProps) Body() string {
-	text := "# " + p.ContentType + " in " + p.environment() +
+	intro := text("# " + p.ContentType + " in " + p.environment() +
 		"\nCPU is low while all processes are busy? That is no reason to shrink but to raise `processesPerInstance`: the jobs wait for something else than the processor." +
-		"\nOnce the scale-in alarm holds, the group shrinks every minute; jobs go on elsewhere from their last checkpoint."
-	return page(text, slices.Concat(p.scaling(), p.instances(), p.queues(), p.jobs()))
+		"\nOnce the scale-in alarm holds, the group shrinks every minute; jobs go on elsewhere from their last checkpoint.")
+	states := widget{Type: "alarm", Width: fullWidth, Height: alarmHeight, Properties: properties{
+		Title: "Alarms (that of scaling in is in ALARM whenever the group is larger than its work)", Alarms: p.Alarms,
+	}}
+	return page([]widget{intro, states}, slices.Concat(p.scaling(), p.instances(), p.queues(), p.jobs()))
 }
 
 func (p PoolProps) instances() []widget {

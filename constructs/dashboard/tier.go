@@ -44,8 +44,8 @@ func NewTier(scope constructs.Construct, id string, p TierProps) awscloudwatch.C
 			ID: "all", Expression: fmt.Sprintf("SEARCH('%s', '%s', 60)", g.search, g.stat),
 		}}}))
 	}
-	text := "# " + environment + "\nAll content types. Each has a dashboard of its own, named after its stack."
+	intro := text("# " + environment + "\nAll content types. Each has a dashboard of its own, named after its stack.")
 	return awscloudwatch.NewCfnDashboard(scope, &id, &awscloudwatch.CfnDashboardProps{
-		DashboardBody: new(page(text, graphs)),
+		DashboardBody: new(page([]widget{intro}, graphs)),
 	})
 }

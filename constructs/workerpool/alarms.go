@@ -3,6 +3,7 @@ package workerpool
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
 
 	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -53,6 +54,24 @@ func (pool *WorkerPool) addAlarms(name names) {
 		TreatMissingData:   new("notBreaching"),
 		AlarmActions:       actions,
 	})
+}
+
+// alarmARNs are those of all alarms, asked of the CDK at once by way of a widget of its own.
+func (pool *WorkerPool) alarmARNs() []string {
+	var all []interfacesawscloudwatch.IAlarmRef
+	for _, a := range []awscloudwatch.CfnAlarm{
+		pool.ScaleOut, pool.ScaleIn, pool.Late, pool.AtMax, pool.DeadLetters, pool.Zombies, pool.BootFailures, pool.Silent,
+	} {
+		if a != nil {
+			all = append(all, a)
+		}
+	}
+	widget := (*awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{Alarms: &all}).ToJson())[0].(map[string]any)
+	var arns []string
+	for _, arn := range widget["properties"].(map[string]any)["alarms"].([]any) {
+		arns = append(arns, arn.(string))
+	}
+	return arns
 }
 
 // addScaling defines one half of the pair: a step scaling policy and the alarm that triggers it.

@@ -77,6 +77,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 		Region: props.Region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
 		Queue: name.queue, DeadLetterQueue: name.deadLetterQueue, Group: name.group,
 		Scaling: props.scaling(), MaxCapacity: props.ContentType.MaxCapacity, TargetTracking: props.ContentType.ScaleOut.TargetTracking,
+		Alarms: pool.alarmARNs(),
 	})
 	awsssm.NewCfnParameter(pool.Construct, new("QueueURL"), &awsssm.CfnParameterProps{
 		Name:        new(contract.QueueURLParameter(props.Tier, props.Environment, props.ContentType.Name)),

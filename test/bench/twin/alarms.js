@@ -4,13 +4,16 @@
 const { CfnScalingPolicy } = require('aws-cdk-lib/aws-autoscaling');
 const { CfnAlarm } = require('aws-cdk-lib/aws-cloudwatch');
 
+// addAlarms returns the ARNs of the alarms by id.
 function addAlarms(pool, tier, type, names, topic) {
-  addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut);
-  addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn);
+  const arns = {
+    ScaleOut: addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut),
+    ScaleIn: addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn),
+  };
   for (const id of ['Silent', 'Late', 'AtMax', 'Zombies']) {
-    addAlarm(pool, id, type.operating[id], tier, type, names, topic);
+    arns[id] = addAlarm(pool, id, type.operating[id], tier, type, names, topic);
   }
-  new CfnAlarm(pool, 'DeadLetters', {
+  arns.DeadLetters = new CfnAlarm(pool, 'DeadLetters', {
     alarmDescription: `Messages that are no jobs, or were never claimed, lie in the dead-letter queue of ${type.config.Name}.`,
     namespace: 'AWS/SQS',
     metricName: 'ApproximateNumberOfMessagesVisible',
@@ -22,7 +25,8 @@ function addAlarms(pool, tier, type, names, topic) {
     threshold: 0,
     treatMissingData: 'notBreaching',
     alarmActions: [topic],
-  });
+  }).attrArn;
+  return arns;
 }
 
 function addScaling(pool, id, tier, type, names, alarm) {
@@ -36,7 +40,7 @@ function addScaling(pool, id, tier, type, names, alarm) {
       metricIntervalLowerBound: s.lower ?? undefined, metricIntervalUpperBound: s.upper ?? undefined, scalingAdjustment: s.adjustment,
     })),
   });
-  addAlarm(pool, id, alarm, tier, type, names, policy.ref);
+  return addAlarm(pool, id, alarm, tier, type, names, policy.ref);
 }
 
 function addAlarm(pool, id, alarm, tier, type, names, action) {
@@ -45,7 +49,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
     [{ name: 'AutoScalingGroupName', value: names.group }],
     [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
   ];
-  new CfnAlarm(pool, id, {
+  return new CfnAlarm(pool, id, {
     alarmDescription: `${type.config.Name}: ${alarm.description}`,
     metrics: [
       ...alarm.metrics.map((m) => ({
@@ -62,7 +66,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
     datapointsToAlarm: alarm.periods,
     treatMissingData: 'notBreaching',
     alarmActions: [action],
-  });
+  }).attrArn;
 }
 
 function addBootFailures(pool, tier, type, topic) {

@@ -16,7 +16,7 @@ function page(markdown, graphs) {
   return JSON.stringify({ widgets: [text, ...graphs] });
 }
 
-// addPoolDashboard shows one pool. names: queue, deadLetterQueue, group.
+// addPoolDashboard shows one pool. names: queue, deadLetterQueue, group, and the ARNs of the alarms by id.
 function addPoolDashboard(scope, type, names) {
   new CfnDashboard(scope, 'Dashboard', { dashboardBody: type.dashboard.replace(/@(\w+)@/g, (_, name) => names[name]) });
 }

@@ -136,6 +136,7 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 			Region: tier.Environment.Region, Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
 			Queue: "@queue@", DeadLetterQueue: "@deadLetterQueue@", Group: "@group@",
 			Scaling: params, MaxCapacity: t.MaxCapacity, TargetTracking: t.ScaleOut.TargetTracking,
+			Alarms: []string{"@ScaleOut@", "@ScaleIn@", "@Late@", "@AtMax@", "@DeadLetters@", "@Zombies@", "@BootFailures@", "@Silent@"},
 		}.Body(),
 	}
 }

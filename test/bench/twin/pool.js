@@ -53,8 +53,8 @@ function addPool(stack, tier, type, parameters) {
   });
   const bootFailures = addBootFailures(pool, tier, type, shared.alarmTopic);
   names.group = addGroup(pool, tier, type, shared.subnets, template, bootFailures).ref;
-  addAlarms(pool, tier, type, names, shared.alarmTopic);
-  addPoolDashboard(pool, type, names);
+  const alarms = { ...addAlarms(pool, tier, type, names, shared.alarmTopic), BootFailures: bootFailures.attrArn };
+  addPoolDashboard(pool, type, { ...names, ...alarms });
   new ssm.CfnParameter(pool, 'QueueURL', {
     name: type.queueParameter,
     type: 'String',
