@@ -24,6 +24,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // app is the program that cdk.json runs, built once.
@@ -191,7 +192,7 @@ func (p place) stacks() map[string]string {
 	return states
 }
 
-// group is the Auto Scaling group of a content type; found by the tags it is known by.
+// group is the Auto Scaling group of a content type, found by the tags it is known by.
 func (p place) group(contentType string) types.AutoScalingGroup {
 	p.t.Helper()
 	out, err := autoscaling.NewFromConfig(p.aws()).DescribeAutoScalingGroups(p.t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
@@ -199,10 +200,12 @@ func (p place) group(contentType string) types.AutoScalingGroup {
 		p.t.Fatal(err)
 	}
 	for _, g := range out.AutoScalingGroups {
+		tags := map[string]string{}
 		for _, tag := range g.Tags {
-			if aws.ToString(tag.Key) == "worker-tier:content-type" && aws.ToString(tag.Value) == contentType {
-				return g
-			}
+			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+		}
+		if tags[contract.TagEnvironment] == "tier-"+p.Name && tags[contract.TagContentType] == contentType {
+			return g
 		}
 	}
 	p.t.Fatalf("%s: no group of %s among %d", p.Name, contentType, len(out.AutoScalingGroups))

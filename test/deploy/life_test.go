@@ -1,11 +1,16 @@
 package deploy
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -18,6 +23,9 @@ func TestTierThroughItsLife(t *testing.T) {
 		e.deploy("--all")
 	}
 	twoEnvironments(t, east, west)
+	for _, e := range []place{east, west} {
+		e.dashboards()
+	}
 
 	t.Run("a change of one type", func(t *testing.T) {
 		before := *east.group("mail").LaunchTemplate.Version
@@ -95,5 +103,46 @@ func twoEnvironments(t *testing.T, east, west place) {
 		if diff := cmp.Diff(map[string]string{"boot": "ABANDON", "drain": "CONTINUE"}, results); diff != "" {
 			t.Errorf("%s: hooks (-want +got):\n%s", c.Name, diff)
 		}
+	}
+}
+
+// dashboards checks that those of the pools show the states of alarms that exist, each of its own and of all of them.
+func (p place) dashboards() {
+	p.t.Helper()
+	client := cloudwatch.NewFromConfig(p.aws())
+	alarms, err := client.DescribeAlarms(p.t.Context(), &cloudwatch.DescribeAlarmsInput{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var want, got []string
+	for _, a := range alarms.MetricAlarms {
+		want = append(want, *a.AlarmArn)
+	}
+	for _, contentType := range []string{"docs", "mail"} {
+		resources, err := cloudformation.NewFromConfig(p.aws()).DescribeStackResources(p.t.Context(), &cloudformation.DescribeStackResourcesInput{
+			StackName: aws.String("tier-" + p.Name + "-" + contentType),
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		i := slices.IndexFunc(resources.StackResources, func(r cftypes.StackResource) bool { return *r.ResourceType == "AWS::CloudWatch::Dashboard" })
+		board, err := client.GetDashboard(p.t.Context(), &cloudwatch.GetDashboardInput{DashboardName: resources.StackResources[i].PhysicalResourceId})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var body struct {
+			Widgets []struct{ Properties struct{ Alarms []string } }
+		}
+		if err := json.Unmarshal([]byte(*board.DashboardBody), &body); err != nil {
+			p.t.Fatal(err)
+		}
+		for _, w := range body.Widgets {
+			got = append(got, w.Properties.Alarms...)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" || len(want) != 16 {
+		p.t.Errorf("%s: %d alarms, want the 8 of each content type, on a dashboard each (-want +got):\n%s", p.Name, len(want), diff)
 	}
 }

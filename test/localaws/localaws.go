@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-//go:embed server.py enforce.py
+//go:embed server.py enforce.py network.py
 var program embed.FS
 
 // Region and Account are where everything in the local AWS lives.

@@ -10,6 +10,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - a group in subnets stands in the zones of its subnets;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
+- NAT gateways with their addresses are made from a template, and a VPC tells its CidrBlock, see network.py;
 - a group whose launch template names an image that does not exist is refused, so that a stack with it rolls back;
 - a long poll whose client has gone away ends, instead of taking the next message with it;
 - with AUTH=true in the environment IAM is enforced, with what enforce.py adds to it.
@@ -26,6 +27,7 @@ import sys
 import threading
 
 import enforce
+import network
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
@@ -306,6 +308,7 @@ def main():
     add_group_properties()
     add_group_actions()
     add_warm_pools()
+    network.install()
     app = cut_long_polls(ministack.app)
     if ministack.AUTH:
         enforce.install()
