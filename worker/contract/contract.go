@@ -54,6 +54,8 @@ const (
 	AttrDone            = "done"
 	AttrTotal           = "total"
 	AttrUnit            = "unit"
+	AttrPace            = "pace"      // millionths of a unit per second
+	AttrPaceError       = "paceError" // its standard error
 	AttrNotBefore       = "notBefore"
 	AttrPaused          = "paused"
 	AttrCancelRequested = "cancelRequested"

@@ -90,6 +90,7 @@ func moves(t *testing.T, item job.Item, j job.Job) {
 		{job.Finish(j.Claim(), job.End{State: job.Dead, Reason: j.LastError}, now), j.State == job.Running},
 		{job.Reap(j, 5, now), j.State == job.Running},
 		{job.Redrive(j, now), j.State == job.Dead},
+		{job.Retry(j, now), !j.Paused},
 		{job.Pause(j, now), true},
 		{job.Resume(j, now), true},
 	} {

@@ -81,6 +81,7 @@ type Job struct {
 	CursorVersion string
 	CrashPosition string // position at the last crash
 	Position
+	Pace            Pace
 	NotBefore       time.Time
 	Paused          bool
 	CancelRequested bool
@@ -122,6 +123,7 @@ func FromItem(item Item) (Job, error) {
 		Epoch: number(contract.AttrEpoch), Beat: number(contract.AttrBeat), Seq: number(contract.AttrSeq),
 		Cursor: text(contract.AttrCursor), CursorRef: text(contract.AttrCursorRef), CursorVersion: text(contract.AttrCursorVersion), CrashPosition: text(contract.AttrCrashPosition),
 		Position:  Position{number(contract.AttrDone), number(contract.AttrTotal), text(contract.AttrUnit)},
+		Pace:      paceOf(number(contract.AttrPace), number(contract.AttrPaceError)),
 		NotBefore: moment(contract.AttrNotBefore), Paused: flag(contract.AttrPaused), CancelRequested: flag(contract.AttrCancelRequested),
 		Drains: number(contract.AttrDrains), Crashes: number(contract.AttrCrashes), Failures: number(contract.AttrFailures),
 		Rings: number(contract.AttrRings), RingAt: moment(contract.AttrRingAt), LastError: text(contract.AttrLastError),

@@ -68,6 +68,15 @@ func Resume(j Job, now time.Time) Write {
 	return w
 }
 
+// Retry ends the time that READY job j waits after a failure: it is due at once and its bell is about to be
+// sent. A paused job is refused: it waits for [Resume].
+func Retry(j Job, now time.Time) Write {
+	w := Resume(j, now)
+	w.Op, w.Remove = "retry", nil
+	w.If = append(w.If, Cond{Attr: contract.AttrPaused, Op: Absent})
+	return w
+}
+
 // Redrive gives a DEAD job a new life from its last cursor.
 func Redrive(j Job, now time.Time) Write {
 	set := readyItem(j.Key, j.Epoch+1, time.Time{}, now, now)

@@ -100,9 +100,10 @@ func Beat(c Claim, now time.Time) Write {
 }
 
 // BeatProgress is a beat that also shows how far the job is, without a cursor.
-func BeatProgress(c Claim, p Position, now time.Time) Write {
+func BeatProgress(c Claim, p Position, pace Pace, now time.Time) Write {
 	w := Beat(c, now)
 	p.apply(w.Set)
+	pace.apply(w.Set)
 	return w
 }
 
@@ -117,6 +118,7 @@ type Checkpoint struct {
 	Ref     string // the object that holds the cursor instead, see CursorRef
 	Version string // "<processor>@<version>"
 	Position
+	Pace Pace
 }
 
 func (cp Checkpoint) apply(w *Write) {
@@ -131,6 +133,7 @@ func (cp Checkpoint) apply(w *Write) {
 	}
 	w.Set[contract.AttrCursorVersion] = cp.Version
 	cp.Position.apply(w.Set)
+	cp.Pace.apply(w.Set)
 }
 
 // SaveCheckpoint saves the cursor and counts as a beat.

@@ -51,6 +51,7 @@ type Attempt struct {
 	seq      int64         // of the last checkpoint tried
 	pending  *slot.Checkpoint
 	progress *slot.Progress // newer than any checkpoint
+	pace     pace
 	stop     *stop
 	started  bool // the slot has taken the job
 	stalled  bool // the slot was killed because it said nothing
@@ -83,6 +84,7 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 		beatAt: c.Deadline - deps.Timing.Lease, savedAt: now, heardAt: now, seq: c.Job.Seq,
 		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
 	}
+	a.pace.observe(now, c.Job.Done)
 	a.log.Info("job claimed", "seq", c.Job.Seq, "done", c.Job.Done, "total", c.Job.Total, "unit", c.Job.Unit,
 		"drains", c.Job.Drains, "crashes", c.Job.Crashes, "failures", c.Job.Failures)
 	payload, cursor, err := a.load(ctx)
@@ -172,11 +174,13 @@ func (a *Attempt) renew(ctx context.Context) {
 	}
 	sent, replaced := a.pending, a.job.CursorRef
 	stamp := a.Clock.Monotonic()
+	a.pace.observe(stamp, a.Progress().Done)
 	w := job.Beat(a.claim, a.Clock.Now())
 	if cp != nil {
+		cp.Pace = a.pace.estimate()
 		w = job.SaveCheckpoint(a.claim, *cp, a.Clock.Now())
 	} else if a.progress != nil {
-		w = job.BeatProgress(a.claim, job.Position(*a.progress), a.Clock.Now())
+		w = job.BeatProgress(a.claim, job.Position(*a.progress), a.pace.estimate(), a.Clock.Now())
 	}
 	item, err := a.write(ctx, w)
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {

@@ -89,7 +89,9 @@ func (w *world) steer() {
 		return
 	}
 	id := w.ids[w.random.IntN(len(w.ids))]
-	switch w.random.IntN(7) {
+	switch w.random.IntN(8) {
+	case 7:
+		w.command(id, w.retryCommand)
 	case 6:
 		w.command(id, w.pauseTypeCommand)
 		w.after(w.upTo(20*time.Minute), func() { w.command(id, w.resumeTypeCommand) })
@@ -140,6 +142,15 @@ func (w *world) resumeCommand(id string, table tableClient, bells queueClient) {
 			return job.Write{}, false
 		}
 		return job.Resume(*j, w.operator.Now()), true
+	})
+}
+
+func (w *world) retryCommand(id string, table tableClient, bells queueClient) {
+	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
+		if j == nil || j.State != job.Ready || j.Paused {
+			return job.Write{}, false
+		}
+		return job.Retry(*j, w.operator.Now()), true
 	})
 }
 

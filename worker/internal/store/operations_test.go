@@ -46,7 +46,7 @@ func operations() map[string]operation {
 		"claim of a submission":   {"ClaimSubmission", nil, job.ClaimSubmission(key, work, "a", lease, now)},
 		"claim of a READY job":    {"ClaimReady", submitted, job.ClaimReady(key, 0, "a", lease, now)},
 		"beat":                    {"Beat", running, job.Beat(a, now)},
-		"beat with progress":      {"BeatProgress", running, job.BeatProgress(a, at3.Position, now)},
+		"beat with progress":      {"BeatProgress", running, job.BeatProgress(a, at3.Position, job.Pace{PerSecond: 1.5, Error: 0.25}, now)},
 		"checkpoint":              {"SaveCheckpoint", running, job.SaveCheckpoint(a, at3, now)},
 		"checkpoint, all empty":   {"SaveCheckpoint", saved, job.SaveCheckpoint(a, at4, now)},
 		"submit, spilled":         {"Submit", nil, job.Submit(key, large, now)},
@@ -71,6 +71,7 @@ func operations() map[string]operation {
 		"pause of a RUNNING job":  {"Pause", running, job.Pause(at(1, job.Running), now)},
 		"resume of a READY job":   {"Resume", then(submitted, job.Pause(at(0, job.Ready), now)), job.Resume(at(0, job.Ready), now)},
 		"resume of a RUNNING job": {"Resume", then(running, job.Pause(at(1, job.Running), now)), job.Resume(at(1, job.Running), now)},
+		"retry of a READY job":    {"Retry", then(running, job.HandBack(a, job.Return{Failed: true, NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)), job.Retry(at(2, job.Ready), now)},
 		"redrive":                 {"Redrive", dead, job.Redrive(at(2, job.Dead), now)},
 	}
 }
