@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -67,11 +66,7 @@ func (tr *tier) send(n int) {
 // listed counts the unfinished jobs that match.
 func (tr *tier) listed(match func(job) bool) (n int) {
 	tr.t.Helper()
-	var jobs []job
-	if err := json.Unmarshal([]byte(tr.must("jobs", "list", "--json")), &jobs); err != nil {
-		tr.t.Fatal(err)
-	}
-	for _, j := range jobs {
+	for _, j := range tr.list("--limit", "1000") {
 		if match(j) {
 			n++
 		}

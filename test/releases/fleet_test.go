@@ -165,11 +165,11 @@ func patience() time.Duration {
 }
 
 func (f *fleet) finished() bool {
-	var open []job
-	if err := json.Unmarshal(f.command(current, "jobs", "list", "--json"), &open); err != nil {
+	var page struct{ Jobs []job }
+	if err := json.Unmarshal(f.command(current, "jobs", "list", "--json"), &page); err != nil {
 		f.t.Fatal(err)
 	}
-	return len(open) == 0
+	return len(page.Jobs) == 0
 }
 
 // done is a step that a job has written down.

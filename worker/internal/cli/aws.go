@@ -95,6 +95,8 @@ type pool struct {
 	objects     *blob.S3
 	store       *store.Dynamo
 	queue       *queue.SQS
+	queueURL    string
+	table       string
 }
 
 // open finds table, queue and bucket at the SSM parameters that the stacks write.
@@ -128,5 +130,7 @@ func (t target) open(ctx context.Context) (*pool, error) {
 		objects:     blob.NewS3(s3.NewFromConfig(cfg), values[names[2]]),
 		store:       store.NewDynamo(dynamodb.NewFromConfig(cfg), values[names[0]]),
 		queue:       queue.NewSQS(sqs.NewFromConfig(cfg), values[names[1]], ""),
+		queueURL:    values[names[1]],
+		table:       values[names[0]],
 	}, nil
 }

@@ -5,22 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
 
 type jobsCommand struct {
-	List    listCommand    `cmd:"" help:"List the unfinished and the DEAD jobs of a content type."`
-	Show    showCommand    `cmd:"" help:"Show one job, finished ones too (for 30 days)."`
-	Cancel  cancelCommand  `cmd:"" help:"End a job; a running one stops at its next step."`
-	Pause   pauseCommand   `cmd:"" help:"Keep a job from running; a running one is handed back at its next step."`
-	Resume  resumeCommand  `cmd:"" help:"Let a paused job run again."`
-	Redrive redriveCommand `cmd:"" help:"Give a DEAD job a new life from its last cursor."`
+	List    listCommand    `cmd:"" help:"List the unfinished and the DEAD jobs of a content type, RUNNING ones first."`
+	Show    showCommand    `cmd:"" help:"Show one job, finished ones too (for 30 days): what it is, what became of it, what happens next."`
+	Stats   statsCommand   `cmd:"" help:"Count the jobs of a content type by state, and the messages of its queues."`
+	Tail    tailCommand    `cmd:"" help:"Watch the jobs of a content type: who runs what, how far, what ends how."`
+	Cancel  cancelCommand  `cmd:"" help:"End jobs; a running one stops at its next step."`
+	Pause   pauseCommand   `cmd:"" help:"Keep jobs from running; a running one is handed back at its next step."`
+	Resume  resumeCommand  `cmd:"" help:"Let paused jobs run again."`
+	Retry   retryCommand   `cmd:"" help:"Let jobs that wait after a failure run now."`
+	Redrive redriveCommand `cmd:"" help:"Give DEAD jobs a new life from their last cursor."`
 }
 
 // jobView is a job as it is printed for machines.
@@ -37,6 +37,8 @@ type jobView struct {
 	Done            int64           `json:"done"`
 	Total           int64           `json:"total"`
 	Unit            string          `json:"unit,omitempty"`
+	PerSecond       float64         `json:"perSecond,omitempty"` // units, as the last holder measured it
+	ETA             *etaView        `json:"eta,omitempty"`
 	Drains          int64           `json:"drains"`
 	Crashes         int64           `json:"crashes"`
 	Failures        int64           `json:"failures"`
@@ -52,8 +54,29 @@ type jobView struct {
 	UpdatedAt       time.Time       `json:"updatedAt"`
 }
 
+// etaView is when a RUNNING job ends if it goes on as it goes: with a probability of about 95 % between soonest
+// and latest.
+type etaView struct {
+	Soonest time.Time `json:"soonest"`
+	Likely  time.Time `json:"likely"`
+	Latest  time.Time `json:"latest,omitzero"` // left out: no end in sight
+}
+
+func etaOf(j job.Job) *etaView {
+	soonest, likely, latest, ok := j.Left()
+	if !ok {
+		return nil
+	}
+	eta := &etaView{Soonest: j.UpdatedAt.Add(soonest), Likely: j.UpdatedAt.Add(likely)}
+	if latest > 0 {
+		eta.Latest = j.UpdatedAt.Add(latest)
+	}
+	return eta
+}
+
 func viewOf(j job.Job) jobView {
 	return jobView{
+		PerSecond: j.Pace.PerSecond, ETA: etaOf(j),
 		ContentType: j.ContentType, ID: j.ID, Tenant: j.Tenant, State: j.State, Paused: j.Paused, CancelRequested: j.CancelRequested,
 		Owner: j.Owner, Epoch: j.Epoch, Seq: j.Seq, Done: j.Done, Total: j.Total, Unit: j.Unit,
 		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
@@ -65,54 +88,6 @@ func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
-}
-
-type listCommand struct {
-	target `embed:""`
-	State  []job.State `help:"Only jobs in these states: READY, RUNNING, DEAD."`
-	JSON   bool        `help:"Print a JSON list."`
-}
-
-func (c *listCommand) Run(ctx context.Context, e *env) error {
-	p, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	jobs, err := p.list(ctx, func(err error) { fmt.Fprintf(e.err, "left out: %s\n", err) })
-	if err != nil {
-		return err
-	}
-	views := []jobView{}
-	for _, j := range jobs {
-		if len(c.State) == 0 || slices.Contains(c.State, j.State) {
-			views = append(views, viewOf(j))
-		}
-	}
-	if c.JSON {
-		return printJSON(e.out, views)
-	}
-	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSTATE\tPROGRESS\tDRAINS\tCRASHES\tFAILURES\tUPDATED\tOWNER\tLAST ERROR")
-	for _, v := range views {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%s ago\t%s\t%s\n", v.ID, v.status(), v.progress(), v.Drains, v.Crashes, v.Failures,
-			time.Since(v.UpdatedAt).Round(time.Second), v.Owner, v.LastError)
-	}
-	if len(views) == 0 {
-		fmt.Fprintln(e.err, "no unfinished and no DEAD jobs")
-	}
-	return table.Flush()
-}
-
-// list reads all jobs in the due index, by age: READY, RUNNING and DEAD ones.
-func (p *pool) list(ctx context.Context, unreadable func(error)) ([]job.Job, error) {
-	jobs, err := sweep.Jobs(ctx, p.store, p.contentType, job.DueFirst, job.DueLast, unreadable)
-	slices.SortFunc(jobs, func(a, b job.Job) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return jobs, err
 }
 
 func (v jobView) status() string {
@@ -143,15 +118,6 @@ func inBucket(ref string) string {
 	return ref + " (in the artifacts bucket)"
 }
 
-// one names a job of the target.
-type one struct {
-	target `embed:""`
-	ID     string `arg:"" help:"Id of the job."`
-	JSON   bool   `help:"Print the job as JSON."`
-}
-
-func (o one) key() job.Key { return job.Key{ContentType: o.Type, ID: o.ID} }
-
 // get reads a job; nil: there is none.
 func (p *pool) get(ctx context.Context, key job.Key) (*job.Job, error) {
 	item, err := p.store.Get(ctx, key.String())
@@ -178,43 +144,33 @@ func (p *pool) mustGet(ctx context.Context, key job.Key) (job.Job, error) {
 }
 
 type showCommand struct {
-	one    `embed:""`
-	Follow bool `short:"f" help:"Watch the job to its end; exit status 1 unless it is DONE."`
+	target `embed:""`
+	ID     string `arg:"" help:"Id of the job."`
+	Follow bool   `short:"f" help:"Watch the job to its end; exit status 1 unless it is DONE."`
+	JSON   bool   `help:"Print the job as JSON."`
 }
 
 func (c *showCommand) Run(ctx context.Context, e *env) error {
+	key := job.Key{ContentType: c.Type, ID: c.ID}
 	p, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	if c.Follow {
-		return p.followTo(ctx, e, c.key(), c.JSON)
+		return p.followTo(ctx, e, key, c.JSON)
 	}
-	j, err := p.mustGet(ctx, c.key())
+	meter := &store.Meter{}
+	p.store = p.store.Metered(meter)
+	j, err := p.mustGet(ctx, key)
 	if err != nil {
 		return err
 	}
-	return c.print(e, j)
-}
-
-func (o one) print(e *env, j job.Job) error {
-	v := viewOf(j)
-	if o.JSON {
-		return printJSON(e.out, v)
+	if c.JSON {
+		return printJSON(e.out, viewOf(j))
 	}
-	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	rows := [][2]string{
-		{"job", j.Key.String()}, {"state", v.status()}, {"progress", v.progress()}, {"owner", v.Owner},
-		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)},
-		{"drains, crashes, failures", fmt.Sprintf("%d, %d, %d", v.Drains, v.Crashes, v.Failures)},
-		{"last error", v.LastError}, {"tenant", v.Tenant}, {"payload", string(v.Payload) + inBucket(v.PayloadRef)},
-		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(v.CursorRef))},
-		{"created", v.CreatedAt.Local().Format(time.DateTime)}, {"updated", v.UpdatedAt.Local().Format(time.DateTime)},
+	if err := tell(ctx, e, p, j); err != nil {
+		return err
 	}
-	for _, row := range rows {
-		if row[1] != "" {
-			fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
-		}
-	}
-	return table.Flush()
+	fmt.Fprintln(e.err, costOf(meter))
+	return nil
 }

@@ -11,100 +11,85 @@ import (
 )
 
 type (
-	cancelCommand struct {
-		one `embed:""`
-	}
-	pauseCommand struct {
-		one `embed:""`
-	}
-	resumeCommand struct {
-		one `embed:""`
-	}
-	redriveCommand struct {
-		one `embed:""`
-	}
+	cancelCommand  struct{ chosen }
+	pauseCommand   struct{ chosen }
+	resumeCommand  struct{ chosen }
+	retryCommand   struct{ chosen }
+	redriveCommand struct{ chosen }
 )
 
+var unfinished = []job.State{job.Ready, job.Running}
+
 func (c *cancelCommand) Run(ctx context.Context, e *env) error {
-	return c.change(ctx, e, false, func(j *job.Job) (job.Write, error) {
+	return c.apply(ctx, e, verb{does: "cancel", done: "cancelled", of: unfinished, asks: true, write: func(key job.Key, j *job.Job) (job.Write, error) {
 		if j != nil && j.State.Terminal() {
-			return job.Write{}, fmt.Errorf("job %s is %s already", c.ID, j.State)
+			return job.Write{}, fmt.Errorf("job %s is %s already", key.ID, j.State)
 		}
-		return job.Cancel(c.key(), j, time.Now()), nil
-	})
+		return job.Cancel(key, j, time.Now()), nil // of a job that is yet to come, too
+	}})
 }
 
 func (c *pauseCommand) Run(ctx context.Context, e *env) error {
-	return c.changeExisting(ctx, e, false, func(j *job.Job) (job.Write, error) {
-		return job.Pause(*j, time.Now()), needs(j, "paused", job.Ready, job.Running)
-	})
+	return c.apply(ctx, e, existing(verb{does: "pause", done: "paused", of: unfinished}, job.Pause))
 }
 
 func (c *resumeCommand) Run(ctx context.Context, e *env) error {
-	return c.changeExisting(ctx, e, true, func(j *job.Job) (job.Write, error) {
-		return job.Resume(*j, time.Now()), needs(j, "resumed", job.Ready, job.Running)
-	})
+	return c.apply(ctx, e, existing(verb{does: "resume", done: "resumed", of: unfinished, rings: true}, job.Resume))
+}
+
+func (c *retryCommand) Run(ctx context.Context, e *env) error {
+	v := existing(verb{does: "retry", done: "retried", of: []job.State{job.Ready}, rings: true}, job.Retry)
+	write := v.write
+	v.write = func(key job.Key, j *job.Job) (job.Write, error) {
+		if j != nil && j.Paused {
+			return job.Write{}, fmt.Errorf("job %s is paused: 'worker jobs resume' lets it run", key.ID)
+		}
+		return write(key, j)
+	}
+	return c.apply(ctx, e, v)
 }
 
 func (c *redriveCommand) Run(ctx context.Context, e *env) error {
-	return c.changeExisting(ctx, e, true, func(j *job.Job) (job.Write, error) {
-		return job.Redrive(*j, time.Now()), needs(j, "redriven", job.Dead)
-	})
+	return c.apply(ctx, e, existing(verb{does: "redrive", done: "redriven", of: []job.State{job.Dead}, rings: true}, job.Redrive))
 }
 
-// needs refuses a change that makes no sense in the job's state.
-func needs(j *job.Job, done string, states ...job.State) error {
-	if slices.Contains(states, j.State) {
-		return nil
-	}
-	return fmt.Errorf("job %s is %s: only a job that is %v can be %s", j.ID, j.State, states, done)
-}
-
-func (o one) changeExisting(ctx context.Context, e *env, ring bool, build func(*job.Job) (job.Write, error)) error {
-	return o.change(ctx, e, ring, func(j *job.Job) (job.Write, error) {
-		if j == nil {
-			return job.Write{}, noJob(o.key())
+// existing makes v write what write makes of jobs that exist and are in its states.
+func existing(v verb, write func(job.Job, time.Time) job.Write) verb {
+	v.write = func(key job.Key, j *job.Job) (job.Write, error) {
+		switch {
+		case j == nil:
+			return job.Write{}, noJob(key)
+		case !slices.Contains(v.of, j.State):
+			return job.Write{}, fmt.Errorf("job %s is %s: only a job that is %s can be %s", key.ID, j.State, orOf(v.of), v.done)
 		}
-		return build(j)
-	})
+		return write(*j, time.Now()), nil
+	}
+	return v
 }
 
-// change writes what build makes of the job as it is, looking again while others move it. Only a cancel
-// takes a job that does not exist.
-func (o one) change(ctx context.Context, e *env, ring bool, build func(*job.Job) (job.Write, error)) error {
-	if err := job.CheckID(o.ID); err != nil {
-		return err
-	}
-	p, err := o.open(ctx)
-	if err != nil {
-		return err
-	}
+// change writes what v makes of the job as it is, looking again while others move it.
+func (p *pool) change(ctx context.Context, key job.Key, v verb) (job.Job, error) {
 	for range 10 {
-		j, err := p.get(ctx, o.key())
+		j, err := p.get(ctx, key)
 		if err != nil {
-			return err
+			return job.Job{}, err
 		}
-		w, err := build(j)
+		w, err := v.write(key, j)
 		if err != nil {
-			return err
+			return job.Job{}, err
 		}
 		item, err := p.store.Write(ctx, w)
 		if _, refused := errors.AsType[*job.RefusedError](err); refused {
 			continue
 		}
 		if err != nil {
-			return err
+			return job.Job{}, err
 		}
 		after, err := job.FromItem(item)
-		if err != nil {
-			return err
+		if err == nil && v.rings && after.State == job.Ready && !after.Paused {
+			err = p.ring(ctx, after)
 		}
-		if ring && after.State == job.Ready {
-			if err := p.ring(ctx, after); err != nil {
-				return err
-			}
-		}
-		return o.print(e, after)
+		return after, err
 	}
-	return fmt.Errorf("job %s keeps moving: nothing was changed, try again", o.ID)
+	return job.Job{}, fmt.Errorf("job %s keeps moving: it was not changed, try again", key.ID)
 }

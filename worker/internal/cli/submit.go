@@ -16,15 +16,33 @@ import (
 
 type submitCommand struct {
 	target      `embed:""`
-	ID          string `help:"Id of the job; a second submission with the same id changes nothing. Default: a new one."`
-	Tenant      string `help:"Whose job it is; kept with the job."`
-	Payload     string `xor:"payload" required:"" help:"Payload as JSON."`
-	PayloadFile string `xor:"payload" required:"" type:"existingfile" help:"File with the payload as JSON."`
-	Follow      bool   `short:"f" help:"Watch the job to its end; exit status 1 unless it is DONE."`
-	JSON        bool   `help:"Print the result as JSON."`
+	ID          string  `help:"Id of the job; a second submission with the same id changes nothing. Default: a new one."`
+	Tenant      string  `help:"Whose job it is; kept with the job."`
+	Payload     string  `xor:"payload" required:"" help:"Payload as JSON."`
+	PayloadFile string  `xor:"payload" required:"" type:"existingfile" help:"File with the payload as JSON."`
+	From        string  `xor:"payload" required:"" placeholder:"FILE" help:"File with a {\"id\"?, \"tenant\"?, \"payload\"} as JSON per line, - for standard input. The same file again submits what is missing."`
+	Rate        float64 `help:"With --from: at most so many jobs a second."`
+	Follow      bool    `short:"f" help:"Watch the job to its end; exit status 1 unless it is DONE."`
+	JSON        bool    `help:"Print the result as JSON."`
+}
+
+// Validate is called by kong.
+func (c *submitCommand) Validate() error {
+	switch {
+	case c.From != "" && (c.ID != "" || c.Tenant != "" || c.Follow):
+		return errors.New("--from takes ids and tenants from its file, and follows nothing")
+	case c.From == "" && c.Rate != 0:
+		return errors.New("--rate goes with --from")
+	case c.Rate < 0:
+		return errors.New("--rate: want a number of jobs a second")
+	}
+	return nil
 }
 
 func (c *submitCommand) Run(ctx context.Context, e *env) error {
+	if c.From != "" {
+		return c.fromFile(ctx, e)
+	}
 	submission, err := c.submission()
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 type Dynamo struct {
 	client *dynamodb.Client
 	table  string
+	meter  *Meter // nil: nobody asks what reads cost
 }
 
 // NewDynamo returns the table of that name.
@@ -42,12 +43,12 @@ func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.valuesOrNil()
 	out, err := d.client.UpdateItem(ctx, in, withoutChecksum)
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return nil, &job.RefusedError{Write: w, Current: fromAttributes(refused.Item)}
+		return nil, &job.RefusedError{Write: w, Current: ItemOf(refused.Item)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s in table %s: %w", w.Op, w.Key, d.table, err)
 	}
-	return fromAttributes(out.Attributes), nil
+	return ItemOf(out.Attributes), nil
 }
 
 // withoutChecksum spares a warning in the log for each refusal: the SDK expects a checksum of every answer, and
@@ -57,11 +58,12 @@ func withoutChecksum(o *dynamodb.Options) { o.DisableValidateResponseChecksum = 
 
 // Get reads one item consistently, nil where there is none.
 func (d *Dynamo) Get(ctx context.Context, k string) (job.Item, error) {
-	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &d.table, Key: key(k), ConsistentRead: aws.Bool(true)})
+	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &d.table, Key: key(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: d.meter.Wanted()})
 	if err != nil {
 		return nil, fmt.Errorf("read %s in table %s: %w", k, d.table, err)
 	}
-	return fromAttributes(out.Item), nil
+	d.meter.Add(out.ConsumedCapacity)
+	return ItemOf(out.Item), nil
 }
 
 // BatchGet reads many items, eventually consistent, in any order, each once; missing ones are left out.
@@ -86,15 +88,20 @@ func (d *Dynamo) batch(ctx context.Context, keys []string) (items []job.Item, le
 	for _, k := range keys {
 		request.Keys = append(request.Keys, key(k))
 	}
-	out, err := d.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{d.table: request}})
+	out, err := d.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+		RequestItems: map[string]types.KeysAndAttributes{d.table: request}, ReturnConsumedCapacity: d.meter.Wanted(),
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %d jobs in table %s: %w", len(keys), d.table, err)
 	}
+	for _, c := range out.ConsumedCapacity {
+		d.meter.Add(&c)
+	}
 	for _, attributes := range out.Responses[d.table] {
-		items = append(items, fromAttributes(attributes))
+		items = append(items, ItemOf(attributes))
 	}
 	for _, k := range out.UnprocessedKeys[d.table].Keys {
-		name, _ := fromAttributes(k)[contract.AttrKey].(string)
+		name, _ := ItemOf(k)[contract.AttrKey].(string)
 		left = append(left, name)
 	}
 	if len(left) == len(keys) {
@@ -112,8 +119,9 @@ func (d *Dynamo) Due(ctx context.Context, partition, from, to string) ([]string,
 		if err != nil {
 			return nil, fmt.Errorf("query %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
 		}
+		d.meter.Add(page.ConsumedCapacity)
 		for _, attributes := range page.Items {
-			name, _ := fromAttributes(attributes)[contract.AttrKey].(string)
+			name, _ := ItemOf(attributes)[contract.AttrKey].(string)
 			keys = append(keys, name)
 		}
 	}
@@ -131,6 +139,7 @@ func (d *Dynamo) CountDue(ctx context.Context, partition, from, to string) (int,
 		if err != nil {
 			return 0, fmt.Errorf("count %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
 		}
+		d.meter.Add(page.ConsumedCapacity)
 		n += int(page.Count)
 	}
 	return n, nil
@@ -139,6 +148,7 @@ func (d *Dynamo) CountDue(ctx context.Context, partition, from, to string) (int,
 func (d *Dynamo) due(partition, from, to string) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName:                &d.table,
+		ReturnConsumedCapacity:   d.meter.Wanted(),
 		IndexName:                aws.String(contract.DueIndex),
 		KeyConditionExpression:   aws.String("#p = :p AND #s BETWEEN :from AND :to"),
 		ExpressionAttributeNames: map[string]string{"#p": contract.AttrDuePartition, "#s": contract.AttrDueSort},
@@ -167,7 +177,8 @@ func toAttribute(v any) types.AttributeValue {
 	panic(fmt.Sprintf("store: an item holds strings, int64 and bool, not %T", v))
 }
 
-func fromAttributes(attributes map[string]types.AttributeValue) job.Item {
+// ItemOf is an item as the SDK gives it; nil where there is none.
+func ItemOf(attributes map[string]types.AttributeValue) job.Item {
 	if len(attributes) == 0 {
 		return nil
 	}

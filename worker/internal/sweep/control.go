@@ -18,3 +18,9 @@ func ResumeType(contentType string) job.Write {
 
 // ControlKey is the key of a content type's control item.
 func ControlKey(contentType string) string { return "control#" + contentType }
+
+// Paused reads from a control item whether its content type is paused.
+func Paused(control job.Item) bool {
+	paused, _ := control[contract.AttrPaused].(bool)
+	return paused
+}

@@ -60,6 +60,17 @@ func (t jobTime) mean(assumed time.Duration) time.Duration {
 	return time.Duration(busy / ended * float64(time.Millisecond))
 }
 
+// MeasuredJobTime reads from a control item how long its jobs took of late, running ones included; 0: none
+// has ended.
+func MeasuredJobTime(control job.Item) time.Duration {
+	t := jobTimeOf(control)
+	ended := float64(t.recentEnded)/fraction + float64(t.ended)
+	if ended == 0 {
+		return 0
+	}
+	return time.Duration(float64(t.recentBusy+t.busy) / ended * float64(time.Millisecond))
+}
+
 // decayed is what is left of sum since the moment at. It rounds down, or small sums would never go. Clocks
 // differ: time never runs backwards here.
 func decayed(sum, at int64, now time.Time) int64 {

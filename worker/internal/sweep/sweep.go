@@ -160,7 +160,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("sweep: %w", err)
 		}
-		s.paused, _ = item[contract.AttrPaused].(bool)
+		s.paused = Paused(item)
 		next, _ := item[contract.AttrNextSweep].(int64)
 		late := now.After(time.UnixMilli(next).Add(s.Interval))
 		if item != nil && item[contract.AttrSweeper] != s.Worker && !late {
@@ -194,7 +194,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("sweep: %w", err)
 	}
 	s.control, s.jobTime = next, jobTimeOf(item)
-	s.paused, _ = item[contract.AttrPaused].(bool)
+	s.paused = Paused(item)
 	return true, nil
 }
 

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// tell prints the story of a job: what it is, what became of it so far, what happens next and when.
+func tell(ctx context.Context, e *env, p *pool, j job.Job) error {
+	typePaused := false
+	if j.State == job.Ready { // only then does it matter
+		control, err := p.store.Get(ctx, sweep.ControlKey(j.ContentType))
+		if err != nil {
+			return err
+		}
+		typePaused = sweep.Paused(control)
+	}
+	v, now := viewOf(j), time.Now()
+	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"job", j.Key.String()}, {"tenant", v.Tenant}, {"state", v.status()}, {"progress", v.progress()}, {"pace", v.pace()},
+		{"expected end", v.ETA.text(now)}, {"owner", v.Owner}, {"submitted", moment(v.CreatedAt, now)}, {"last word", moment(v.UpdatedAt, now)},
+		{"so far", soFar(j)}, {"last error", v.LastError}, {"next", next(j, typePaused, now)},
+		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)}, {"payload", string(v.Payload) + inBucket(v.PayloadRef)},
+		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(v.CursorRef))},
+	} {
+		if row[1] != "" {
+			fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	return table.Flush()
+}
+
+// moment is a point in time as a person wants it, "2026-11-24 20:15:00 (3m ago)".
+func moment(t, now time.Time) string {
+	distance := fmt.Sprintf("%s ago", now.Sub(t).Round(time.Second))
+	if t.After(now) {
+		distance = "in " + t.Sub(now).Round(time.Second).String()
+	}
+	return fmt.Sprintf("%s (%s)", t.Local().Format(time.DateTime), distance)
+}
+
+func (v jobView) pace() string {
+	if v.PerSecond <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.3g %s a second", v.PerSecond, v.Unit)
+}
+
+func (eta *etaView) text(now time.Time) string {
+	if eta == nil {
+		return ""
+	}
+	latest := "no end in sight at the slowest"
+	if !eta.Latest.IsZero() {
+		latest = "at the latest " + eta.Latest.Local().Format(time.TimeOnly)
+	}
+	return fmt.Sprintf("%s, at the soonest %s, %s (95 %%)", moment(eta.Likely, now), eta.Soonest.Local().Format(time.TimeOnly), latest)
+}
+
+// soFar says how often the job changed hands and why.
+func soFar(j job.Job) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{
+		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker died without a word, at this position"}, {j.Failures, "failed"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", p.what, times(p.n)))
+		}
+	}
+	return cmp.Or(strings.Join(parts, "; "), "never handed back, never failed")
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// next says what happens next and when.
+func next(j job.Job, typePaused bool, now time.Time) string {
+	switch j.State {
+	case job.Ready:
+		return nextOfReady(j, typePaused, now)
+	case job.Running:
+		return nextOfRunning(j, now)
+	case job.Dead:
+		return "nothing until 'worker jobs redrive'; kept until " + moment(j.Expires, now)
+	case job.Done, job.Cancelled:
+		return "nothing; kept until " + moment(j.Expires, now)
+	}
+	return ""
+}
+
+func nextOfReady(j job.Job, typePaused bool, now time.Time) string {
+	switch {
+	case j.Paused:
+		return "nothing until 'worker jobs resume'"
+	case typePaused:
+		return "nothing until 'worker type resume': its content type is paused"
+	case j.NotBefore.After(now):
+		return "tried again at " + moment(j.NotBefore, now) + ", or now with 'worker jobs retry'"
+	}
+	return "the next free process takes it; announced again at " + moment(j.RingAt, now)
+}
+
+// sweepAfter is how much longer than its lease a silent holder keeps its job: see docs/decisions/002.
+const sweepAfter = 1.25
+
+func nextOfRunning(j job.Job, now time.Time) string {
+	silentUntil := j.UpdatedAt.Add(time.Duration(sweepAfter * float64(j.Lease)))
+	switch {
+	case now.After(silentUntil):
+		return fmt.Sprintf("its worker is silent for longer than %g leases of %s: a sweep gives it to another", sweepAfter, j.Lease)
+	case j.CancelRequested:
+		return "ends at its next step: a cancel was requested"
+	case j.Paused:
+		return "is handed back at its next step: it is paused"
+	}
+	return "goes on; if its worker falls silent, another takes it after " + moment(silentUntil, now)
+}

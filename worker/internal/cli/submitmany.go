@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+)
+
+const (
+	submitters   = 16  // submissions under way at once
+	mostMistakes = 100 // of a file that are printed
+)
+
+// submitManyView is the result as it is printed for machines.
+type submitManyView struct {
+	Submitted int `json:"submitted"`
+	Existing  int `json:"existing"` // were there already and were not changed
+}
+
+// fromFile submits the jobs of a file of JSON lines. All of it is read before the first is submitted, so that a
+// mistake in the last line submits nothing; ids are the same each time, so that a file that was cut short can be
+// submitted again.
+func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
+	text, err := readAll(c.From)
+	if err != nil {
+		return err
+	}
+	submissions, err := parseSubmissions(text)
+	if err != nil {
+		return fmt.Errorf("%s: nothing was submitted:\n%w", c.From, err)
+	}
+	p, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	view, err := p.submitAll(ctx, submissions, c.Rate, progressOf(e, len(submissions)))
+	if err != nil {
+		return fmt.Errorf("%d of %d jobs are submitted; submit the same file again for the others, those that exist stay as they are: %w",
+			view.Submitted+view.Existing, len(submissions), err)
+	}
+	if c.JSON {
+		return printJSON(e.out, view)
+	}
+	fmt.Fprintf(e.out, "%s submitted, %d existed already\n", plural(view.Submitted, "job"), view.Existing)
+	return nil
+}
+
+func readAll(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(name)
+}
+
+// parseSubmissions reads a {"id"?, "tenant"?, "payload"} per line; empty lines are skipped. All mistakes are
+// reported at once, by line. The default of an id is made of the line and how often it was there before.
+func parseSubmissions(text []byte) ([]job.Submission, error) {
+	var out []job.Submission
+	var mistakes []error
+	seen, first := map[[sha256.Size]byte]int{}, map[string]int{}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, job.MaxPayload+1<<20)
+	n := 0
+	for lines.Scan() {
+		n++
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		s, err := parseSubmission(line, seen)
+		if err == nil && first[s.ID] > 0 {
+			err = fmt.Errorf("id %s stands in line %d already", s.ID, first[s.ID])
+		}
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("line %d: %w", n, err))
+			continue
+		}
+		first[s.ID] = n
+		out = append(out, s)
+	}
+	if err := lines.Err(); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("line %d: %w", n+1, err))
+	}
+	if more := len(mistakes) - mostMistakes; more > 0 {
+		mistakes = append(mistakes[:mostMistakes], fmt.Errorf("and %s more", plural(more, "mistake")))
+	}
+	if len(mistakes) == 0 && len(out) == 0 {
+		mistakes = append(mistakes, errors.New("it holds no jobs"))
+	}
+	return out, errors.Join(mistakes...)
+}
+
+func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submission, error) {
+	var s job.Submission
+	strict := json.NewDecoder(bytes.NewReader(line))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&s); err != nil {
+		return s, fmt.Errorf(`want {"id"?, "tenant"?, "payload"}: %w`, err)
+	}
+	if strict.More() {
+		return s, errors.New("want one JSON object per line")
+	}
+	if s.ID == "" {
+		digest := sha256.Sum256(line)
+		s.ID = fmt.Sprintf("%s-%d", hex.EncodeToString(digest[:10]), seen[digest])
+		seen[digest]++
+	}
+	return s, s.Check()
+}
+
+// submitAll submits at most rate jobs a second (0: as fast as it goes). The first error ends it.
+func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate float64, progress func()) (submitManyView, error) {
+	var created, existing atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(submitters)
+	start := time.Now()
+	for n, s := range submissions {
+		if rate > 0 {
+			due := start.Add(time.Duration(float64(n) / rate * float64(time.Second)))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			_, isNew, err := p.submit(ctx, s)
+			switch {
+			case err != nil:
+				return err
+			case isNew:
+				created.Add(1)
+			default:
+				existing.Add(1)
+			}
+			progress()
+			return nil
+		})
+	}
+	err := group.Wait()
+	return submitManyView{int(created.Load()), int(existing.Load())}, err
+}
+
+// progressOf shows how many of total are done: a bar on a terminal, a line every lineInterval elsewhere.
+func progressOf(e *env, total int) func() {
+	if f, ok := e.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		b := newBar(e.err, "jobs")
+		b.ChangeMax(total)
+		return func() { _ = b.Add(1) } // a bar that cannot be drawn is no reason to stop
+	}
+	var done, said atomic.Int64
+	said.Store(time.Now().UnixNano())
+	return func() {
+		n, last := done.Add(1), said.Load()
+		if now := time.Now().UnixNano(); time.Duration(now-last) >= lineInterval && said.CompareAndSwap(last, now) {
+			fmt.Fprintf(e.err, "%d of %d jobs\n", n, total)
+		}
+	}
+}
