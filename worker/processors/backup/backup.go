@@ -53,6 +53,15 @@ type cursor struct {
 	Manifest string          `json:"manifest,omitempty"`
 }
 
+// decode reads the job's cursor; false: the job is at its start.
+func (c *cursor) decode(job *processor.Job) (bool, error) {
+	resumed, err := job.DecodeCursor(c)
+	if err == nil && (c.Offset < 0 || c.Segments < 0) {
+		err = processor.Permanent(fmt.Errorf("cursor: offset %d, segments %d: neither can be negative", c.Offset, c.Segments))
+	}
+	return resumed && err == nil, err
+}
+
 func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	var p payload
 	if err := job.DecodePayload(&p); err != nil {
@@ -66,7 +75,7 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	if err := spec.apartFrom(job.Settings.ArtifactsBucket, job.ContentType); err != nil {
 		return nil, processor.Permanent(fmt.Errorf("payload: %w", err))
 	}
-	resumed, err := job.DecodeCursor(&at)
+	resumed, err := at.decode(job)
 	if err != nil {
 		return nil, err
 	}

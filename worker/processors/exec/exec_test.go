@@ -138,6 +138,7 @@ func TestExit(t *testing.T) {
 		{`kill -SEGV $$`, slot.Outcome{Kind: slot.Retry, Error: "sh: signal: segmentation fault"}},
 		{`echo 'half a line' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "half a line": invalid character 'h' looking for beginning of value`}},
 		{`echo '{"curser":1}' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "{\"curser\":1}": json: unknown field "curser"`}},
+		{`echo '{"cursor":null,"done":3}' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`}},
 		{`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: "sh: wrote a report of more than 1048576 bytes"}},
 		{`printf '{"cursor":' >&$WORKER_REPORT_FD; exit 75`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 75"}},
 	} {

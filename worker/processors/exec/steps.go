@@ -81,6 +81,9 @@ func (s *steps) take(line []byte) (checkpoint bool, err error) {
 	if err := slot.DecodeLine(line, &r); err != nil {
 		return false, fmt.Errorf("wrote a report that is none: %.100q: %w", line, err)
 	}
+	if string(r.Cursor) == "null" {
+		return false, errors.New(`reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`)
+	}
 	if r.Done != nil {
 		s.reached.Progress.Done = *r.Done
 	}
