@@ -7,18 +7,18 @@ import (
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
 
-// Bundles are the folders with the worker and the cookbooks, one for each architecture in use.
-type Bundles map[config.Architecture]string
+// Bundles are what instances fetch, one for each architecture in use.
+type Bundles map[config.Architecture]bundle.Bundle
 
 // BuildBundles makes the bundles that a tier's content types need. It needs no Node process, so that it
 // can run while one starts.
 func BuildBundles(ctx context.Context, tier *config.Tier) (Bundles, error) {
 	bundles := Bundles{}
 	for _, t := range tier.ContentTypes {
-		if bundles[t.Architecture] != "" {
+		if _, made := bundles[t.Architecture]; made {
 			continue
 		}
-		folder, err := bundle.Build(ctx, bundle.Props{
+		built, err := bundle.Build(ctx, bundle.Props{
 			Dir:          tier.Dir,
 			Worker:       tier.Worker,
 			Architecture: bundle.Architecture(t.Architecture.GOARCH()),
@@ -26,7 +26,7 @@ func BuildBundles(ctx context.Context, tier *config.Tier) (Bundles, error) {
 		if err != nil {
 			return nil, err
 		}
-		bundles[t.Architecture] = folder
+		bundles[t.Architecture] = built
 	}
 	return bundles, nil
 }

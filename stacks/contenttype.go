@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -17,21 +18,15 @@ type ContentType struct {
 	Pool  *workerpool.WorkerPool
 }
 
-// NewContentType defines the stack of one content type; bundle is the folder with the worker for its
-// architecture. The stack depends on nothing but the configuration of this type and on the SSM
+// NewContentType defines the stack of one content type; bundle is the one for its architecture. The stack depends on nothing but the configuration of this type and on the SSM
 // parameters of the shared stack, so that a change of one type leaves the others' stacks as they are.
-func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bundle string) *ContentType {
+func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, code bundle.Archive) *ContentType {
 	tags := maps.Clone(t.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	tags[workerpool.TagContentType] = t.Name
 	stack := newStack(app, tier, contract.StackName(tier.Name, tier.Environment.Name, t.Name), "The pool of workers for "+t.Name+" jobs", tags)
-	for _, folder := range []*string{&t.Files, &t.Cookbooks} {
-		if *folder != "" && !filepath.IsAbs(*folder) {
-			*folder = filepath.Join(tier.Dir, *folder)
-		}
-	}
 	path := parametersOf(tier)
 	pool := workerpool.New(stack, "Pool", workerpool.Props{
 		Tier:        tier.Name,
@@ -40,7 +35,9 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 		Account:     tier.Environment.Account,
 		ContentType: t,
 		Chef:        tier.Chef,
-		Bundle:      bundle,
+		Bundle:      code,
+		Files:       packed(tier, t.Files),
+		Cookbooks:   packed(tier, t.Cookbooks),
 		Image:       image(stack, tier.Environment.BaseImage),
 
 		VPC:             read(stack, path.vpc),
@@ -51,6 +48,22 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, bun
 		Disposable:      tier.Environment.Disposable,
 	})
 	return &ContentType{Stack: stack, Pool: pool}
+}
+
+// packed is the archive of a folder of the configuration, nil if there is none. It panics where the folder, which
+// was there when the configuration was read, cannot be packed.
+func packed(tier *config.Tier, folder string) *bundle.Archive {
+	if folder == "" {
+		return nil
+	}
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(tier.Dir, folder)
+	}
+	archive, err := bundle.Pack(folder, filepath.Join(tier.Dir, ".build", "archives"))
+	if err != nil {
+		panic(err.Error())
+	}
+	return &archive
 }
 
 // image is the AMI. One that an SSM parameter names is looked up once and then kept in

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 )
@@ -30,7 +31,16 @@ func load(t *testing.T, file, environment string) *config.Tier {
 const testConfig = "testdata/worker-tier.yaml"
 
 // standIn is a bundle that has the same hash on every machine and after every change of the worker.
-var standIn = Bundles{config.ARM64: "testdata/bundle", config.X8664: "testdata/bundle"}
+var standIn = standInOf("testdata/bundle")
+
+// standInOf makes bundles of a folder.
+func standInOf(folder string) Bundles {
+	archive, err := bundle.Pack(folder, filepath.Join(folder, "..", ".build", "archives"))
+	if err != nil {
+		panic(err)
+	}
+	return Bundles{config.ARM64: {Archive: archive}, config.X8664: {Archive: archive}}
+}
 
 // synthesize writes the cloud assembly of a tier and returns its folder.
 func synthesize(t *testing.T, tier *config.Tier, bundles Bundles) string {

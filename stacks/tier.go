@@ -23,7 +23,7 @@ type Tier struct {
 func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
 	all := &Tier{Shared: NewShared(app, tier)}
 	for _, t := range tier.ContentTypes {
-		stack := NewContentType(app, tier, t, bundles[t.Architecture])
+		stack := NewContentType(app, tier, t, bundles[t.Architecture].Archive)
 		stack.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))
 		all.ContentTypes = append(all.ContentTypes, stack)
 	}

@@ -74,7 +74,7 @@ func (tr *tier) launchingGroup() string {
 // firstBoot is a first-boot document, as user-data writes it.
 func firstBoot(t *testing.T, settings contract.Settings) string {
 	t.Helper()
-	text, err := json.Marshal(contract.FirstBoot{WorkerTier: contract.Attributes{Environment: settings.Environ()}})
+	text, err := json.Marshal(contract.FirstBoot{Schema: contract.BootSchema, WorkerTier: contract.Attributes{Environment: settings.Environ()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package bundle makes the folder that the CDK uploads as the tier's bundle: the worker binary for
-// one architecture and the cookbooks. It holds no configuration, so that adding a content type does
+// Package bundle makes the tier's bundle, which every instance fetches: the worker binary for one
+// architecture, the scripts that make an instance a worker, cookbooks and the base role. It holds no configuration, so that adding a content type does
 // not change it, and the same sources give the same bytes in any folder on any machine.
 package bundle
 
@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 
 	"github.com/worker-tier/worker-tier/bootstrap/cookbooks"
+	"github.com/worker-tier/worker-tier/bootstrap/roles"
+	"github.com/worker-tier/worker-tier/bootstrap/userdata"
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
 
@@ -32,10 +34,25 @@ type Props struct {
 	Architecture Architecture
 }
 
-// Build makes the bundle and returns its absolute path: <Dir>/.build/bundle/<architecture>-<digest>,
-// with bin/worker and cookbooks/. The digest is of the content, so a folder never changes once it
-// stands there, and several builds may run at once. Nothing is left behind on an error.
-func Build(ctx context.Context, p Props) (string, error) {
+// Bundle is a folder with bin/, cookbooks/ and roles/, and the archive that instances fetch.
+type Bundle struct {
+	Dir     string // absolute
+	Archive Archive
+}
+
+// Build makes the bundle in <Dir>/.build/bundle/<architecture>-<digest>. The digest is of the content, so
+// a folder never changes once it stands there, and several builds may run at once. Nothing is left behind on an error.
+func Build(ctx context.Context, p Props) (Bundle, error) {
+	dir, err := build(ctx, p)
+	if err != nil {
+		return Bundle{}, err
+	}
+	archive, err := Pack(dir, filepath.Join(filepath.Dir(dir), "archives"))
+	return Bundle{Dir: dir, Archive: archive}, err
+}
+
+// build makes the bundle's folder.
+func build(ctx context.Context, p Props) (string, error) {
 	parent, err := filepath.Abs(filepath.Join(p.Dir, ".build", "bundle"))
 	if err != nil {
 		return "", fmt.Errorf("find the folder of the bundle: %w", err)
@@ -77,10 +94,22 @@ func fill(ctx context.Context, dir string, p Props) error {
 	if err := os.CopyFS(filepath.Join(dir, "cookbooks"), cookbooks.Files); err != nil {
 		return fmt.Errorf("copy the cookbooks: %w", err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "roles"), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the roles: %w", err)
+	}
+	for name, content := range map[string][]byte{
+		filepath.Join("bin", "bootstrap"):              userdata.Bootstrap,
+		filepath.Join("bin", "chef-leave"):             userdata.ChefLeave,
+		filepath.Join("roles", roles.BaseName+".json"): roles.Base,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return fmt.Errorf("write the bundle: %w", err)
+		}
+	}
 	return setModes(dir)
 }
 
-// binary is the only program in the bundle.
+// binary is the worker in the bundle.
 var binary = filepath.Join("bin", "worker")
 
 // setModes gives all files the same modes whatever the umask is: the archive on S3 keeps them.
@@ -90,7 +119,7 @@ func setModes(dir string) error {
 			return err
 		}
 		mode := fs.FileMode(0o644)
-		if entry.IsDir() || path == filepath.Join(dir, binary) {
+		if entry.IsDir() || filepath.Dir(path) == filepath.Join(dir, "bin") {
 			mode = 0o755
 		}
 		if err := os.Chmod(path, mode); err != nil {

@@ -44,7 +44,7 @@ func build(t *testing.T, dir string, arch bundle.Architecture) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return out.Dir
 }
 
 // contents maps each file under dir to its mode and digest.
@@ -79,6 +79,7 @@ func TestBundleIsTheSameInEveryFolder(t *testing.T) {
 		t.Run(string(arch), func(t *testing.T) {
 			here, there := project(t), project(t)
 			first := build(t, here, arch)
+			firstArchive := archives(t, first)
 			// Another machine's Go settings must not show either.
 			t.Setenv("GOFLAGS", "-tags=other")
 			t.Setenv("GOAMD64", "v3")
@@ -91,12 +92,21 @@ func TestBundleIsTheSameInEveryFolder(t *testing.T) {
 			if filepath.Base(first) != filepath.Base(second) {
 				t.Errorf("names differ: %s, %s", first, second)
 			}
+			if diff := cmp.Diff(firstArchive, archives(t, second)); diff != "" {
+				t.Errorf("two folders, two archives (-first +second):\n%s", diff)
+			}
 			files := contents(t, first)
 			if !strings.HasPrefix(files["bin/worker"], "-rwxr-xr-x ") || !strings.HasPrefix(files["cookbooks/worker/metadata.rb"], "-rw-r--r-- ") {
 				t.Errorf("modes: %v", files)
 			}
 		})
 	}
+}
+
+// archives are those beside a bundle's folder, by name.
+func archives(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	return contents(t, filepath.Join(filepath.Dir(dir), "archives"))
 }
 
 func TestUnchangedSourcesLeaveTheBundleAlone(t *testing.T) {
@@ -125,10 +135,10 @@ func TestUnchangedSourcesLeaveTheBundleAlone(t *testing.T) {
 func TestBuildsAtTheSameTime(t *testing.T) {
 	dir := project(t)
 	var group sync.WaitGroup
-	dirs, errs := make([]string, 4), make([]error, 4)
-	for i := range dirs {
+	built, errs := make([]bundle.Bundle, 4), make([]error, 4)
+	for i := range built {
 		group.Go(func() {
-			dirs[i], errs[i] = bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: config.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
+			built[i], errs[i] = bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: config.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
 		})
 	}
 	group.Wait()
@@ -139,8 +149,11 @@ func TestBuildsAtTheSameTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 1 || entries[0].Name() != filepath.Base(dirs[0]) {
-		t.Errorf("want only %s, got %v", dirs[0], entries)
+	if len(entries) != 2 || entries[0].Name() != filepath.Base(built[0].Dir) || entries[1].Name() != "archives" {
+		t.Errorf("want only %s and archives, got %v", built[0].Dir, entries)
+	}
+	if left := archives(t, built[0].Dir); len(left) != 1 {
+		t.Errorf("want one archive, got %v", left)
 	}
 }
 
@@ -159,7 +172,7 @@ func TestReleasedBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(contents(t, build(t, dir, bundle.ARM64)), contents(t, got)); diff != "" {
+	if diff := cmp.Diff(contents(t, build(t, dir, bundle.ARM64)), contents(t, got.Dir)); diff != "" {
 		t.Errorf("built and released bundles differ:\n%s", diff)
 	}
 }

@@ -1,5 +1,5 @@
 // Package userdata renders the script that makes an instance of the common base image a worker: it
-// fetches the tier's bundle and hands over to Chef, which configures the role it is told.
+// fetches the tier's bundle, whose scripts hand over to Chef, which configures the role it is told.
 package userdata
 
 import (
@@ -7,13 +7,11 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
 
+	"github.com/worker-tier/worker-tier/bootstrap/roles"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -23,27 +21,38 @@ import (
 const Limit = 16 << 10
 
 // Props are what differs between the scripts of two content types. All values may be CDK tokens, but
-// for those of Chef.
+// for those of Chef and Boot.
 type Props struct {
 	Role string // Chef role, for example "worker-mail"
 	Chef config.Chef
 	Boot config.Boot
 	// RunList is what Chef runs before the recipe that starts the worker, for example "recipe[imap::tools]".
 	RunList []string
-	// Attributes are the instance's Chef attributes; the script itself reads the S3 objects from them, and
-	// from Environment AWS_REGION (without it: the instance's own Region), the name of the launch hook and
-	// what its metric is known by.
-	Attributes contract.Attributes
+	// Bundle, Files and Cookbooks are what the instance fetches; the last two may be nil.
+	Bundle           contract.Object
+	Files, Cookbooks *contract.Object
+	// LogGroup is the name of the CloudWatch log group that gets the end of the journal of every boot.
+	LogGroup string
+	// Environment is that of the worker: WORKER_* (Settings.Environ), AWS_REGION and what the config adds. The script
+	// itself takes the Region, the name of the launch hook and what its metric is known by from it.
+	Environment map[string]string
 }
 
-//go:embed bootstrap.sh.tmpl
+// The scripts of the bundle: bin/bootstrap, which user-data runs once it has fetched it, and bin/chef-leave.
+var (
+	//go:embed bootstrap.sh
+	Bootstrap []byte
+	//go:embed chef-leave.sh
+	ChefLeave []byte
+)
+
+//go:embed userdata.sh.tmpl
 var source string
 
-var script = template.Must(template.New("bootstrap.sh").Funcs(template.FuncMap{
+var script = template.Must(template.New("userdata.sh").Funcs(template.FuncMap{
 	"quote": quote,
 	"json":  document,
-	"s3":    func(o contract.Object) string { return "s3://" + o.Bucket + "/" + o.Key },
-	// A part of a second counts as a whole one: to the command timeout, 0 is no limit.
+	// A part of a second counts as a whole one: to systemd, 0 is no limit.
 	"seconds": func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) },
 }).Parse(source))
 
@@ -51,24 +60,18 @@ var script = template.Must(template.New("bootstrap.sh").Funcs(template.FuncMap{
 // must hold none: whoever may describe the launch template reads it.
 func Render(p Props) string {
 	var out bytes.Buffer
-	environment := p.Attributes.Environment
 	err := script.Execute(&out, struct {
 		Props
-		Marker, Region, LaunchHook, Client string
-		Metric                             metric
-		Package                            *download
-		FirstBoot                          contract.FirstBoot
-		RoleDocument                       role
+		Marker, BundleVariable, Region, LaunchHook string
+		Metric                                     metric
+		FirstBoot                                  contract.FirstBoot
 	}{
-		Props:        p,
-		Marker:       contract.FirstBootMarker,
-		Region:       environment["AWS_REGION"],
-		LaunchHook:   environment[contract.EnvLaunchHook],
-		Metric:       bootFailures(environment),
-		Client:       client(p.Chef.Distribution),
-		Package:      packageOf(p.Chef),
-		FirstBoot:    contract.FirstBoot{RunList: []string{"role[" + p.Role + "]"}, WorkerTier: p.Attributes},
-		RoleDocument: role{Name: p.Role, Type: "role", Class: "Chef::Role", RunList: append(slices.Clone(p.RunList), "recipe[worker]")},
+		Props:  p,
+		Marker: contract.FirstBootMarker, BundleVariable: contract.BundleVariable,
+		Region:     p.Environment["AWS_REGION"],
+		LaunchHook: p.Environment[contract.EnvLaunchHook],
+		Metric:     bootFailures(p.Environment),
+		FirstBoot:  firstBoot(p),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("userdata: %v", err)) // the template is ours and takes any Props
@@ -76,13 +79,28 @@ func Render(p Props) string {
 	return out.String()
 }
 
-// role is Chef's own file format of a role.
-// https://docs.chef.io/roles/#json
-type role struct {
-	Name    string   `json:"name"`
-	Type    string   `json:"chef_type"`
-	Class   string   `json:"json_class"`
-	RunList []string `json:"run_list"`
+// firstBoot is the document for Chef, for the bundle's scripts and for the worker.
+func firstBoot(p Props) contract.FirstBoot {
+	return contract.FirstBoot{
+		RunList: []string{"role[" + p.Role + "]"},
+		Schema:  contract.BootSchema,
+		WorkerTier: contract.Attributes{
+			Files: p.Files, Cookbooks: p.Cookbooks,
+			Chef: chef(p.Chef), RunList: roles.RunList(p.RunList), Environment: p.Environment,
+		},
+	}
+}
+
+// chef is what the bundle's scripts are told of the Chef client.
+func chef(c config.Chef) contract.Chef {
+	told := contract.Chef{Client: c.Distribution + "-client", AcceptLicense: c.Distribution == "chef" && c.AcceptLicense}
+	if c.Package != nil {
+		told.Package = &contract.ChefPackage{URL: c.Package.URL, SHA256: c.Package.SHA256}
+	}
+	if c.Server != nil {
+		told.Server = &contract.ChefServer{URL: c.Server.Address(), Validator: c.Server.Validator(), ValidatorSecret: c.Server.ValidatorSecret}
+	}
+	return told
 }
 
 // metric is a CloudWatch metric as the AWS CLI names it.
@@ -95,40 +113,17 @@ func bootFailures(environment map[string]string) metric {
 		contract.DimensionEnvironment, contract.MetricEnvironment(environment[contract.EnvTier], environment[contract.EnvEnvironment]))}
 }
 
-// client is the command of a distribution's Chef client.
-func client(distribution string) string {
-	if distribution == "cinc" {
-		return "cinc-client"
-	}
-	return "chef-client"
-}
-
-// download is a package of a Chef client.
-type download struct {
-	config.ChefPackage
-	Name    string // file name; dnf and apt tell a file from a package's name by its ending
-	Install string // command, to be followed by the file
-}
-
-// packageOf returns the package that the config names, or nil.
-func packageOf(c config.Chef) *download {
-	if c.Package == nil {
-		return nil
-	}
-	if u, err := url.Parse(c.Package.URL); err == nil && path.Ext(u.Path) == ".deb" {
-		return &download{*c.Package, "chef.deb", "apt-get install --yes"}
-	}
-	return &download{*c.Package, "chef.rpm", "dnf install --assumeyes"}
-}
-
-// document renders v as indented JSON: a value per line makes a readable cdk diff. Nothing but what
-// JSON itself demands is escaped, or a CDK token would no longer be found in it.
+// document renders v as JSON with a value per line, which makes a readable cdk diff, and without indentation, which
+// would cost an eighth of the script. Nothing but what JSON itself demands is escaped, or a CDK token would no longer be found
+// in it.
 func document(v any) (string, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
+	var compact, out bytes.Buffer
+	enc := json.NewEncoder(&compact)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return "", err
+	}
+	err := json.Indent(&out, compact.Bytes(), "", "")
 	return strings.TrimSuffix(out.String(), "\n"), err
 }
 

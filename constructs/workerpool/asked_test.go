@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 )
@@ -21,6 +22,7 @@ func bare(t *testing.T) Props {
 	props := mail(t)
 	c := &props.ContentType
 	c.Files, c.Variables, c.Secrets, c.Reads, c.Policy, c.Producers, c.Tags = "", nil, nil, nil, nil, nil, nil
+	props.Files = nil
 	return props
 }
 
@@ -68,6 +70,34 @@ func folder(t *testing.T, content string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// packed is the archive of a folder, if there is one.
+func packed(t *testing.T, folder string) *bundle.Archive {
+	t.Helper()
+	if folder == "" {
+		return nil
+	}
+	archive, err := bundle.Pack(folder, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &archive
+}
+
+// With a Chef server the instance may read the validator's key and no other secret, and the server has the cookbooks.
+func TestChefServerNeedsOneSecretAndNoCookbooks(t *testing.T) {
+	before := roleStatements(t, synth(t, bare(t)))
+	props := bare(t)
+	props.ContentType.Cookbooks = folder(t, "a cookbook")
+	props.Cookbooks = packed(t, props.ContentType.Cookbooks)
+	props.Chef.Server = &config.ChefServer{URL: "https://chef.example.com", ValidatorSecret: "chef/validator"}
+	after := roleStatements(t, synth(t, props))
+	added := slices.DeleteFunc(after, func(s string) bool { return slices.Contains(before, s) })
+	want := []string{`{"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":secretsmanager:us-east-1:111122223333:secret:chef/validator-??????,"Sid":"ChefValidator"}`}
+	if diff := cmp.Diff(want, added); diff != "" {
+		t.Errorf("new statements (-want +granted):\n%s", diff)
+	}
 }
 
 // Each thing that a content type may ask for changes the role by exactly what it asks, and reaches the
@@ -138,6 +168,7 @@ func TestOwnCodeIsReadObjectByObject(t *testing.T) {
 	code := func(files, cookbooks string) []any {
 		props := bare(t)
 		props.ContentType.Files, props.ContentType.Cookbooks = files, cookbooks
+		props.Files, props.Cookbooks = packed(t, files), packed(t, cookbooks)
 		statement := statements(t, synth(t, props))["Code"]
 		equal(t, "action", statement["Action"], any("s3:GetObject"))
 		resources, several := statement["Resource"].([]any)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -34,20 +35,18 @@ func (a assets) arns(n names) []string {
 
 func (pool *WorkerPool) addAssets(props Props) assets {
 	code := assets{bundle: pool.addAsset("Bundle", props.Bundle)}
-	for _, own := range []struct {
-		id, folder string
-		object     **contract.Object
-	}{{"Files", props.ContentType.Files, &code.files}, {"Cookbooks", props.ContentType.Cookbooks, &code.cookbooks}} {
-		if own.folder != "" {
-			*own.object = new(pool.addAsset(own.id, own.folder))
-		}
+	if props.Files != nil {
+		code.files = new(pool.addAsset("Files", *props.Files))
+	}
+	if props.Cookbooks != nil && props.Chef.Server == nil {
+		code.cookbooks = new(pool.addAsset("Cookbooks", *props.Cookbooks))
 	}
 	return code
 }
 
-func (pool *WorkerPool) addAsset(id, folder string) contract.Object {
-	asset := awss3assets.NewAsset(pool.Construct, &id, &awss3assets.AssetProps{Path: &folder})
-	return contract.Object{Bucket: *asset.S3BucketName(), Key: *asset.S3ObjectKey()}
+func (pool *WorkerPool) addAsset(id string, archive bundle.Archive) contract.Object {
+	asset := awss3assets.NewAsset(pool.Construct, &id, &awss3assets.AssetProps{Path: &archive.Path})
+	return contract.Object{Bucket: *asset.S3BucketName(), Key: *asset.S3ObjectKey(), SHA256: archive.SHA256}
 }
 
 // addRole defines the instances' role and returns the name of its instance profile.
@@ -127,11 +126,15 @@ func (pool *WorkerPool) userData(name names, code assets) *string {
 	maps.Copy(environment, name.settings().Environ())
 	environment["AWS_REGION"] = name.Region
 	script := userdata.Render(userdata.Props{
-		Role:       name.ContentType.Role,
-		Chef:       name.Chef,
-		Boot:       name.ContentType.Boot,
-		RunList:    name.ContentType.RunList,
-		Attributes: contract.Attributes{Bundle: code.bundle, Files: code.files, Cookbooks: code.cookbooks, Environment: environment},
+		Role:        name.ContentType.Role,
+		Chef:        name.Chef,
+		Boot:        name.ContentType.Boot,
+		RunList:     name.ContentType.RunList,
+		Bundle:      code.bundle,
+		Files:       code.files,
+		Cookbooks:   code.cookbooks,
+		LogGroup:    name.logGroup,
+		Environment: environment,
 	})
 	if len(script) > userdata.Limit {
 		panic(fmt.Sprintf("%s: ContentType: its user-data has %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",

@@ -49,7 +49,7 @@ func (pool *WorkerPool) addBootFailures(name names) {
 		actions = &[]any{name.AlarmTopic}
 	}
 	pool.BootFailures = awscloudwatch.NewCfnAlarm(pool.Construct, new("BootFailures"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   new("An instance of " + name.ContentType.Name + " did not become a worker; its console and /var/log/worker-tier-bootstrap.log say why."),
+		AlarmDescription:   new("An instance of " + name.ContentType.Name + " did not become a worker; its console and its stream in the log group say why."),
 		Namespace:          new(contract.MetricNamespace),
 		MetricName:         new(contract.MetricBootFailures),
 		Dimensions:         name.dimensions(scaling.ContentType),

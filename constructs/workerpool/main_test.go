@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 )
@@ -18,17 +19,21 @@ func TestMain(m *testing.M) { synthtest.Main(m) }
 // mail is a pool with everything a content type may ask for.
 func mail(t *testing.T) Props {
 	t.Helper()
-	bundle := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bundle, "worker"), []byte("a worker"), 0o600); err != nil {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "worker"), []byte("a worker"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := bundle.Pack(folder, t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return Props{
-		Tier: "tier", Environment: "prod", Bundle: bundle, Image: "ami-0123456789abcdef0",
+		Tier: "tier", Environment: "prod", Bundle: archive, Files: &archive, Image: "ami-0123456789abcdef0",
 		VPC: "vpc-1", Subnets: []string{"subnet-a", "subnet-b"},
 		Table: "jobs", ArtifactsBucket: "artifacts", AlarmTopic: "arn:aws:sns:us-east-1:111122223333:alarms",
 		Chef: config.Chef{Distribution: "cinc", Version: "18"},
 		ContentType: config.ContentType{
-			Name: "mail", Processor: "backup", Role: "worker-mail", Files: bundle,
+			Name: "mail", Processor: "backup", Role: "worker-mail", Files: folder,
 			Variables: map[string]string{"LANG": "C"},
 			Secrets:   []string{"imap-service"}, Reads: []string{"backup"},
 			Policy:    []config.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"*"}}},

@@ -69,6 +69,9 @@ func (n names) grants(code assets) []grant {
 	if t.ProtectBusy {
 		all = append(all, grant{"Protection", "worker", []string{"autoscaling:SetInstanceProtection"}, n.ownGroup(), n.ownGroupOnly()})
 	}
+	if server := n.Chef.Server; server != nil {
+		all = append(all, grant{"ChefValidator", "bootstrap", []string{"secretsmanager:GetSecretValue"}, []string{n.secret(server.ValidatorSecret)}, nil})
+	}
 	if len(t.Secrets) > 0 {
 		all = append(all, grant{"Secrets", "config", []string{"secretsmanager:GetSecretValue"}, n.secrets(), nil})
 	}
@@ -122,15 +125,17 @@ func (n names) reads() []string {
 	return keys
 }
 
-// secrets are the ARNs of secrets by name: Secrets Manager appends six random characters.
-// https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
 func (n names) secrets() []string {
 	var arns []string
-	for _, secret := range n.ContentType.Secrets {
-		arns = append(arns, n.arn("secretsmanager", "secret:"+secret+"-??????"))
+	for _, name := range n.ContentType.Secrets {
+		arns = append(arns, n.secret(name))
 	}
 	return arns
 }
+
+// secret is the ARN of a secret by name: Secrets Manager appends six random characters.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+func (n names) secret(name string) string { return n.arn("secretsmanager", "secret:"+name+"-??????") }
 
 // document is the grants as an IAM policy.
 func document(grants []grant) map[string]any {

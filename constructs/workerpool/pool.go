@@ -65,7 +65,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 		Retention:     awslogs.RetentionDays_ONE_MONTH,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	name.logGroupARN = *pool.LogGroup.LogGroupArn()
+	name.logGroup, name.logGroupARN = *pool.LogGroup.LogGroupName(), *pool.LogGroup.LogGroupArn()
 	profile := pool.addRole(name, code)
 	pool.addLaunchTemplate(name, code, profile)
 	pool.addBootFailures(name)
@@ -97,7 +97,7 @@ type names struct {
 	queue, queueARN, queueURL                               string
 	deadLetterQueue, deadLetterQueueARN, deadLetterQueueURL string
 	group                                                   string
-	logGroupARN                                             string
+	logGroup, logGroupARN                                   string
 }
 
 // arn is an ARN in the stack's account and Region.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
 
@@ -19,9 +20,11 @@ type Props struct {
 	// [config.NewContentType] makes it.
 	ContentType config.ContentType
 	Chef        config.Chef
-	// Bundle is the folder with the worker binary and the cookbooks, see package bootstrap/bundle. It is
-	// uploaded as an asset.
-	Bundle string
+	// Bundle is what package bootstrap/bundle makes. It is uploaded as an asset, as Files and Cookbooks are.
+	Bundle bundle.Archive
+	// Files and Cookbooks are what bundle.Pack makes of the folders that ContentType names. Cookbooks is not used in
+	// server mode, where the Chef server has them.
+	Files, Cookbooks *bundle.Archive
 	// Image is the AMI that instances start from.
 	Image string
 	// RootDevice is the name of the image's root volume. Default: /dev/xvda, as in Amazon's images.
@@ -77,7 +80,9 @@ func (p Props) check() string {
 		{t.ScaleOut.TargetTracking && t.LowestMin() == 0, "ContentType.ScaleOut.TargetTracking needs a MinCapacity of 1"},
 		{t.Job.Lease < 2*t.Job.Heartbeat || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
 		{t.Boot.Timeout <= 0 || t.Boot.KeepFailed <= 0 || t.Boot.LaunchHookTimeout() > config.LongestHook, "ContentType.Boot is not set, or longer than a launch hook can wait"},
-		{p.Bundle == "", "Bundle is empty"},
+		{p.Bundle.Path == "" || p.Bundle.SHA256 == "", "Bundle is empty"},
+		{(t.Files != "") != (p.Files != nil), "Files and ContentType.Files do not fit"},
+		{(t.Cookbooks != "") != (p.Cookbooks != nil), "Cookbooks and ContentType.Cookbooks do not fit"},
 		{p.Image == "", "Image is empty"},
 		{p.VPC == "", "VPC is empty"},
 		{len(p.Subnets) == 0, "Subnets is empty"},

@@ -31,7 +31,7 @@ func main() {
 		Tier: "reports", Environment: "prod",
 		ContentType:     config.NewContentType("reports", "backup"),
 		Chef:            config.Chef{Distribution: "cinc", Version: "18"}, // baked into the image
-		Bundle:          code,
+		Bundle:          code.Archive,
 		Image:           "ami-0123456789abcdef0",
 		VPC:             place.VPC,
 		Subnets:         place.Subnets,

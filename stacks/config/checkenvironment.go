@@ -148,6 +148,9 @@ func (c checker) checkExisting(m *member[environment], n network) {
 
 // checkReach refuses downloads from the internet where there is no way to it. S3 has a gateway endpoint.
 func (c checker) checkReach(mode given[string]) {
+	if server := c.file.Chef.Server.URL; server.usable() {
+		c.clash(mode.leaf, server.leaf, "network mode private-endpoints has no way to chef.server.url")
+	}
 	link := c.file.Chef.Package.URL
 	if !link.usable() {
 		return

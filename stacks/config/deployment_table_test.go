@@ -98,8 +98,17 @@ var deploymentMistakes = map[string]mistake{
 
 	"licence not accepted": {[]edit{{"distribution: cinc", "distribution: chef, acceptLicense: ^false"}}, []string{"chef.acceptLicense: must be true for distribution chef (it accepts Chef's licence; cinc needs nothing)"}},
 	"licence of cinc":      {[]edit{{"cinc", "cinc, acceptLicense: ^true"}}, []string{"chef.acceptLicense: is not for distribution cinc (it has no licence to accept)"}},
-	"Chef server":          {[]edit{{"cinc", "cinc, mode: ^server"}}, []string{`chef.mode: "server" is not possible (not in this release; only local)`}},
-	"package over http":    {[]edit{{"cinc", "cinc, package: {url: ^http://a/b, sha256: " + zeros + "}"}}, []string{`chef.package.url: "http://a/b" is not possible (an https:// URL of a file)`}},
+	"Chef server":          {[]edit{{"cinc", "cinc, server: {url: https://chef.example.com, organization: acme, validatorSecret: chef/validator}"}}, nil},
+	"no organizations":     {[]edit{{"cinc", "cinc, server: {url: https://chef.example.com:4545/api, validatorSecret: chef/validator}"}}, nil},
+	"server over http":     {[]edit{{"cinc", "cinc, server: {url: ^http://chef, validatorSecret: a}"}}, []string{`chef.server.url: "http://chef" is not possible (an https:// address such as https://chef.example.com)`}},
+	"server without a key": {[]edit{{"cinc", "cinc, ^server: {url: https://chef.example.com}"}}, []string{"chef.server.validatorSecret: is missing (a secret's name: letters, digits and /_+=.@-)"}},
+	"server as an address": {[]edit{{"cinc", "cinc, server: ^https://chef.example.com"}}, []string{`chef.server: must be a mapping of keys to values, not the text "https://chef.example.com"`}},
+	"display name":         {[]edit{{"cinc", "cinc, server: {url: https://chef.example.com, organization: ^Acme Inc, validatorSecret: a}"}}, []string{`chef.server.organization: "Acme Inc" is not possible (an organization's short name: a-z, 0-9, _ and -)`}},
+	"no way to the server": {
+		[]edit{{env, "network: {mode: ^private-endpoints}"}, {"cinc", "cinc, server: {url: https://chef.example.com, validatorSecret: a}"}},
+		[]string{"environments.dev.network.mode: network mode private-endpoints has no way to chef.server.url (the other is chef.server.url in line 2)"},
+	},
+	"package over http": {[]edit{{"cinc", "cinc, package: {url: ^http://a/b, sha256: " + zeros + "}"}}, []string{`chef.package.url: "http://a/b" is not possible (an https:// URL of a file)`}},
 
 	"worker twice":            {[]edit{{top, "worker: {package: ./worker, file: ^released, sha256: " + released + "}\n" + top}}, []string{"worker.file: cannot stand beside worker.package (the worker is built or taken from a file)"}},
 	"worker without hash":     {[]edit{{top, "worker: {file: ^released}\n" + top}}, []string{"worker.file: needs worker.sha256 beside it"}},

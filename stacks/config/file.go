@@ -47,8 +47,19 @@ type chef struct {
 	AcceptLicense given[bool] `yaml:"acceptLicense"`
 	// Installed where the base image holds no client; Amazon's images hold none.
 	Package chefPackage `yaml:"package"`
-	// Where cookbooks come from: local is the bundle of the tier itself.
-	Mode given[string] `yaml:"mode" oneof:"local" later:"server" default:"local"`
+	// A Chef server that has the cookbooks and roles. Left out: they come with the tier's own bundle, and the client runs in local mode.
+	Server chefServer `yaml:"server"`
+}
+
+// chefServer is a Chef Infra Server, or one that speaks its API.
+type chefServer struct {
+	section
+	// Its address, without an organization.
+	URL given[string] `yaml:"url" match:"server" required:"true"`
+	// The organization, whose validator is called NAME-validator. Left out for a server without organizations, whose validator is called chef-validator.
+	Organization given[string] `yaml:"organization" match:"organization"`
+	// Name of the Secrets Manager secret that holds the validator's private key (PEM), by which a new instance registers itself.
+	ValidatorSecret given[string] `yaml:"validatorSecret" match:"secret" required:"true"`
 }
 
 // chefPackage is a package that installs the Chef client.

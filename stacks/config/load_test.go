@@ -134,6 +134,17 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 	}
 }
 
+func TestChefServerHasNames(t *testing.T) {
+	for server, want := range map[ChefServer][2]string{
+		{URL: "https://chef.example.com", Organization: "acme"}: {"https://chef.example.com/organizations/acme", "acme-validator"},
+		{URL: "https://chef.example.com:4545"}:                  {"https://chef.example.com:4545", "chef-validator"},
+	} {
+		if got := [2]string{server.Address(), server.Validator()}; got != want {
+			t.Errorf("%+v: address and validator %q, want %q", server, got, want)
+		}
+	}
+}
+
 func TestEveryKeyResolves(t *testing.T) {
 	tier, warnings, err := load(t, testdata(t, "full.yaml"), "")
 	if err != nil {
@@ -141,6 +152,14 @@ func TestEveryKeyResolves(t *testing.T) {
 	}
 	if len(warnings) != 0 {
 		t.Errorf("warnings: %v", warnings)
+	}
+	wantChef := Chef{
+		Distribution: "chef", Version: "18.5.0", AcceptLicense: true,
+		Package: &ChefPackage{URL: "https://example.com/chef.rpm", SHA256: "f59ac0828b9a32293b348e398a0efd342b1e4377a687f3a9055ee2871dff35e4"},
+		Server:  &ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"},
+	}
+	if diff := cmp.Diff(wantChef, tier.Chef); diff != "" {
+		t.Errorf("Chef (-want +got):\n%s", diff)
 	}
 	want := ContentType{
 		Name:                 "convert",

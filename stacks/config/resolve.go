@@ -28,6 +28,9 @@ func (c checker) resolve(m *member[environment]) *Tier {
 	if p := c.file.Chef.Package; p.set {
 		tier.Chef.Package = &ChefPackage{URL: p.URL.value, SHA256: p.SHA256.value}
 	}
+	if s := c.file.Chef.Server; s.set {
+		tier.Chef.Server = &ChefServer{URL: s.URL.value, Organization: s.Organization.value, ValidatorSecret: s.ValidatorSecret.value}
+	}
 	if tier.Worker == (Worker{}) {
 		tier.Worker.Package = builtin[worker]().Package.value
 	}

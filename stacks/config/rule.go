@@ -16,7 +16,6 @@ import (
 //	match     name of a pattern of [patterns] for the text, or for each item of a list or table
 //	keys      the same for the keys of a table
 //	oneof     the texts that are allowed, separated by spaces
-//	later     a text that a later release will allow
 //	word      a text that may stand instead of a duration
 //	range     smallest and largest number or duration
 //	least     fewest items of a list
@@ -30,7 +29,6 @@ type rule struct {
 	required          bool
 	match, keys       pattern
 	oneof             []string
-	later             string
 	word              string
 	smallest, biggest string
 	least             int
@@ -70,6 +68,8 @@ var patterns = map[string]pattern{
 	"cron":         {regexp.MustCompile(`^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$`), `five fields of cron, such as "0 7 * * MON-FRI"`},
 	"timeZone":     {regexp.MustCompile(`^[A-Z][A-Za-z_]*(/[A-Za-z0-9_+-]+){0,2}$`), "a time zone such as Europe/Berlin"},
 	"chefRole":     {regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`), "a Chef role's name: letters, digits, _ and -"},
+	"server":       {regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$`), "an https:// address such as https://chef.example.com"},
+	"organization": {regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,254}$`), "an organization's short name: a-z, 0-9, _ and -"},
 	"recipe":       {regexp.MustCompile(`^recipe\[[A-Za-z0-9_-]+(::[A-Za-z0-9_-]+)?\]$`), "a recipe such as recipe[imap::tools]"},
 	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9_.,:=+@-]{1,128}$`), "at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others)"},
 	"tagValue":     {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`), "at most 256 letters, digits, spaces and _.:/=+@-"},
@@ -95,7 +95,6 @@ func ruleOf(field reflect.StructField) rule {
 		match:    patterns[tag("match")],
 		keys:     patterns[tag("keys")],
 		oneof:    strings.Fields(tag("oneof")),
-		later:    tag("later"),
 		word:     tag("word"),
 		repeats:  tag("repeats") != "",
 		number:   tag("number") != "",

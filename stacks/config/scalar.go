@@ -99,15 +99,11 @@ func (d decoder) text(n *yaml.Node, at place, target *string, r rule) bool {
 	if words == "" {
 		return true
 	}
-	later := ""
-	if r.later != "" && n.Value == r.later {
-		later = "not in this release"
-	}
 	meant := ""
-	if near := closest(n.Value, r.oneof); near != "" && later == "" {
+	if near := closest(n.Value, r.oneof); near != "" {
 		meant = "did you mean " + near + "?"
 	}
-	d.fail(at, "%s is not possible%s", quote(n.Value), note(later, words, meant))
+	d.fail(at, "%s is not possible%s", quote(n.Value), note(words, meant))
 	return false
 }
 
@@ -115,9 +111,6 @@ func (d decoder) text(n *yaml.Node, at place, target *string, r rule) bool {
 func mismatch(text string, r rule) string {
 	switch {
 	case len(r.oneof) > 0 && !slices.Contains(r.oneof, text):
-		if len(r.oneof) == 1 {
-			return "only " + r.oneof[0]
-		}
 		return r.allowed()
 	case r.match.expression != nil && !r.match.expression.MatchString(text):
 		return r.match.words

@@ -87,6 +87,32 @@ type Chef struct {
 	Version       string // for example "18"
 	AcceptLicense bool   // the user's own acceptance of Chef's licence; required for "chef"
 	Package       *ChefPackage
+	Server        *ChefServer // nil: cookbooks and roles come with the bundle
+}
+
+// ChefServer has the cookbooks and roles in server mode.
+type ChefServer struct {
+	URL             string // https, without the organization
+	Organization    string // "" for a server without organizations
+	ValidatorSecret string // name of the Secrets Manager secret with the validator's private key
+}
+
+// Address is the URL that clients use.
+// https://docs.chef.io/server/api_chef_server/#endpoints
+func (s ChefServer) Address() string {
+	if s.Organization == "" {
+		return s.URL
+	}
+	return s.URL + "/organizations/" + s.Organization
+}
+
+// Validator is the client that may register others, by the name that the server gave it when it made the organization.
+// https://docs.chef.io/server/chef_org/
+func (s ChefServer) Validator() string {
+	if s.Organization == "" {
+		return "chef-validator"
+	}
+	return s.Organization + "-validator"
 }
 
 // ChefPackage is installed where the base image holds no client.

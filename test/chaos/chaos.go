@@ -118,7 +118,7 @@ func (c *chaos) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.worker = filepath.Join(built, "bin", "worker")
+	c.worker = filepath.Join(built.Dir, "bin", "worker")
 	cdk := localtier.CDK{Root: c.root, Dir: c.dir, Server: c.server, Config: file, Environment: c.environment()}
 	if err := cdk.Bootstrap(ctx); err != nil {
 		return err

@@ -29,11 +29,11 @@ type binary struct {
 func (d *demo) buildWorkers(ctx context.Context) (map[string]binary, error) {
 	out := map[string]binary{}
 	for _, architecture := range []bundle.Architecture{bundle.AMD64, bundle.ARM64} {
-		folder, err := bundle.Build(ctx, bundle.Props{Dir: d.root, Worker: config.Worker{Package: "./worker"}, Architecture: architecture})
+		built, err := bundle.Build(ctx, bundle.Props{Dir: d.root, Worker: config.Worker{Package: "./worker"}, Architecture: architecture})
 		if err != nil {
 			return nil, err
 		}
-		path := filepath.Join(folder, "bin", "worker")
+		path := filepath.Join(built.Dir, "bin", "worker")
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, err

@@ -171,13 +171,13 @@ func newPool(t *testing.T, desired int32, launch string) pool {
 func (p pool) deploy(t *testing.T, desired int32, launch string) {
 	t.Helper()
 	object := upload(t, s3.NewFromConfig(p.cfg), p.group)
-	document, err := json.Marshal(contract.FirstBoot{WorkerTier: contract.Attributes{
-		Bundle: object, Environment: map[string]string{fixtureVariable: "1", "GROUP": p.group, "LAUNCH": launch, contract.EnvLaunchHook: "launch", "AWS_REGION": localaws.Region, contract.EnvContentType: "mail"},
+	document, err := json.Marshal(contract.FirstBoot{Schema: contract.BootSchema, WorkerTier: contract.Attributes{
+		Environment: map[string]string{fixtureVariable: "1", "GROUP": p.group, "LAUNCH": launch, contract.EnvLaunchHook: "launch", "AWS_REGION": localaws.Region, contract.EnvContentType: "mail"},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/bash\ncat <<'" + contract.FirstBootMarker + "'\n" + string(document) + "\n" + contract.FirstBootMarker + "\n"
+	script := "#!/bin/bash\n" + contract.BundleVariable + "='s3://" + object.Bucket + "/" + object.Key + "'\ncat <<'" + contract.FirstBootMarker + "'\n" + string(document) + "\n" + contract.FirstBootMarker + "\n"
 	made, err := ec2.NewFromConfig(p.cfg).CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
 		LaunchTemplateName: &p.group,
 		LaunchTemplateData: &types.RequestLaunchTemplateData{UserData: aws.String(base64.StdEncoding.EncodeToString([]byte(script)))},

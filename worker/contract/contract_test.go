@@ -71,7 +71,7 @@ func TestFirstBootIsReadOutOfUserData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/bash\ncat >/etc/chef/first-boot.json <<'" + contract.FirstBootMarker + "'\n" + string(text) + "\n" + contract.FirstBootMarker + "\nexit 0\n"
+	script := "#!/bin/bash\n" + contract.BundleVariable + "='s3://b/k.zip'\ncat >/etc/chef/first-boot.json <<'" + contract.FirstBootMarker + "'\n" + string(text) + "\n" + contract.FirstBootMarker + "\nexit 0\n"
 	got, err := contract.FirstBootFrom(script)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,13 @@ func TestFirstBootIsReadOutOfUserData(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("document (-want +got):\n%s", diff)
 	}
-	for _, broken := range []string{"", "#!/bin/bash\n", strings.Replace(script, "{", "", 1), strings.ReplaceAll(script, "\n"+contract.FirstBootMarker+"\n", "\n")} {
+	if err := got.CheckSchema(); err == nil || !strings.Contains(err.Error(), "has schema 0 and this worker reads 1: ") {
+		t.Errorf("a document without a schema: error %v", err)
+	}
+	if err := (contract.FirstBoot{Schema: contract.BootSchema}).CheckSchema(); err != nil {
+		t.Errorf("a document of this release: %v", err)
+	}
+	for _, broken := range []string{"", "#!/bin/bash\n", strings.Replace(script, "s3://", "", 1), strings.Replace(script, "/k.zip", "", 1), strings.Replace(script, "{", "", 1), strings.ReplaceAll(script, "\n"+contract.FirstBootMarker+"\n", "\n")} {
 		if _, err := contract.FirstBootFrom(broken); err == nil {
 			t.Errorf("no error for user-data %.60q", broken)
 		}

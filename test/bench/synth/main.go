@@ -104,7 +104,7 @@ func prepare(ctx context.Context) (*bench, error) {
 
 // ours is the Go program, to define a number of content types.
 func (b *bench) ours(out string, types int) command {
-	bundles, _ := json.Marshal(b.bundles) // a map of strings always marshals
+	bundles, _ := json.Marshal(b.bundles) // plain data always marshals
 	return command{args: []string{b.program, configFile, environment, fmt.Sprint(types), string(bundles)}, out: out}
 }
 
@@ -133,11 +133,11 @@ func (b *bench) printMessages(ctx context.Context) error {
 func (b *bench) printSizes(ctx context.Context) error {
 	const limit = 30 // MB
 	for _, architecture := range []bundle.Architecture{bundle.ARM64, bundle.AMD64} {
-		folder, err := bundle.Build(ctx, bundle.Props{Dir: b.tier.Dir, Worker: b.tier.Worker, Architecture: architecture})
+		built, err := bundle.Build(ctx, bundle.Props{Dir: b.tier.Dir, Worker: b.tier.Worker, Architecture: architecture})
 		if err != nil {
 			return err
 		}
-		info, err := os.Stat(filepath.Join(folder, "bin", "worker"))
+		info, err := os.Stat(filepath.Join(built.Dir, "bin", "worker"))
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
 
 function addBootFailures(pool, tier, type, topic) {
   return new CfnAlarm(pool, 'BootFailures', {
-    alarmDescription: `An instance of ${type.config.Name} did not become a worker; its console and /var/log/worker-tier-bootstrap.log say why.`,
+    alarmDescription: `An instance of ${type.config.Name} did not become a worker; its console and its stream in the log group say why.`,
     namespace: 'WorkerTier',
     metricName: 'BootFailures',
     dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],

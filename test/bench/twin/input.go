@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
 	"github.com/worker-tier/worker-tier/constructs/dashboard"
 	"github.com/worker-tier/worker-tier/constructs/scaling"
@@ -28,8 +29,8 @@ type input struct {
 
 type contentType struct {
 	Config         config.ContentType `json:"config"`
-	Bundle         string             `json:"bundle"`        // folder
-	Files          string             `json:"files"`         // folder
+	Bundle         string             `json:"bundle"`        // .zip
+	Files          string             `json:"files"`         // .zip, "" if the content type has none
 	Script         string             `json:"script"`        // user-data; @name@ stands where the CDK knows the value
 	LaunchSeconds  float64            `json:"launchSeconds"` // of the launch hook
 	HookSeconds    float64            `json:"hookSeconds"`   // of the termination hook
@@ -95,7 +96,11 @@ func WriteInput(path string, tier *config.Tier, bundles stacks.Bundles) error {
 		"subnets":    shared + "subnets",
 	}}
 	for _, t := range tier.ContentTypes {
-		in.Types = append(in.Types, newContentType(tier, t, bundles[t.Architecture]))
+		made, err := newContentType(tier, t, bundles[t.Architecture].Archive)
+		if err != nil {
+			return err
+		}
+		in.Types = append(in.Types, made)
 	}
 	text, err := json.Marshal(in)
 	if err != nil {
@@ -104,7 +109,7 @@ func WriteInput(path string, tier *config.Tier, bundles stacks.Bundles) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
-func newContentType(tier *config.Tier, t config.ContentType, bundle string) contentType {
+func newContentType(tier *config.Tier, t config.ContentType, code bundle.Archive) (contentType, error) {
 	params := scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
@@ -115,15 +120,18 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 		RemovePercent: t.ScaleIn.RemovePercent,
 		MinCapacity:   t.LowestMin(),
 	}
-	files := t.Files
-	if files != "" && !filepath.IsAbs(files) {
-		files = filepath.Join(tier.Dir, files)
+	var files bundle.Archive
+	if t.Files != "" {
+		var err error
+		if files, err = bundle.Pack(filepath.Join(tier.Dir, t.Files), filepath.Join(tier.Dir, ".build", "archives")); err != nil {
+			return contentType{}, err
+		}
 	}
 	return contentType{
 		Config:         t,
-		Bundle:         bundle,
-		Files:          files,
-		Script:         script(tier, t),
+		Bundle:         code.Path,
+		Files:          files.Path,
+		Script:         script(tier, t, code.SHA256, files.SHA256),
 		LaunchSeconds:  t.Boot.LaunchHookTimeout().Seconds(),
 		HookSeconds:    t.Job.TerminationHookTimeout().Seconds(),
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
@@ -138,11 +146,11 @@ func newContentType(tier *config.Tier, t config.ContentType, bundle string) cont
 			Scaling: params, MaxCapacity: t.MaxCapacity, TargetTracking: t.ScaleOut.TargetTracking,
 			Alarms: []string{"@ScaleOut@", "@ScaleIn@", "@Late@", "@AtMax@", "@DeadLetters@", "@Zombies@", "@BootFailures@", "@Silent@"},
 		}.Body(),
-	}
+	}, nil
 }
 
 // script is a type's user-data, with names where the CDK knows the values.
-func script(tier *config.Tier, t config.ContentType) string {
+func script(tier *config.Tier, t config.ContentType, code, files string) string {
 	environment := contract.Settings{
 		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
@@ -155,14 +163,15 @@ func script(tier *config.Tier, t config.ContentType) string {
 		environment[name] = value
 	}
 	environment["AWS_REGION"] = tier.Environment.Region
-	attributes := contract.Attributes{
-		Bundle:      contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@"},
-		Environment: environment,
+	props := userdata.Props{
+		Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList,
+		Bundle:   contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@", SHA256: code},
+		LogGroup: "@logGroup@", Environment: environment,
 	}
 	if t.Files != "" {
-		attributes.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@"}
+		props.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}
 	}
-	return userdata.Render(userdata.Props{Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList, Attributes: attributes})
+	return userdata.Render(props)
 }
 
 func newAlarm(a scaling.Alarm) alarm {

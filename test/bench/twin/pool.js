@@ -28,7 +28,7 @@ function addPool(stack, tier, type, parameters) {
   const pool = new Construct(stack, 'Pool');
   const { queue, deadLetterQueue } = addQueues(pool, tier, type);
   const code = [new Asset(pool, 'Bundle', { path: type.bundle })];
-  if (type.config.Files) {
+  if (type.files) {
     code.push(new Asset(pool, 'Files', { path: type.files }));
   }
   const logGroup = new logs.LogGroup(pool, 'Logs', {
@@ -39,7 +39,7 @@ function addPool(stack, tier, type, parameters) {
     partition: cdk.Aws.PARTITION, region: stack.region, account: stack.account,
     queue: queue.queueName, queueARN: queue.queueArn, queueURL: queue.queueUrl,
     deadLetterQueue: deadLetterQueue.queueName, deadLetterQueueARN: deadLetterQueue.queueArn, deadLetterQueueURL: deadLetterQueue.queueUrl,
-    logGroupARN: logGroup.logGroupArn, code: code.map((a) => `${a.s3BucketName}/${a.s3ObjectKey}`),
+    logGroup: logGroup.logGroupName, logGroupARN: logGroup.logGroupArn, code: code.map((a) => `${a.s3BucketName}/${a.s3ObjectKey}`),
     table: shared.table, artifacts: shared.artifacts,
   };
   const role = new iam.Role(pool, 'Role', {
@@ -67,6 +67,7 @@ function addPool(stack, tier, type, parameters) {
 function scriptOf(script, names, code) {
   const values = {
     '@table@': names.table, '@artifacts@': names.artifacts, '@queueURL@': names.queueURL, '@deadLetterQueueURL@': names.deadLetterQueueURL,
+    '@logGroup@': names.logGroup,
     '@bundleBucket@': code[0].s3BucketName, '@bundleKey@': code[0].s3ObjectKey,
     '@filesBucket@': code[1]?.s3BucketName, '@filesKey@': code[1]?.s3ObjectKey,
   };

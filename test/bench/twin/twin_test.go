@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/bench/twin"
@@ -32,13 +33,17 @@ func TestTwinMakesTheSameTemplates(t *testing.T) {
 	tier.Environment.AlarmKey = key
 	tier.ContentTypes[0].QueueKey = key
 	tier.ContentTypes[0].Inbound = []config.Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}}
-	bundle := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bundle, "worker"), []byte("a stand-in, the same for both"), 0o755); err != nil {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "worker"), []byte("a stand-in, the same for both"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := bundle.Pack(folder, t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
 	bundles := stacks.Bundles{}
 	for _, c := range tier.ContentTypes {
-		bundles[c.Architecture] = bundle
+		bundles[c.Architecture] = bundle.Bundle{Archive: archive}
 	}
 
 	ours, theirs, input := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "input.json")

@@ -63,7 +63,7 @@ func synthesize(ctx context.Context, root, dir string) (tier, error) {
 	if err != nil {
 		return tier{}, err
 	}
-	t.worker = filepath.Join(bundles[t.config.ContentTypes[0].Architecture], "bin", "worker")
+	t.worker = filepath.Join(bundles[t.config.ContentTypes[0].Architecture].Dir, "bin", "worker")
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir: &t.assembly, AnalyticsReporting: new(false),
 		// The local AWS refuses what the bootstrapped publishing role may do; the roles of the tier are untouched by this.

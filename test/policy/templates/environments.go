@@ -14,6 +14,7 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
@@ -97,7 +98,11 @@ func synthesize(file, environment, root, out string) error {
 		"ssm:account=" + env.Account + ":parameterName=" + env.BaseImage.SSMParameter + ":region=" + env.Region: "ami-0123456789abcdef0",
 		"availability-zones" + where: []string{env.Region + "a", env.Region + "b", env.Region + "c"},
 	}})
-	standIn := filepath.Join(root, "stacks", "testdata", "bundle")
+	archive, err := bundle.Pack(filepath.Join(root, "stacks", "testdata", "bundle"), filepath.Join(root, ".build", "archives"))
+	if err != nil {
+		return err
+	}
+	standIn := bundle.Bundle{Archive: archive}
 	all := stacks.New(app, tier, stacks.Bundles{config.ARM64: standIn, config.X8664: standIn})
 	suppress(all.Shared.Stack)
 	for _, c := range all.ContentTypes {

@@ -114,6 +114,9 @@ func takeEnvironment(file string) error {
 	if err := json.Unmarshal(text, &document); err != nil {
 		return fmt.Errorf("read the first-boot document %s: %w", file, err)
 	}
+	if err := document.CheckSchema(); err != nil {
+		return err
+	}
 	for name, value := range document.WorkerTier.Environment {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("first-boot document %s: %s: %w", file, name, err)

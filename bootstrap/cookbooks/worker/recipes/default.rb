@@ -8,15 +8,7 @@
 tier = node['worker_tier']
 environment = tier['environment']
 
-user 'worker' do
-  system true
-  home '/var/lib/worker'
-  shell '/usr/sbin/nologin'
-end
-
-directory '/etc/worker-tier' do
-  mode '0755'
-end
+include_recipe 'worker::base'
 
 file '/etc/worker-tier/worker.env' do
   content(environment.sort.map { |name, value| "#{WorkerTier.environment_line(name, value)}\n" }.join)
