@@ -29,6 +29,22 @@ test: tools test/bench/node_modules/installed ## Run the unit, synth and local-A
 	go vet ./...
 	go test ./...
 
+# The program is run directly: what stands between it and a signal could end without it.
+.PHONY: test-aws
+test-aws: tools ## Show on AWS what only AWS can show, in your own sandbox account (ACCOUNT=, REGION=, MAX_DOLLARS=5, CHEF_PACKAGE_URL= and CHEF_PACKAGE_SHA256=, or AMI=)
+	@go build -o .build/test-aws/sandbox ./test/sandbox
+	@exec .build/test-aws/sandbox
+
+.PHONY: test-aws-clean
+test-aws-clean: go-there ## Remove what a run of test-aws left that was killed (ACCOUNT=, REGION=)
+	@go build -o .build/test-aws/sandbox ./test/sandbox
+	@exec .build/test-aws/sandbox clean
+
+.PHONY: test-aws-local
+test-aws-local: tools ## Take the steps of test-aws on a local AWS, as far as they go there
+	@go build -o .build/test-aws/sandbox ./test/sandbox
+	@exec .build/test-aws/sandbox -local
+
 .PHONY: test-endpoints
 test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and queue on DynamoDB Local and ElasticMQ, too (needs Linux, Java, Maven)
 	@command -v java >/dev/null || { echo "java is not on the PATH: install a Java runtime, 17 or later, then run this again" >&2; exit 1; }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
@@ -192,24 +194,50 @@ func (p place) stacks() map[string]string {
 	return states
 }
 
-// group is the Auto Scaling group of a content type, found by the tags it is known by.
-func (p place) group(contentType string) types.AutoScalingGroup {
+// groupsOf are the Auto Scaling groups of a content type; found by the tags they are known by.
+func (p place) groupsOf(contentType string) []types.AutoScalingGroup {
 	p.t.Helper()
 	out, err := autoscaling.NewFromConfig(p.aws()).DescribeAutoScalingGroups(p.t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for _, g := range out.AutoScalingGroups {
+	return slices.DeleteFunc(out.AutoScalingGroups, func(g types.AutoScalingGroup) bool {
 		tags := map[string]string{}
 		for _, tag := range g.Tags {
 			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 		}
-		if tags[contract.TagEnvironment] == "tier-"+p.Name && tags[contract.TagContentType] == contentType {
-			return g
-		}
+		return tags[contract.TagEnvironment] != "tier-"+p.Name || tags[contract.TagContentType] != contentType
+	})
+}
+
+// group is the one group of a content type.
+func (p place) group(contentType string) types.AutoScalingGroup {
+	p.t.Helper()
+	groups := p.groupsOf(contentType)
+	if len(groups) != 1 {
+		p.t.Fatalf("%s: %d groups of %s, want 1", p.Name, len(groups), contentType)
 	}
-	p.t.Fatalf("%s: no group of %s among %d", p.Name, contentType, len(out.AutoScalingGroups))
-	return types.AutoScalingGroup{}
+	return groups[0]
+}
+
+// scale sets how many instances a content type's group is to have, as its alarms do.
+func (p place) scale(contentType string, n int32) {
+	p.t.Helper()
+	if _, err := autoscaling.NewFromConfig(p.aws()).SetDesiredCapacity(p.t.Context(), &autoscaling.SetDesiredCapacityInput{
+		AutoScalingGroupName: p.group(contentType).AutoScalingGroupName, DesiredCapacity: &n,
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// queues are the URLs of a content type's queues.
+func (p place) queues(contentType string) []string {
+	p.t.Helper()
+	out, err := sqs.NewFromConfig(p.aws()).ListQueues(p.t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: aws.String("tier-" + p.Name + "-" + contentType)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return out.QueueUrls
 }
 
 // image is what new instances of a content type start from.

@@ -29,12 +29,16 @@ func TestTierThroughItsLife(t *testing.T) {
 
 	t.Run("a change of one type", func(t *testing.T) {
 		before := *east.group("mail").LaunchTemplate.Version
+		east.scale("mail", 3)
 		p.edit("processor: backup, capacity: {max: 10}", "processor: backup, capacity: {max: 11}")
 		p.edit("docs: {processor: backup}", "docs: {processor: backup, capacity: {max: 12}}")
 		p.edit("ami-0123456789abcdef0", "ami-0c2023a1b2c3d4e5f") // of the first environment
 		east.deploy("--exclusively", "*-mail")
 		if mail, docs := *east.group("mail").MaxSize, *east.group("docs").MaxSize; mail != 11 || docs != 20 {
 			t.Errorf("groups of at most %d and %d instances, want 11 for mail and still 20 for docs", mail, docs)
+		}
+		if got := *east.group("mail").DesiredCapacity; got != 3 {
+			t.Errorf("the update moved the group from 3 instances to %d", got)
 		}
 		if after := *east.group("mail").LaunchTemplate.Version; after == before {
 			t.Errorf("the group still names version %s of its launch template: nothing would roll", after)
@@ -46,6 +50,7 @@ func TestTierThroughItsLife(t *testing.T) {
 	})
 	t.Run("a failing update", func(t *testing.T) {
 		p.edit("ami-0c2023a1b2c3d4e5f", "ami-00000000000000bad")
+		p.edit("capacity: {max: 11}", "capacity: {max: 14}")
 		said, err := east.cdk(deploying([]string{"--exclusively", "*-mail"})...)
 		if err == nil || !strings.Contains(said, "ami-00000000000000bad") {
 			t.Errorf("an image that does not exist was deployed: %v\n%s", err, said)
@@ -56,6 +61,9 @@ func TestTierThroughItsLife(t *testing.T) {
 		if got := east.image("mail"); got != "ami-0c2023a1b2c3d4e5f" {
 			t.Errorf("after the roll back mail starts from %s", got)
 		}
+		if group := east.group("mail"); *group.MaxSize != 11 || *group.DesiredCapacity != 3 {
+			t.Errorf("after the roll back mail has %d of at most %d instances, want 3 of 11", *group.DesiredCapacity, *group.MaxSize)
+		}
 	})
 	t.Run("the repair, and a type that comes and goes", func(t *testing.T) {
 		const thumbs = "  thumbs: {processor: backup, capacity: {max: 2}}\n"
@@ -65,10 +73,21 @@ func TestTierThroughItsLife(t *testing.T) {
 		if got, most := east.image("mail"), *east.group("thumbs").MaxSize; got != "ami-0123456789abcdef0" || most != 2 {
 			t.Errorf("mail starts from %s, thumbs has at most %d instances", got, most)
 		}
+		if got := len(east.queues("thumbs")); got != 2 {
+			t.Errorf("thumbs has %d queues, want its own and one for dead letters", got)
+		}
 		east.must("destroy", "--force", "tier-east-thumbs")
-		want := map[string]string{"tier-east-shared": "CREATE_COMPLETE", "tier-east-docs": "CREATE_COMPLETE", "tier-east-mail": "UPDATE_COMPLETE"}
+		p.edit(thumbs, "")
+		east.deploy("--all")
+		if groups, queues := east.groupsOf("thumbs"), east.queues("thumbs"); len(groups)+len(queues) > 0 {
+			t.Errorf("after its removal thumbs has %d groups and the queues %v", len(groups), queues)
+		}
+		want := map[string]string{"tier-east-shared": "CREATE_COMPLETE", "tier-east-docs": "UPDATE_COMPLETE", "tier-east-mail": "UPDATE_COMPLETE"}
 		if diff := cmp.Diff(want, east.stacks()); diff != "" {
 			t.Errorf("stacks (-want +got):\n%s", diff)
+		}
+		if got, most := west.image("mail"), *west.group("mail").MaxSize; got != "ami-0123456789abcdef0" || most != 60 {
+			t.Errorf("in the other environment mail starts from %s with at most %d instances", got, most)
 		}
 	})
 }

@@ -7,7 +7,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
   completing or heartbeating an action of a hook that does not exist is refused;
 - TerminateInstanceInAutoScalingGroup and SetInstanceHealth are answered; whoever runs the instances carries it out;
 - SuspendProcesses and ResumeProcesses are answered;
-- a group in subnets stands in the zones of its subnets;
+- a group in subnets stands in the zones of its subnets, and an update leaves its desired capacity alone;
 - a group with a MixedInstancesPolicy keeps and describes it;
 - a warm pool exists and is described, and protection from scale-in can be set;
 - NAT gateways with their addresses are made from a template, and a VPC tells its CidrBlock, see network.py;
@@ -110,8 +110,12 @@ def add_group_properties():
 
     def group_update(physical_id, old_props, new_props, stack_name, logical_id=None):
         check_image(new_props)
+        desired = autoscaling._asgs[physical_id]["DesiredCapacity"]
         name, attributes = update(physical_id, old_props, new_props, stack_name, logical_id)
         if name == physical_id:  # a replaced group went through create
+            group = autoscaling._asgs[name]
+            if "DesiredCapacity" not in new_props:  # as on AWS, it moves as far as the bounds say
+                group["DesiredCapacity"] = max(group["MinSize"], min(group["MaxSize"], desired))
             dropped = hook_names(old_props) - hook_names(new_props)
             for hook in dropped:
                 autoscaling._hooks.pop(f"{name}/{hook}", None)
@@ -177,16 +181,21 @@ def add_group_actions():
     actions["ResumeProcesses"] = switch_processes("ResumeProcesses")
 
 
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html
+PROCESSES = {"Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck",
+             "InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions"}
+
+
 def switch_processes(name):
-    """Check the parameters, as AWS does; alarms do not act here anyway."""
+    """Check the parameters, as AWS does; no process of a group runs here anyway."""
 
     def handle(params):
         group = params.get("AutoScalingGroupName", "")
         if group not in autoscaling._asgs:
             return autoscaling._error("ValidationError", f"AutoScalingGroup name not found - {group!r}")
-        process = params.get("ScalingProcesses.member.1", "")
-        if process != "AlarmNotification":
-            return autoscaling._error("ValidationError", f"ScalingProcesses {process!r}")
+        processes = autoscaling._parse_member_list(params, "ScalingProcesses")
+        if not set(processes) <= PROCESSES:
+            return autoscaling._error("ValidationError", f"ScalingProcesses {processes!r}")
         return autoscaling._xml(200, f"{name}Response", "")
 
     return handle

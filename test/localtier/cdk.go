@@ -13,11 +13,11 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
-// CDK is the stock CDK command line against the local AWS.
+// CDK is the stock CDK command line, against the local AWS or the user's own account.
 type CDK struct {
 	Root        string // of the project
 	Dir         string // for cdk.log, where everything that the CDK says goes, and its output
-	Server      *localaws.Server
+	Server      *localaws.Server // nil: what the user's own environment names
 	Config      string // file
 	Environment string // of the config
 }
@@ -35,7 +35,9 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 	fmt.Fprintln(log, "$ cdk", strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, CDKProgram(c.Root), args...)
 	cmd.Dir = dir
-	cmd.Env = append(WithoutAWS(os.Environ()), c.Server.CDKEnviron()...)
+	if c.Server != nil {
+		cmd.Env = append(WithoutAWS(os.Environ()), c.Server.CDKEnviron()...)
+	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err = cmd.Run()
@@ -61,6 +63,12 @@ func (c CDK) Bootstrap(ctx context.Context) error {
 // Deploy deploys stacks, by name or with --all.
 func (c CDK) Deploy(ctx context.Context, stacks ...string) error {
 	_, err := c.app(ctx, append([]string{"deploy", "--require-approval", "never", "--concurrency", "4"}, stacks...)...)
+	return err
+}
+
+// Destroy destroys stacks, by name or with --all.
+func (c CDK) Destroy(ctx context.Context, stacks ...string) error {
+	_, err := c.app(ctx, append([]string{"destroy", "--force"}, stacks...)...)
 	return err
 }
 

@@ -34,6 +34,11 @@ const pollInterval = 20 * time.Millisecond
 
 // Await waits until holds says so. It polls; the time limit is for when something is broken.
 func Await(ctx context.Context, what string, limit time.Duration, holds func(context.Context) (bool, error)) error {
+	return AwaitEvery(ctx, pollInterval, what, limit, holds)
+}
+
+// AwaitEvery is [Await] with the time between two looks, for what must not be asked often.
+func AwaitEvery(ctx context.Context, interval time.Duration, what string, limit time.Duration, holds func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("waited %s for %s", limit, what))
 	defer cancel()
 	for {
@@ -49,7 +54,7 @@ func Await(ctx context.Context, what string, limit time.Duration, holds func(con
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(pollInterval):
+		case <-time.After(interval):
 		}
 	}
 }

@@ -1,0 +1,1 @@
+raise 'this recipe fails on purpose: the update that brings it must be rolled back'
