@@ -16,13 +16,15 @@ const (
 	// terminationHook is the name of the lifecycle hook that holds a terminating instance until its
 	// worker has drained.
 	terminationHook = "drain"
-	// warmup is how long a new instance does not count in the group's metrics, in seconds. AWS's own
-	// default, 300, would block scaling in for that long.
+	// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it a step
+	// policy's own default, 300, would block scaling in for that long.
+	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
 	warmup = 120
 )
 
 // hooks stand in the group's own list: as resources of their own they would miss its first instances. An
 // instance that nobody speaks for is abandoned when it launches and let go when it terminates.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-autoscaling-lifecyclehook.html
 func (n names) hooks() []*awsautoscaling.CfnAutoScalingGroup_LifecycleHookSpecificationProperty {
 	t := n.ContentType
 	return []*awsautoscaling.CfnAutoScalingGroup_LifecycleHookSpecificationProperty{

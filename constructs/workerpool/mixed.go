@@ -8,6 +8,7 @@ import (
 
 // mixed lets a group use several instance types and Spot. On-demand instances take the types in the
 // given order, Spot takes those that are least likely to be interrupted at a low price.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/allocation-strategies.html
 func mixed(t config.ContentType, template any) any {
 	overrides := make([]*awsautoscaling.CfnAutoScalingGroup_LaunchTemplateOverridesProperty, len(t.InstanceTypes))
 	for i := range t.InstanceTypes {

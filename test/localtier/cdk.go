@@ -15,11 +15,11 @@ import (
 
 // CDK is the stock CDK command line, against the local AWS or the user's own account.
 type CDK struct {
-	Root        string // of the project
-	Dir         string // for cdk.log, where everything that the CDK says goes, and its output
+	Root        string           // of the project
+	Dir         string           // for cdk.log, where everything that the CDK says goes, and its output
 	Server      *localaws.Server // nil: what the user's own environment names
-	Config      string // file
-	Environment string // of the config
+	Config      string           // file
+	Environment string           // of the config
 }
 
 // CDKProgram is where the project has the CDK command line.

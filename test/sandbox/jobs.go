@@ -191,8 +191,12 @@ func (s *sandbox) retire(ctx context.Context) error {
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("tier retire: %w\n%s", err, said.String())
 	}
-	if state, err := s.stackState(ctx, s.stack(contentType)); err != nil || state != "" {
-		return fmt.Errorf("the stack of %s is %q (%v)", contentType, state, err)
+	state, err := s.stackState(ctx, s.stack())
+	if err != nil {
+		return err
+	}
+	if state != "" {
+		return fmt.Errorf("after its retirement the stack of %s is %s", contentType, state)
 	}
 	if s.local {
 		return nil

@@ -36,9 +36,8 @@ var steps = []step{
 	{claim: "the stock CDK destroys the rest", run: (*sandbox).destroy},
 }
 
-func (s *sandbox) stack(contentType string) string {
-	return contract.StackName(tierName, s.environment, contentType)
-}
+// stack is the name of work's stack.
+func (s *sandbox) stack() string { return contract.StackName(tierName, s.environment, contentType) }
 
 // deploy deploys the tier and looks at it through the API.
 func (s *sandbox) deploy(ctx context.Context) error {
@@ -81,7 +80,7 @@ func (s *sandbox) checkAlarms(ctx context.Context) error {
 		return err
 	}
 	named := map[string]int{}
-	pages := cloudwatch.NewDescribeAlarmsPaginator(cloudwatch.NewFromConfig(s.aws), &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: new(s.stack(contentType) + "-")})
+	pages := cloudwatch.NewDescribeAlarmsPaginator(cloudwatch.NewFromConfig(s.aws), &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: new(s.stack() + "-")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -185,7 +184,7 @@ func (s *sandbox) refresh(ctx context.Context) error {
 		return err
 	}
 	begin := time.Now()
-	if err := s.cdk.Deploy(ctx, "--exclusively", s.stack(contentType)); err != nil {
+	if err := s.cdk.Deploy(ctx, "--exclusively", s.stack()); err != nil {
 		return err
 	}
 	after, err := s.group(ctx, contentType)
@@ -229,7 +228,7 @@ func (s *sandbox) rollBack(ctx context.Context) error {
 		return err
 	}
 	begin := time.Now()
-	failed := s.cdk.Deploy(ctx, "--exclusively", s.stack(contentType))
+	failed := s.cdk.Deploy(ctx, "--exclusively", s.stack())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -241,7 +240,7 @@ func (s *sandbox) rollBack(ctx context.Context) error {
 	if failed == nil {
 		return errors.New("the update went through")
 	}
-	state, err := s.stackState(ctx, s.stack(contentType))
+	state, err := s.stackState(ctx, s.stack())
 	if err != nil {
 		return err
 	}
