@@ -16,8 +16,8 @@ const (
 	// terminationHook is the name of the lifecycle hook that holds a terminating instance until its
 	// worker has drained.
 	terminationHook = "drain"
-	// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it a step
-	// policy's own default, 300, would block scaling in for that long.
+	// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it step
+	// policies take the default cooldown, 300, and would not scale in for that long.
 	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
 	warmup = 120
 )

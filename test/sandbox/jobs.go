@@ -102,7 +102,7 @@ var backlog = []string{"long-1", "long-2", "long-3"}
 // long is how many seconds they take: longer than the group to grow.
 func (s *sandbox) long() int {
 	if s.local {
-		return 10
+		return 20
 	}
 	return 900
 }
