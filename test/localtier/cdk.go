@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 )
@@ -25,6 +26,9 @@ type CDK struct {
 // CDKProgram is where the project has the CDK command line.
 func CDKProgram(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
 
+// waitDelay is how long a command that was cut short may be kept by what it started, which holds its output.
+const waitDelay = 10 * time.Second
+
 // run runs a command of the CDK in a folder and returns what it said.
 func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error) {
 	log, err := os.OpenFile(filepath.Join(c.Dir, "cdk.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -35,6 +39,7 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 	fmt.Fprintln(log, "$ cdk", strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, CDKProgram(c.Root), args...)
 	cmd.Dir = dir
+	cmd.WaitDelay = waitDelay
 	if c.Server != nil {
 		cmd.Env = append(WithoutAWS(os.Environ()), c.Server.CDKEnviron()...)
 	}

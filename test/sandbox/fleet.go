@@ -136,7 +136,7 @@ func (s *sandbox) awaitAlarm(ctx context.Context, n int32, onAWS time.Duration) 
 
 // showConsoles prints what the bootstrap said on the console of each of the run's instances.
 func (s *sandbox) showConsoles(ctx context.Context) {
-	if s.local {
+	if s.local || ctx.Err() != nil { // the clean-up comes first
 		return
 	}
 	ids, err := s.instances(ctx, s.stackTag())

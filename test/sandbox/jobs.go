@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -139,7 +141,7 @@ func (s *sandbox) drain(ctx context.Context) error {
 	held := false
 	if err := s.await(ctx, "a job to be handed back", 5*time.Minute, func(ctx context.Context) (bool, error) {
 		states, err := s.states(ctx)
-		held = held || states[types.LifecycleStateTerminatingWait] > 0
+		held = held || states[types.LifecycleStateTerminatingWait]+states[types.LifecycleStateTerminatingProceed] > 0 // a group without a hook has neither
 		if err != nil {
 			return false, err
 		}
@@ -171,15 +173,19 @@ func (s *sandbox) shrink(ctx context.Context) error {
 
 // retire takes the content type out of service, on AWS with a job that has the group grow from nothing.
 func (s *sandbox) retire(ctx context.Context) error {
-	args := []string{"run", "./stacks/tier", "retire", contentType, "--yes", "--wait", "40m", "--config", s.file(), "--environment", s.environment}
+	args := []string{"retire", contentType, "--yes", "--wait", "40m", "--config", s.file(), "--environment", s.environment}
 	environ := os.Environ()
 	if s.local {
 		args, environ = append(args, "--abandon"), append(localtier.WithoutAWS(environ), s.alone.server.Environ()...)
 	} else if err := s.submit(ctx, "last", payload{Seconds: 30}); err != nil {
 		return err
 	}
+	program := filepath.Join(s.dir, "tier")
+	if err := s.build(ctx, program, "./stacks/tier", runtime.GOOS, runtime.GOARCH); err != nil {
+		return err
+	}
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.root, environ, &said, &said
 	if err := cmd.Start(); err != nil {
 		return err

@@ -63,14 +63,14 @@ func (l *local) stop() {
 	l.server.Stop()
 }
 
-// describe gives the description what is there on a local AWS and returns this machine's architecture, for which
+// describe gives the description what is there on a local AWS and returns what this machine runs, for which
 // the deployed worker is built.
-func (l *local) describe(d *description) (architecture string) {
+func (l *local) describe(d *description) (goos, architecture string) {
 	d.Zones, d.Image, d.InstanceType = []string{localaws.Region + "a", localaws.Region + "b"}, knownImage, "m7i.large"
 	if runtime.GOARCH == "arm64" {
 		d.InstanceType = "m7g.large"
 	}
-	return runtime.GOARCH
+	return runtime.GOOS, runtime.GOARCH
 }
 
 // serving are the instances of the group that count as its capacity.

@@ -64,7 +64,7 @@ func (s *sandbox) take(ctx context.Context, step step) (verdict string) {
 		verdict, text = "AWS ", text+" (not here: "+step.local+")"
 	} else if err := step.run(s, ctx); err != nil {
 		verdict, text = "FAIL", text+": "+err.Error()
-		s.showConsoles(context.WithoutCancel(ctx))
+		s.showConsoles(ctx)
 	} else if s.local && step.local != "" {
 		text += " (here but for " + step.local + ")"
 	}

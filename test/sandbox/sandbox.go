@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -93,13 +92,13 @@ func (s *sandbox) prepare(ctx context.Context) error {
 		Tier: tierName, Environment: s.environment, Account: s.account, Region: s.aws.Region, InstanceType: instanceType,
 		Image: s.image, Package: s.chef, Up: filepath.ToSlash(up), Local: s.local,
 	}
-	architecture := "arm64"
+	goos, architecture := "linux", "arm64"
 	if s.local {
-		architecture = s.alone.describe(&s.description)
+		goos, architecture = s.alone.describe(&s.description)
 	} else if s.description.Zones, err = s.zones(ctx); err != nil {
 		return err
 	}
-	if err := s.buildProgram(ctx, architecture); err != nil {
+	if err := s.build(ctx, filepath.Join(s.dir, "program", "program"), "./test/sandbox/program", goos, architecture); err != nil {
 		return err
 	}
 	if err := s.configure(); err != nil {
@@ -139,16 +138,12 @@ func (s *sandbox) checkCost() error {
 	return nil
 }
 
-// buildProgram builds what the jobs run, beside the configuration.
-func (s *sandbox) buildProgram(ctx context.Context, architecture string) error {
-	goos := "linux"
-	if s.local {
-		goos = runtime.GOOS
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(s.dir, "program", "program"), "./test/sandbox/program")
+// build builds one of the project's programs.
+func (s *sandbox) build(ctx context.Context, file, folder, goos, architecture string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, folder)
 	build.Dir, build.Env = s.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+architecture)
 	if said, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the jobs' program: %w\n%s", err, said)
+		return fmt.Errorf("build %s: %w\n%s", folder, err, said)
 	}
 	return nil
 }

@@ -230,6 +230,7 @@ func TestTheCostIsBounded(t *testing.T) {
 	if err := s.checkCost(); err != nil || !strings.Contains(said.String(), "at most") {
 		t.Errorf("the run as it is: %v\n%s", err, said)
 	}
+	t.Log(said.String())
 	before, _ := worstCase(s.tier, time.Hour)
 	s.tier.ContentTypes[1].MaxCapacity += 10
 	if after, _ := worstCase(s.tier, time.Hour); after < before+10*instanceHour {
