@@ -140,6 +140,7 @@ type job struct {
 	Drains, Crashes, Failures int64
 	Paused                    bool
 	LastError, PayloadRef     string
+	NotBefore                 string
 	Cursor                    json.RawMessage
 }
 

@@ -27,7 +27,7 @@ const (
 
 // How much of it there is at most.
 const (
-	poolMetrics  = 13 // that the workers of a type publish (docs/runbook.md)
+	poolMetrics  = 13 // that the workers of a type publish (docs/runbook/README.md)
 	boxMetrics   = 7  // of an instance with detailed monitoring
 	alarmMetrics = 30 // that all alarms of a type read
 	overlap      = 2  // instances that terminate stand beside those that take their place

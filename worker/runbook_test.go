@@ -1,0 +1,167 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// commandsOf are the blocks of commands on a page of the runbook that are to be run as they stand.
+var commandsOf = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+
+// symptom is what a page of the runbook is about.
+type symptom struct {
+	make  func(t *testing.T, name string) (tr *tier, id string) // produces it; id is of the job in question
+	after func(t *testing.T, tr *tier, id string)               // looks at what the page's commands did
+}
+
+// symptoms are those of the pages with commands.
+var symptoms = map[string]symptom{
+	"late":         {waitingJob, state("READY", func(j job) bool { return !strings.HasPrefix(j.NotBefore, "2099") })},
+	"at-max":       {waitingTenants, state("READY", func(j job) bool { return !j.Paused })},
+	"stuck-job":    {runningJob, state("CANCELLED", nil)},
+	"dead-job":     {deadJob, state("READY", func(j job) bool { return j.Failures == 0 })},
+	"dead-letters": {waitingTenants, hasJob("corrected-1")},
+	"zombies":      {reapedJob, state("RUNNING", func(j job) bool { return j.Crashes == 1 })},
+	"silent":       {waitingTenants, state("READY", nil)},
+	"outage":       {waitingTenants, hasJob("corrected-1")},
+	"paused":       {waitingTenants, notPaused},
+	"bad-release":  {deadJob, state("READY", func(j job) bool { return j.Failures == 0 })},
+}
+
+// TestRunbookCommands runs the commands of each page in the state that the page is about.
+func TestRunbookCommands(t *testing.T) {
+	files, err := filepath.Glob("../docs/runbook/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d pages, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".md")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := commandsOf.FindAllSubmatch(text, -1)
+		s, known := symptoms[name]
+		switch {
+		case name == "README": // its block only sets variables
+			continue
+		case known != (len(blocks) > 0):
+			t.Errorf("page %s has %d blocks of commands; known as a symptom: %t", name, len(blocks), known)
+			continue
+		case !known:
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			tr, id := s.make(t, "runbook-"+name)
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "corrected.jsonl"), `{"id":"corrected-1","payload":{}}`)
+			for _, block := range blocks {
+				tr.shell(dir, id, string(block[1]))
+			}
+			s.after(t, tr, id)
+		})
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell runs commands as somebody would who works by the runbook.
+func (tr *tier) shell(dir, id, commands string) {
+	tr.t.Helper()
+	cmd := exec.CommandContext(tr.t.Context(), "bash", "-euo", "pipefail", "-c", commands)
+	cmd.Dir = dir
+	cmd.Env = append(tr.environ, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "ID="+id,
+		"WORKER_TIER="+tr.settings.Tier, "WORKER_ENVIRONMENT=test", "WORKER_CONTENT_TYPE=backup")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		tr.t.Errorf("%s\n%s%v", commands, said, err)
+	}
+}
+
+// waitingJob has failed and waits until the end of the century; no worker runs.
+func waitingJob(t *testing.T, name string) (*tier, string) {
+	tr, _ := newExecTier(t, name, `echo '{"retryAt":"2099-12-31T00:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75`)
+	i := tr.start()
+	tr.submit("waits", "{}")
+	await(t, "the job waits", func() bool { return strings.HasPrefix(tr.show("waits").NotBefore, "2099") })
+	_ = i.cmd.Process.Kill()
+	<-i.end
+	return tr, "waits"
+}
+
+// waitingTenants are jobs of two tenants that nobody works on.
+func waitingTenants(t *testing.T, name string) (*tier, string) {
+	tr := newTier(t, name)
+	file := filepath.Join(t.TempDir(), "jobs.jsonl")
+	write(t, file, `{"id":"one","tenant":"acme","payload":1}`+"\n"+`{"id":"two","tenant":"other","payload":1}`)
+	tr.must("submit", "--from", file)
+	return tr, "one"
+}
+
+// runningJob saves a cursor each tenth of a second, without end.
+func runningJob(t *testing.T, name string) (*tier, string) {
+	tr, _ := runOn(t, name)
+	return tr, "runs"
+}
+
+func runOn(t *testing.T, name string) (*tier, *instance) {
+	t.Helper()
+	tr, _ := newExecTier(t, name, steady)
+	i := tr.start()
+	tr.submit("runs", "{}")
+	await(t, "the job runs", func() bool { return tr.show("runs").State == "RUNNING" })
+	return tr, i
+}
+
+// deadJob has failed for good, and no worker runs any more.
+func deadJob(t *testing.T, name string) (*tier, string) {
+	tr, _ := newExecTier(t, name, `echo no such customer >&2; exit 65`)
+	i := tr.start()
+	tr.submit("bad", "{}")
+	await(t, "the job is DEAD", func() bool { return tr.show("bad").State == "DEAD" })
+	_ = i.cmd.Process.Kill()
+	<-i.end
+	return tr, "bad"
+}
+
+// reapedJob was taken from a worker that was killed, and runs on another.
+func reapedJob(t *testing.T, name string) (*tier, string) {
+	tr, i := runOn(t, name)
+	_ = i.cmd.Process.Kill()
+	<-i.end
+	tr.start()
+	await(t, "the job was reaped", func() bool { return tr.show("runs").Crashes == 1 })
+	return tr, "runs"
+}
+
+// state wants the job in a state.
+func state(want string, also func(job) bool) func(*testing.T, *tier, string) {
+	return func(t *testing.T, tr *tier, id string) {
+		await(t, "the job is "+want+" as the page says", func() bool {
+			j := tr.show(id)
+			return j.State == want && (also == nil || also(j))
+		})
+	}
+}
+
+func hasJob(id string) func(*testing.T, *tier, string) {
+	return func(t *testing.T, tr *tier, _ string) {
+		if j := tr.show(id); j.ID != id {
+			t.Errorf("job %s: %+v", id, j)
+		}
+	}
+}
+
+func notPaused(t *testing.T, tr *tier, _ string) {
+	if got := tr.must("jobs", "stats", "--json"); !strings.Contains(got, `"paused": false`) {
+		t.Errorf("stats: %s", got)
+	}
+}
