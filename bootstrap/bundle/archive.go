@@ -44,6 +44,30 @@ func Pack(folder, parent string) (Archive, error) {
 	return archive, nil
 }
 
+// packOnce is [Pack] for a folder that never changes: its archive is kept beside the others under the folder's own name.
+func packOnce(folder string) (Archive, error) {
+	parent := filepath.Join(filepath.Dir(folder), "archives")
+	kept := filepath.Join(parent, filepath.Base(folder)+".zip")
+	content, err := os.ReadFile(kept)
+	if err == nil {
+		sum := sha256.Sum256(content)
+		return Archive{Path: kept, SHA256: hex.EncodeToString(sum[:])}, nil
+	}
+	archive, err := Pack(folder, parent)
+	if err != nil {
+		return Archive{}, err
+	}
+	if err := os.Rename(archive.Path, kept); err != nil && !isFile(kept) { // another build may have been here first
+		return Archive{}, fmt.Errorf("put the archive of %s in its place: %w", folder, err)
+	}
+	return Archive{Path: kept, SHA256: archive.SHA256}, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // pack writes the files under folder, in the order of their names.
 func pack(folder string, to io.Writer) error {
 	archive := zip.NewWriter(to)

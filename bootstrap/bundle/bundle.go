@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/worker-tier/worker-tier/bootstrap/cookbooks"
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
@@ -41,13 +42,14 @@ type Bundle struct {
 }
 
 // Build makes the bundle in <Dir>/.build/bundle/<architecture>-<digest>. The digest is of the content, so
-// a folder never changes once it stands there, and several builds may run at once. Nothing is left behind on an error.
+// a folder never changes once it stands there, and several builds may run at once. Where nothing has changed since the
+// last build, nothing is compiled, linked or packed. Nothing is left behind on an error.
 func Build(ctx context.Context, p Props) (Bundle, error) {
 	dir, err := build(ctx, p)
 	if err != nil {
 		return Bundle{}, err
 	}
-	archive, err := Pack(dir, filepath.Join(filepath.Dir(dir), "archives"))
+	archive, err := packOnce(dir)
 	return Bundle{Dir: dir, Archive: archive}, err
 }
 
@@ -129,9 +131,10 @@ func setModes(dir string) error {
 	})
 }
 
-// digestOf is a digest of the names and contents of all files under dir.
+// digestOf is a digest of the names and contents of all files under dir, and of the Go that packs them.
 func digestOf(dir string) (string, error) {
 	sum := sha256.New()
+	sum.Write([]byte(runtime.Version() + "\n")) // its compression decides about the archive's bytes
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

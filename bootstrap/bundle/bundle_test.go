@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -107,29 +106,6 @@ func TestBundleIsTheSameInEveryFolder(t *testing.T) {
 func archives(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	return contents(t, filepath.Join(filepath.Dir(dir), "archives"))
-}
-
-func TestUnchangedSourcesLeaveTheBundleAlone(t *testing.T) {
-	dir := project(t)
-	first := build(t, dir, bundle.ARM64)
-	past := time.Unix(1_000_000_000, 0)
-	if err := os.Chtimes(filepath.Join(first, "bin", "worker"), past, past); err != nil {
-		t.Fatal(err)
-	}
-	if again := build(t, dir, bundle.ARM64); again != first {
-		t.Fatalf("second build went to %s, not %s", again, first)
-	}
-	info, err := os.Stat(filepath.Join(first, "bin", "worker"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !info.ModTime().Equal(past) {
-		t.Error("the binary was written again")
-	}
-	write(t, filepath.Join(dir, "worker", "main.go"), "package main\n\nfunc main() { println(\"changed\") }\n")
-	if changed := build(t, dir, bundle.ARM64); changed == first {
-		t.Error("changed sources gave the same bundle")
-	}
 }
 
 func TestBuildsAtTheSameTime(t *testing.T) {

@@ -14,10 +14,42 @@ import (
 	"strings"
 )
 
-// compile builds the worker's package for Linux. Everything that could make two machines with the
-// same Go differ is switched off or pinned.
+// compile builds the worker's package for Linux.
+//
+// The go command decides whether there is anything to build: it starts from the last binary, in which it left
+// a digest of every input (sources, embedded files, modules, flags, its own version), and leaves it alone where
+// that digest is still the right one.
 func compile(ctx context.Context, target string, p Props) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", target, p.Worker.Package)
+	last := filepath.Join(p.Dir, ".build", "worker", string(p.Architecture))
+	_ = os.Link(last, target) // the go command replaces a file, it never writes into one; without a last one, all is built
+	if err := goBuild(ctx, target, p); err != nil {
+		return err
+	}
+	_ = keep(target, last) // where a file system has no links, the next build links all again
+	return nil
+}
+
+// keep links a binary to another path; who reads that meanwhile sees the old one or the new one.
+func keep(binary, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	draft, err := os.MkdirTemp(filepath.Dir(path), ".draft-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(draft) }()
+	link := filepath.Join(draft, filepath.Base(path))
+	if err := os.Link(binary, link); err != nil {
+		return err
+	}
+	return os.Rename(link, path)
+}
+
+// goBuild leaves the worker at target. Everything that could make two machines with the same Go differ is
+// switched off or pinned.
+func goBuild(ctx context.Context, target string, p Props) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, p.Worker.Package)
 	cmd.Dir = p.Dir
 	cmd.Env = append(os.Environ(),
 		"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(p.Architecture), "GOAMD64=v1", "GOARM64=v8.0",
