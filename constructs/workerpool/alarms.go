@@ -77,7 +77,7 @@ func (pool *WorkerPool) alarmARNs() []string {
 // addScaling defines one half of the pair: a step scaling policy and the alarm that triggers it.
 func (pool *WorkerPool) addScaling(name names, id string, alarm scaling.Alarm) awscloudwatch.CfnAlarm {
 	policy := awsautoscaling.NewCfnScalingPolicy(pool.Construct, new(id+"Policy"), policyProps(name.group, alarm.Policy))
-	return pool.addAlarm(name, id, alarm, &[]any{policy.Ref()})
+	return pool.addAlarm(name, id, alarm, &[]any{policy})
 }
 
 func (pool *WorkerPool) addAlarm(name names, id string, alarm scaling.Alarm, actions *[]any) awscloudwatch.CfnAlarm {

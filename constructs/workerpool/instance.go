@@ -59,7 +59,7 @@ func (pool *WorkerPool) addRole(name names, code assets) string {
 		},
 	})
 	profile := awsiam.NewCfnInstanceProfile(pool.Construct, new("Profile"), &awsiam.CfnInstanceProfileProps{
-		Roles: &[]any{pool.Role.RoleName()},
+		Roles: &[]any{pool.Role},
 	})
 	return *profile.Ref()
 }
