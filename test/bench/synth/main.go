@@ -18,20 +18,24 @@ import (
 	"github.com/worker-tier/worker-tier/test/bench/twin"
 )
 
-// bar is what the Go program may take, as a multiple of the twin's time.
-const bar = 1.1
+// sizes are the numbers of content types that are timed, with what the Go program may take as a multiple of
+// the twin's time. A miss is printed and fails nothing: on a machine that others use, too, both ratios move by more
+// than what the aim is about (seen: 0.96 and 1.16 of processor time within an hour).
+var sizes = []struct {
+	types int
+	aim   float64
+}{{7, 1.05}, {100, 1.5}}
 
 func main() {
-	rounds := flag.Int("rounds", 9, "how often each program is timed")
-	types := flag.Int("types", 7, "content types to time")
+	rounds := flag.Int("rounds", 5, "how often each program is timed")
 	flag.Parse()
-	if err := run(*rounds, *types); err != nil {
+	if err := run(*rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-synth:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds, types int) error {
+func run(rounds int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	b, err := prepare(ctx)
@@ -39,10 +43,23 @@ func run(rounds, types int) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
+	for _, size := range sizes {
+		if err := b.compare(ctx, rounds, size.types, size.aim); err != nil {
+			return err
+		}
+	}
+	if err := b.printMessages(ctx); err != nil {
+		return err
+	}
+	return b.printSizes(ctx)
+}
 
+// compare times both programs and prints the ratios of their times.
+func (b *bench) compare(ctx context.Context, rounds, types int, aim float64) error {
 	input := filepath.Join(b.dir, "input.json")
-	twin.Repeat(b.tier, types)
-	if err := twin.WriteInput(input, b.tier, b.bundles); err != nil {
+	tier := *b.tier
+	twin.Repeat(&tier, types)
+	if err := twin.WriteInput(input, &tier, b.bundles); err != nil {
 		return err
 	}
 	ours := func(out string) command { return b.ours(out, types) }
@@ -58,14 +75,11 @@ func run(rounds, types int) error {
 	// By round, because a round's two runs share whatever else the machine did.
 	wall, cpu := ratios(a.wall, t.wall).median(), ratios(a.cpu, t.cpu).median()
 	verdict := "met"
-	if wall > bar {
+	if wall > aim {
 		verdict = "NOT met"
 	}
-	fmt.Printf("  median of the rounds' ratios: %.2f of elapsed time (bar %.1f: %s), %.2f of processor time\n", wall, bar, verdict, cpu)
-	if err := b.printMessages(ctx); err != nil {
-		return err
-	}
-	return b.printSizes(ctx)
+	fmt.Printf("  median of the rounds' ratios: %.2f of elapsed time (aim %.2f: %s), %.2f of processor time\n", wall, aim, verdict, cpu)
+	return nil
 }
 
 // bench is what all measurements share.
@@ -110,7 +124,7 @@ func (b *bench) ours(out string, types int) command {
 
 // printMessages counts the messages between Go and the CDK for few and for many content types.
 func (b *bench) printMessages(ctx context.Context) error {
-	const few, many = 7, 50
+	few, many := sizes[0].types, sizes[1].types
 	counts := map[int]int{}
 	for _, types := range []int{few, many} {
 		cmd := b.ours(filepath.Join(b.dir, "messages"), types)
@@ -123,9 +137,9 @@ func (b *bench) printMessages(ctx context.Context) error {
 	}
 	fmt.Println("jsii messages, requests from Go to the CDK:")
 	for _, types := range []int{few, many} {
-		fmt.Printf("  %2d content types: %5d in all, %.1f per content type\n", types, counts[types], float64(counts[types])/float64(types))
+		fmt.Printf("  %3d content types: %5d in all, %.1f per content type\n", types, counts[types], float64(counts[types])/float64(types))
 	}
-	fmt.Printf("  each further content type: %.1f\n", float64(counts[many]-counts[few])/(many-few))
+	fmt.Printf("  each further content type: %.1f\n", float64(counts[many]-counts[few])/float64(many-few))
 	return nil
 }
 
