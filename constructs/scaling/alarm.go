@@ -38,6 +38,7 @@ type Formula struct {
 // notBreaching).
 type Alarm struct {
 	Description string
+	Page        string // about it, under docs/
 	Metrics     []Metric
 	Formulas    []Formula
 	Comparison  string // ComparisonOperator

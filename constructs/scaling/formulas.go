@@ -48,6 +48,7 @@ var (
 func ScaleOut(p Params) Alarm {
 	a := Alarm{
 		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", readable(p.TargetLatency)),
+		Page:        "scaling.md",
 		Metrics:     []Metric{queueVisible, queueAge, groupDesired},
 		Comparison:  "GreaterThanOrEqualToThreshold",
 		Threshold:   1,
@@ -108,6 +109,7 @@ func ScaleIn(p Params) Alarm {
 	}
 	return Alarm{
 		Description: fmt.Sprintf("The group's CPU is at most %d %% for %s and the rest of it can hold all work.", p.CPUBelow, readable(p.CPUFor)),
+		Page:        "scaling.md",
 		Metrics:     metrics,
 		Formulas: []Formula{
 			{string(removed), "boxes that one step removes", when(gt(share(), number(1)), floor(share()), number(1))},
@@ -134,6 +136,7 @@ const noShare = 200
 func Silent() Alarm {
 	return Alarm{
 		Description: "Boxes are in service, but no worker says how busy it is: the group may shrink under running jobs. See whether workers start, and may put metric data.",
+		Page:        "runbook/silent.md",
 		Metrics:     []Metric{groupInService, workersBusy},
 		Formulas: []Formula{{"silent", "busy processes, per cent; 200: boxes are in service and say nothing", when(
 			gt(inService, number(0)), fillWith(busy, noShare), number(0),

@@ -14,6 +14,7 @@ const (
 func Late(p Params) Alarm {
 	return Alarm{
 		Description: fmt.Sprintf("The oldest message has waited for more than %s: see whether the group grows, and whether its workers claim.", readable(p.TargetLatency)),
+		Page:        "runbook/late.md",
 		Metrics:     []Metric{queueAge},
 		Comparison:  "GreaterThanThreshold",
 		Threshold:   p.TargetLatency.Seconds(),
@@ -25,6 +26,7 @@ func Late(p Params) Alarm {
 func AtMax() Alarm {
 	return Alarm{
 		Description: "The group is as large as it may be and messages wait: raise capacity.max, or let them wait.",
+		Page:        "runbook/at-max.md",
 		Metrics:     []Metric{groupDesired, groupMax, queueVisible},
 		Formulas: []Formula{{"atMax", "1: at the maximum while messages wait", when(
 			and(le(most, desired), gt(fill(visible), number(0))), number(1), number(0),
@@ -39,6 +41,7 @@ func AtMax() Alarm {
 func Zombies() Alarm {
 	return Alarm{
 		Description: "Jobs were taken from workers that died without a word; they go on elsewhere from their last checkpoint. The log says whose they were.",
+		Page:        "runbook/zombies.md",
 		Metrics:     []Metric{workersZombies},
 		Comparison:  "GreaterThanThreshold",
 		Threshold:   0,

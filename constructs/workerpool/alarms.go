@@ -42,7 +42,7 @@ func (pool *WorkerPool) addAlarms(name names) {
 	pool.AtMax = pool.addAlarm(name, "AtMax", scaling.AtMax(), actions)
 	pool.Zombies = pool.addAlarm(name, "Zombies", scaling.Zombies(), actions)
 	pool.DeadLetters = awscloudwatch.NewCfnAlarm(pool.Construct, new("DeadLetters"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   new("Messages that are no jobs, or were never claimed, lie in the dead-letter queue of " + name.ContentType.Name + "."),
+		AlarmDescription:   name.described("Messages that are no jobs, or were never claimed, lie in the dead-letter queue.", "runbook/dead-letters.md"),
 		Namespace:          new("AWS/SQS"),
 		MetricName:         new("ApproximateNumberOfMessagesVisible"),
 		Dimensions:         []*awscloudwatch.CfnAlarm_DimensionProperty{{Name: new("QueueName"), Value: &name.deadLetterQueue}},
@@ -54,6 +54,14 @@ func (pool *WorkerPool) addAlarms(name names) {
 		TreatMissingData:   new("notBreaching"),
 		AlarmActions:       actions,
 	})
+}
+
+// docs is where the pages stand to which alarms lead whoever they wake.
+const docs = "https://github.com/worker-tier/worker-tier/blob/main/docs/"
+
+// described is the description of an alarm: whose it is, what it means, and the page about it.
+func (n names) described(meaning, page string) *string {
+	return new(n.ContentType.Name + ": " + meaning + " " + docs + page)
 }
 
 // alarmARNs are those of all alarms, asked of the CDK at once by way of a widget of its own.
@@ -82,7 +90,7 @@ func (pool *WorkerPool) addScaling(name names, id string, alarm scaling.Alarm) a
 
 func (pool *WorkerPool) addAlarm(name names, id string, alarm scaling.Alarm, actions *[]any) awscloudwatch.CfnAlarm {
 	return awscloudwatch.NewCfnAlarm(pool.Construct, &id, &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   new(name.ContentType.Name + ": " + alarm.Description),
+		AlarmDescription:   name.described(alarm.Description, alarm.Page),
 		Metrics:            name.queries(alarm),
 		ComparisonOperator: &alarm.Comparison,
 		Threshold:          &alarm.Threshold,

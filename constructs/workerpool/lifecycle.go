@@ -51,7 +51,7 @@ func (pool *WorkerPool) addBootFailures(name names) {
 		actions = &[]any{name.AlarmTopic}
 	}
 	pool.BootFailures = awscloudwatch.NewCfnAlarm(pool.Construct, new("BootFailures"), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   new("An instance of " + name.ContentType.Name + " did not become a worker; its console and its stream in the log group say why."),
+		AlarmDescription:   name.described("An instance did not become a worker; its console and its stream in the log group say why.", "runbook/boot-failures.md"),
 		Namespace:          new(contract.MetricNamespace),
 		MetricName:         new(contract.MetricBootFailures),
 		Dimensions:         name.dimensions(scaling.ContentType),

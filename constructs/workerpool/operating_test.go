@@ -2,6 +2,8 @@ package workerpool
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -36,5 +38,19 @@ func TestAlarmsForPeople(t *testing.T) {
 	}
 	if want := len(template.Of("AWS::CloudWatch::Alarm")) - len(template.Of("AWS::AutoScaling::ScalingPolicy")); told != want || want < 5 {
 		t.Errorf("%d alarms tell the topic, want all %d that do not scale", told, want)
+	}
+}
+
+// TestEachAlarmLeadsToItsPage: whoever is woken finds the page about it.
+func TestEachAlarmLeadsToItsPage(t *testing.T) {
+	for _, alarm := range synth(t, mail(t)).Of("AWS::CloudWatch::Alarm") {
+		text := fmt.Sprint(alarm.At("AlarmDescription"))
+		_, page, found := strings.Cut(text, docs)
+		if _, err := os.Stat(filepath.Join("../../docs", filepath.FromSlash(page))); !found || err != nil {
+			t.Errorf("%s: %q leads nowhere: %v", alarm.ID, text, err)
+		}
+		if !strings.HasPrefix(text, "mail: ") || len(text) > 1024 { // API_PutMetricAlarm
+			t.Errorf("%s: %q", alarm.ID, text)
+		}
 	}
 }

@@ -14,7 +14,7 @@ function addAlarms(pool, tier, type, names, topic) {
     arns[id] = addAlarm(pool, id, type.operating[id], tier, type, names, topic);
   }
   arns.DeadLetters = new CfnAlarm(pool, 'DeadLetters', {
-    alarmDescription: `Messages that are no jobs, or were never claimed, lie in the dead-letter queue of ${type.config.Name}.`,
+    alarmDescription: described(type, 'Messages that are no jobs, or were never claimed, lie in the dead-letter queue.', 'runbook/dead-letters.md'),
     namespace: 'AWS/SQS',
     metricName: 'ApproximateNumberOfMessagesVisible',
     dimensions: [{ name: 'QueueName', value: names.deadLetterQueue }],
@@ -27,6 +27,10 @@ function addAlarms(pool, tier, type, names, topic) {
     alarmActions: [topic],
   }).attrArn;
   return arns;
+}
+
+function described(type, meaning, page) {
+  return `${type.config.Name}: ${meaning} https://github.com/worker-tier/worker-tier/blob/main/docs/${page}`;
 }
 
 function addScaling(pool, id, tier, type, names, alarm) {
@@ -50,7 +54,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
     [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
   ];
   return new CfnAlarm(pool, id, {
-    alarmDescription: `${type.config.Name}: ${alarm.description}`,
+    alarmDescription: described(type, alarm.description, alarm.page),
     metrics: [
       ...alarm.metrics.map((m) => ({
         id: m.id,
@@ -71,7 +75,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
 
 function addBootFailures(pool, tier, type, topic) {
   return new CfnAlarm(pool, 'BootFailures', {
-    alarmDescription: `An instance of ${type.config.Name} did not become a worker; its console and its stream in the log group say why.`,
+    alarmDescription: described(type, 'An instance did not become a worker; its console and its stream in the log group say why.', 'runbook/boot-failures.md'),
     namespace: 'WorkerTier',
     metricName: 'BootFailures',
     dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],

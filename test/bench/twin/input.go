@@ -44,6 +44,7 @@ type contentType struct {
 // alarm is a [scaling.Alarm] as JSON.
 type alarm struct {
 	Description string    `json:"description"`
+	Page        string    `json:"page"`
 	Metrics     []metric  `json:"metrics"`
 	Formulas    []formula `json:"formulas"`
 	Comparison  string    `json:"comparison"`
@@ -177,7 +178,7 @@ func script(tier *config.Tier, t config.ContentType, code, files string) string 
 func newAlarm(a scaling.Alarm) alarm {
 	out := alarm{
 		Formulas:    []formula{},
-		Description: a.Description, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
+		Description: a.Description, Page: a.Page, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
 		Policy: policy{
 			AdjustmentType: a.Policy.AdjustmentType, MinAdjustmentMagnitude: a.Policy.MinAdjustmentMagnitude, Aggregation: a.Policy.Aggregation,
 		},
