@@ -79,7 +79,7 @@ systemctl disable worker-tier
 // shipped is how the log goes to CloudWatch Logs.
 const shipped = token + `curl -sSfm5 -H X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/instance-id
 aws --cli-connect-timeout 5 logs create-log-stream --log-group-name the-logs --log-stream-name i-1
-journalctl -u worker-tier -o cat -n 99
+journalctl -u worker-tier -ocat -n99
 aws --cli-connect-timeout 5 logs put-log-events --log-group-name the-logs --log-stream-name i-1 --log-events
 `
 
@@ -89,7 +89,7 @@ const token = "curl -sSfm5 -X PUT -H X-aws-ec2-metadata-token-ttl-seconds: 60 ht
 // and its log kept.
 const givenUp = "systemctl stop worker\n" + token + `curl -sSfm5 -H X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/instance-id
 ` + token + `curl -sSfm5 -H X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/tags/instance/aws:autoscaling:groupName
-systemd-run --on-active=900 -E AWS_DEFAULT_REGION aws autoscaling complete-lifecycle-action --lifecycle-action-result ABANDON --lifecycle-hook-name boot --instance-id i-1 --auto-scaling-group-name the-group
+systemd-run --on-active=900 -E AWS_REGION aws autoscaling complete-lifecycle-action --lifecycle-action-result ABANDON --lifecycle-hook-name boot --instance-id i-1 --auto-scaling-group-name the-group
 aws --cli-connect-timeout 5 cloudwatch put-metric-data --namespace WorkerTier --metric-name BootFailures --value 1 --dimensions ContentType=mail,Environment=tier-prod
 ` + shipped
 
@@ -191,8 +191,8 @@ func TestTheWorkersCheckDecides(t *testing.T) {
 // Whatever ends the unit is a failed boot: a hang, and a death that leaves no word.
 func TestBootThatDoesNotEndByItselfFails(t *testing.T) {
 	for name, c := range map[string]struct{ chef, want string }{
-		"hangs":  {"/usr/bin/sleep 600", "the boot ended with timeout"},
-		"killed": {"kill -9 $(ps -o ppid= $PPID) $PPID", "the boot ended with "},
+		"hangs":  {"/usr/bin/sleep 600", "the boot ended: timeout"},
+		"killed": {"kill -9 $(ps -o ppid= $PPID) $PPID", "the boot ended: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, map[string]string{"cinc-client": c.chef})
@@ -241,7 +241,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 	}
 	m.write(t, "opt", "", 0o644)
 	said, err := m.cloudInit(t, userdata.Render(m.pool(t)))
-	m.failed(t, said, err == nil && false, "the boot ended with mkdir -p $home")
+	m.failed(t, said, err == nil && false, "the boot ended: mkdir -p $home")
 }
 
 func TestShellcheck(t *testing.T) {
