@@ -52,8 +52,8 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 	ENDPOINTS_JARS=$(CURDIR)/.tools/endpoints go test -count=1 -tags endpoints -exec $(CURDIR)/test/endpoints/alone.sh ./worker/internal/store ./worker/internal/queue
 
 .PHONY: bootstrap-test
-bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs Linux, root or user namespaces, shellcheck)
-	go test -tags bootstraptest ./bootstrap/...
+bootstrap-test: go-there .tools/chef/installed ## Run the scripts of a boot in a mount namespace, and the Chef client on a Chef server (needs Linux, root or user namespaces, shellcheck, goiardi, Ruby)
+	CHEF_TOOLS=$(CURDIR)/.tools/chef go test -tags bootstraptest ./bootstrap/...
 
 .PHONY: cgroup-test
 cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a kernel of their own (needs Linux, user-mode-linux)
@@ -131,6 +131,11 @@ test/bench/node_modules/installed: test/bench/package-lock.json | node_modules/i
 .tools/bin/golangci-lint-$(GOLANGCI_LINT): | go-there
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv .tools/bin/golangci-lint $@
+
+.tools/chef/installed: bootstrap/image/gems.txt bootstrap/image/install-gems.sh
+	rm -rf $(@D)
+	bootstrap/image/install-gems.sh $(@D)
+	@touch $@
 
 .tools/endpoints/installed: test/endpoints/pom.xml
 	@command -v mvn >/dev/null || { echo "mvn is not on the PATH: install Maven 3.8 or later (with a Java runtime), then run this again" >&2; exit 1; }

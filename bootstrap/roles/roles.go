@@ -25,15 +25,14 @@ func RunList(own []string) []string {
 // role is Chef's own file format of a role.
 // https://docs.chef.io/roles/#json
 type role struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Type        string   `json:"chef_type"`
-	Class       string   `json:"json_class"`
-	RunList     []string `json:"run_list"`
+	Name    string   `json:"name"`
+	Type    string   `json:"chef_type"`
+	Class   string   `json:"json_class"`
+	RunList []string `json:"run_list"`
 }
 
 // File is the file of a content type's role, whose own entries are those of its run list in the configuration.
-func File(name, contentType string, own []string) ([]byte, error) {
-	text, err := json.MarshalIndent(role{name, "Instances that work on " + contentType + " jobs", "role", "Chef::Role", RunList(own)}, "", "  ")
+func File(name string, own []string) ([]byte, error) {
+	text, err := json.MarshalIndent(role{name, "role", "Chef::Role", RunList(own)}, "", "  ")
 	return append(text, '\n'), err
 }

@@ -72,6 +72,7 @@ install_client() {
 
 # write_role writes the content type's role to where Chef's local mode looks for it.
 write_role() {
+  attribute worker_tier.run_list >/dev/null
   mkdir -p roles
   python3 - "$run/first-boot.json" "$1" >"roles/$1.json" <<'PYTHON'
 import json, sys

@@ -46,7 +46,7 @@ esac`,
 *) exit 22 ;;
 esac`,
 	"journalctl":  `cat /journal 2>/dev/null || true`,
-	"systemctl":   `:`,
+	"systemctl":   `[ "$1" != is-system-running ] || cat /running`,
 	"systemd-run": `:`,
 	"sync":        `:`,
 	"dpkg":        `:`,
@@ -72,6 +72,7 @@ func newMachine(t *testing.T, extra map[string]string) machine {
 	}
 	m.write(t, "dev/null", "", 0o666)
 	m.write(t, "status", "0", 0o644)
+	m.write(t, "running", "running\n", 0o644)
 	for _, set := range []map[string]string{tools, extra} {
 		for name, body := range set {
 			note := "echo \"" + name + " $*\" >>/calls"
@@ -161,9 +162,11 @@ var client = map[string]string{"cinc-client": ""}
 
 // enter runs a command as root of the machine and returns what it printed.
 func (m machine) enter(ctx context.Context, command string, env ...string) (string, error) {
-	const setUp = `set -e; mount --rbind /usr "$0/usr"; mount --bind /dev/null "$0/dev/null"; mount -t proc proc "$0/proc" 2>/dev/null || true; exec chroot "$0" /bin/bash -c "exec $1"`
+	const setUp = `set -e; mount --rbind /usr "$0/usr"; mount --bind /dev/null "$0/dev/null"; 
+for dir in /proc "$GEMS"; do if [ -n "$dir" ] && [ -d "$0$dir" ]; then mount --rbind "$dir" "$0$dir"; fi; done
+exec chroot "$0" /bin/bash -c "exec $1"`
 	cmd := exec.CommandContext(ctx, "unshare", "--map-root-user", "--mount", "sh", "-c", setUp, m.root, command)
-	cmd.Env = append(env, "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin")
+	cmd.Env = append(env, "GEMS="+os.Getenv("CHEF_TOOLS"), "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a unit's processes end together
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -148,8 +149,22 @@ func TestSynth(t *testing.T) {
 			t.Errorf("%s: %s, %v", r.PluginName, r.Conclusion, r.Violations)
 		}
 	}
-	workers, err := filepath.Glob(filepath.Join(out, "asset.*", "bin", "worker"))
-	if err != nil || len(workers) != 1 {
-		t.Errorf("%d assets hold a worker, want 1 for all content types: %v", len(workers), err)
+	archives, err := filepath.Glob(filepath.Join(out, "asset.*.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	workers := 0
+	for _, path := range archives {
+		archive, err := zip.OpenReader(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fs.Stat(archive, "bin/worker"); err == nil {
+			workers++
+		}
+		_ = archive.Close()
+	}
+	if workers != 1 {
+		t.Errorf("%d assets hold a worker, want 1 for all content types", workers)
 	}
 }

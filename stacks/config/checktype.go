@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-tier/worker-tier/bootstrap/roles"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -18,6 +19,9 @@ func (c checker) checkContentType(m *member[contentType]) {
 	t := m.value
 	if slices.Contains(reserved, m.key.value) {
 		c.fail(m.key.at, "the name is reserved (as is %s)", strings.Join(slices.DeleteFunc(slices.Clone(reserved), func(n string) bool { return n == m.key.value }), ", "))
+	}
+	if t.Role.value == roles.BaseName {
+		c.fail(t.Role.at, "%s is the tier's own base role (choose another name)", roles.BaseName)
 	}
 	c.checkProcessor(m)
 	c.checkReads(m)

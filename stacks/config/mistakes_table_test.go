@@ -14,6 +14,10 @@ var mistakes = map[string]mistake{
 		[]edit{{docs, docs + ", role: ^"}},
 		[]string{"contentTypes.docs.role: has no value (give it one or leave the key out)"},
 	},
+	"the base role": {
+		[]edit{{docs, docs + ", role: ^worker-base"}},
+		[]string{"contentTypes.docs.role: worker-base is the tier's own base role (choose another name)"},
+	},
 	"a mapping for a value": {
 		[]edit{{docs, docs + ", role: ^{a: b}"}},
 		[]string{"contentTypes.docs.role: must be a single value, not a mapping (a Chef role's name: letters, digits, _ and -)"},

@@ -5,6 +5,7 @@
 //	go run ./stacks/tier retire mail --environment prod
 //	go run ./stacks/tier orphans --environment prod
 //	go run ./stacks/tier unblock --environment prod
+//	go run ./stacks/tier chef --environment prod --out chef-repo
 package main
 
 import (
@@ -33,6 +34,7 @@ type commands struct {
 	Retire      retireCommand  `cmd:"" help:"Stop the intake of a content type, wait for its jobs, destroy its stack."`
 	Orphans     orphansCommand `cmd:"" help:"List the environment's stacks whose content type is not in the configuration."`
 	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
+	Chef        chefCommand    `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
 }
 
 // session is what every command is given.
@@ -78,7 +80,10 @@ func run(ctx context.Context, s *session, args []string) int {
 	tier, _, err := config.Load(c.Config, c.Environment) // its warnings are for who deploys
 	if err == nil {
 		s.tier, s.file, s.json = tier, c.Config, c.JSON
-		if s.account, err = open(ctx, tier.Environment); err == nil {
+		if command.Command() != "chef" {
+			s.account, err = open(ctx, tier.Environment)
+		}
+		if err == nil {
 			command.BindTo(ctx, (*context.Context)(nil))
 			err = command.Run(s)
 		}

@@ -155,7 +155,7 @@ func (s *sandbox) showConsoles(ctx context.Context) {
 			s.say("%s: %v", id, err)
 		}
 		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, "worker-tier bootstrap:") {
+			if strings.Contains(line, "worker-tier: ") || strings.Contains(line, "FAILED: ") {
 				s.say("%s: %s", id, strings.TrimSpace(line))
 			}
 		}
