@@ -55,6 +55,12 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 bootstrap-test: go-there .tools/chef/installed ## Run the scripts of a boot in a mount namespace, and the Chef client on a Chef server (needs Linux, root or user namespaces, shellcheck, goiardi, Ruby)
 	CHEF_TOOLS=$(CURDIR)/.tools/chef go test -tags bootstraptest ./bootstrap/...
 
+.PHONY: cookbook-test
+cookbook-test: .tools/chef/installed ## Check the cookbook: ChefSpec, cookstyle, its units by systemd-analyze (needs Linux, systemd, Ruby, a C compiler)
+	@command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not on the PATH: this needs Linux with systemd 250 or later" >&2; exit 1; }
+	cd bootstrap/cookbooks && $(CHEF)/bin/cookstyle .
+	cd bootstrap/cookbooks && $(CHEF)/bin/rspec spec
+
 .PHONY: cgroup-test
 cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a kernel of their own (needs Linux, user-mode-linux)
 	test/cgroup/run.sh ./worker/internal/slot ./worker/internal/supervisor
@@ -92,7 +98,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
 
 .PHONY: check
-check: lint race sim test-endpoints releases policy stable demo chaos test ## Run what CI runs
+check: lint race sim cookbook-test test-endpoints releases policy stable demo chaos test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
@@ -131,6 +137,11 @@ test/bench/node_modules/installed: test/bench/package-lock.json | node_modules/i
 .tools/bin/golangci-lint-$(GOLANGCI_LINT): | go-there
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv .tools/bin/golangci-lint $@
+
+# The gems come from the folder that CHEF_GEMS names, if it is set.
+cookbook-test: export GEM_HOME = $(CHEF)
+cookbook-test: export GEM_PATH = $(CHEF)
+CHEF := $(CURDIR)/.tools/chef
 
 .tools/chef/installed: bootstrap/image/gems.txt bootstrap/image/install-gems.sh
 	rm -rf $(@D)

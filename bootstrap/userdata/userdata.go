@@ -31,11 +31,12 @@ type Props struct {
 	// Bundle, Files and Cookbooks are what the instance fetches; the last two may be nil.
 	Bundle           contract.Object
 	Files, Cookbooks *contract.Object
-	// LogGroup is the name of the CloudWatch log group that gets the end of the journal of every boot.
+	// LogGroup is the name of the CloudWatch log group that gets the end of the journal of every boot, and what the agent ships.
 	LogGroup string
 	// Environment is that of the worker: WORKER_* (Settings.Environ), AWS_REGION and what the config adds. The script
 	// itself takes the Region, the name of the launch hook and what its metric is known by from it.
 	Environment map[string]string
+	Hardening   config.Hardening
 }
 
 // The scripts of the bundle: bin/bootstrap, which user-data runs once it has fetched it, and bin/chef-leave.
@@ -87,6 +88,7 @@ func firstBoot(p Props) contract.FirstBoot {
 		WorkerTier: contract.Attributes{
 			Files: p.Files, Cookbooks: p.Cookbooks,
 			Chef: chef(p.Chef), RunList: roles.RunList(p.RunList), Environment: p.Environment,
+			LogGroup: p.LogGroup, Hardening: contract.Hardening(p.Hardening),
 		},
 	}
 }

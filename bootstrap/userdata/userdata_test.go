@@ -34,6 +34,7 @@ func props() userdata.Props {
 			"QUERY":            `<a href="x">&$HOME ${HOME} $(id) 'one' \n {{.Role}}`,
 			"TWO_LINES":        "first\n" + contract.FirstBootMarker + "\nlast",
 		},
+		Hardening: config.Hardening{WritableCode: true},
 	}
 }
 
@@ -53,6 +54,8 @@ func TestFirstBootDocumentSurvives(t *testing.T) {
 		},
 		RunList:     []string{"role[worker-base]", "recipe[imap::tools]", "recipe[worker]"},
 		Environment: p.Environment,
+		LogGroup:    p.LogGroup,
+		Hardening:   contract.Hardening{WritableCode: true},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("first-boot document (-want +got):\n%s", diff)
@@ -65,7 +68,7 @@ func TestTokensStayWhole(t *testing.T) {
 	for token, times := range map[string]int{
 		"${Token[TOKEN.12]}":     3, // bundle, files and cookbooks
 		"${Token[TOKEN.345]}":    1,
-		"${Token[TOKEN.678]}":    1,
+		"${Token[TOKEN.678]}":    2, // the log group: for the script and for the agent
 		"${Token[AWS.Region.4]}": 2,
 	} {
 		if got := strings.Count(script, token); got != times {

@@ -135,6 +135,7 @@ func (pool *WorkerPool) userData(name names, code assets) *string {
 		Cookbooks:   code.cookbooks,
 		LogGroup:    name.logGroup,
 		Environment: environment,
+		Hardening:   name.ContentType.Hardening,
 	})
 	if len(script) > userdata.Limit {
 		panic(fmt.Sprintf("%s: ContentType: its user-data has %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",

@@ -193,6 +193,7 @@ func TestEveryKeyResolves(t *testing.T) {
 			{Name: "night", Cron: "0 19 * * 1-5", TimeZone: "Etc/UTC", Min: new(1), Max: new(60)},
 		},
 		ProtectBusy: true,
+		Hardening:   Hardening{WritableCode: true, Namespaces: true, Devices: true},
 		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 		Boot:        Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}

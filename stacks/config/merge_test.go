@@ -54,6 +54,9 @@ var settings = []struct {
 		return text
 	}},
 	{"", "protectBusy", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.ProtectBusy }},
+	{"hardening", "writableCode", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.WritableCode }},
+	{"hardening", "namespaces", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.Namespaces }},
+	{"hardening", "devices", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.Devices }},
 	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.Lease }},
 	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c ContentType) any { return c.Job.Heartbeat }},
 	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},

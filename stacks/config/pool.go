@@ -30,6 +30,8 @@ type pool struct {
 	Schedule table[schedule] `yaml:"schedule" keys:"name"`
 	// true: instances with running jobs are not chosen when the group shrinks. For work that cannot checkpoint; idle ones go, so the group shrinks later.
 	ProtectBusy given[bool] `yaml:"protectBusy" default:"false"`
+	// What the worker's systemd unit lets its programs do beyond what is safe for any; each is a way to more damage for a program that was taken over.
+	Hardening hardening `yaml:"hardening"`
 	// Timing of jobs.
 	Job job `yaml:"job"`
 	// The start of an instance.
@@ -95,6 +97,15 @@ type warmPool struct {
 	Size given[int] `yaml:"size" range:"0..10000" default:"0"`
 	// stopped, or running: ready sooner at the price of running instances.
 	State given[string] `yaml:"state" oneof:"stopped running" default:"stopped"`
+}
+
+type hardening struct {
+	// true: programs may make code and run it, which the JIT compilers of Node.js, Java, .NET and PyPy need.
+	WritableCode given[bool] `yaml:"writableCode" default:"false"`
+	// true: programs may make namespaces and mount in them, which the sandboxes of Chromium and bubblewrap need.
+	Namespaces given[bool] `yaml:"namespaces" default:"false"`
+	// true: programs see the devices of the instance, such as GPUs and FUSE, and may open those that the user worker may.
+	Devices given[bool] `yaml:"devices" default:"false"`
 }
 
 // schedule is a change of the group's bounds at fixed times.

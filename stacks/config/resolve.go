@@ -101,6 +101,7 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 		WarmPool:         WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
 		ProtectBusy:      p.ProtectBusy.value,
 		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
+		Hardening:        Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
 		Job: Job{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,

@@ -161,6 +161,7 @@ type ContentType struct {
 	WarmPool             WarmPool
 	Schedule             []Schedule // sorted by name
 	ProtectBusy          bool       // busy instances are protected from scale-in
+	Hardening            Hardening
 	Job                  Job
 	Boot                 Boot
 }
@@ -200,6 +201,13 @@ func (s ScaleOut) JobTime() time.Duration {
 type WarmPool struct {
 	Size    int  // 0: there is none
 	Running bool // false: they are stopped
+}
+
+// Hardening holds what the worker's unit allows beyond its strict defaults.
+type Hardening struct {
+	WritableCode bool // memory that is writable and executable: JIT compilers
+	Namespaces   bool // namespaces and mounts in them: browser sandboxes, bubblewrap
+	Devices      bool // the instance's devices: GPUs, FUSE
 }
 
 // Schedule changes a group's bounds at fixed times.

@@ -35,6 +35,15 @@ type Attributes struct {
 	Chef        Chef              `json:"chef"`
 	RunList     []string          `json:"run_list"`    // of the content type's role
 	Environment map[string]string `json:"environment"` // WORKER_* (Settings.Environ), AWS_REGION and what the config adds
+	LogGroup    string            `json:"log_group"`   // of CloudWatch, for the agent
+	Hardening   Hardening         `json:"hardening"`
+}
+
+// Hardening says what the worker's unit allows beyond its strict defaults; see config.Hardening.
+type Hardening struct {
+	WritableCode bool `json:"writable_code,omitempty"`
+	Namespaces   bool `json:"namespaces,omitempty"`
+	Devices      bool `json:"devices,omitempty"`
 }
 
 // Object names an S3 object and its content.

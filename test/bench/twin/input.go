@@ -167,7 +167,7 @@ func script(tier *config.Tier, t config.ContentType, code, files string) string 
 	props := userdata.Props{
 		Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList,
 		Bundle:   contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@", SHA256: code},
-		LogGroup: "@logGroup@", Environment: environment,
+		LogGroup: "@logGroup@", Environment: environment, Hardening: t.Hardening,
 	}
 	if t.Files != "" {
 		props.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}

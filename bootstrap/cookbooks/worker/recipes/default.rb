@@ -5,41 +5,23 @@
 # Makes the instance a worker: user-data has unpacked the bundle and, if the content type has files,
 # those; what to run with stands in node['worker_tier'] (worker/contract/firstboot.go).
 
-tier = node['worker_tier']
-environment = tier['environment']
+tier = WorkerTier::Attributes.new(node)
 
 include_recipe 'worker::base'
 
-file '/etc/worker-tier/worker.env' do
-  content(environment.sort.map { |name, value| "#{WorkerTier.environment_line(name, value)}\n" }.join)
-  group 'worker'
-  mode '0640'
+worker_log_shipping tier.log_group do
+  content_type tier.content_type
+  environment_name tier.environment_name
 end
 
-template '/etc/systemd/system/worker.service' do
-  source 'worker.service.erb'
-  mode '0644'
-  variables(
-    content_type: environment['WORKER_CONTENT_TYPE'],
-    home: WorkerTier::HOME,
-    working_directory: tier['files'] ? "#{WorkerTier::HOME}/files" : '/var/lib/worker',
-    # After the drain budget come the releases, the lifecycle hook and the end of the slots.
-    stop_seconds: WorkerTier.seconds(environment['WORKER_DRAIN_BUDGET']) + 30
-  )
-  notifies :run, 'execute[systemctl daemon-reload]', :immediately
-end
+worker_check 'worker'
 
-template '/etc/systemd/system/worker-failed.service' do
-  source 'worker-failed.service.erb'
-  mode '0644'
-  variables(home: WorkerTier::HOME)
-  notifies :run, 'execute[systemctl daemon-reload]', :immediately
-end
-
-execute 'systemctl daemon-reload' do
-  action :nothing
-end
-
-service 'worker' do
-  action [:enable, :start]
+worker_service 'worker' do
+  content_type tier.content_type
+  environment tier.environment
+  working_directory tier.working_directory
+  stop_seconds tier.stop_seconds
+  writable_code tier.hardening['writable_code']
+  namespaces tier.hardening['namespaces']
+  devices tier.hardening['devices']
 end
