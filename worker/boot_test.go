@@ -31,8 +31,9 @@ func TestBootCompletesTheLaunchOfAnInstanceThatCanWork(t *testing.T) {
 		said   string
 	}{
 		"can work":       {func(*contract.Settings) {}, 0, "launch hook completed"},
-		"no table":       {func(s *contract.Settings) { s.Table = "boot-none" }, 1, "the job table does not exist"},
-		"no queue":       {func(s *contract.Settings) { s.QueueURL += "-none" }, 1, "measure messages of queue"},
+		"no table":       {func(s *contract.Settings) { s.Table = "boot-none" }, 1, "worker: the worker's check failed: clock, table, index, self-test: the job table does not exist"},
+		"no queue":       {func(s *contract.Settings) { s.QueueURL += "-none" }, 1, "worker: the worker's check failed: queue: measure messages of queue " + tr.settings.QueueURL + "-none: the queue does not exist"},
+		"no bucket":      {func(s *contract.Settings) { s.ArtifactsBucket = "boot-none" }, 1, "worker: the worker's check failed: bucket: write s3://boot-none/jobs/backup/selftest."},
 		"no processor":   {func(s *contract.Settings) { s.Processor = "thumbs" }, 1, `this worker has no processor "thumbs"`},
 		"no such hook":   {func(s *contract.Settings) { s.LaunchHook = "late" }, 0, "launch hook not completed: the instance is not launching"},
 		"no hook at all": {func(s *contract.Settings) { s.LaunchHook = "" }, 0, ""},
@@ -74,7 +75,12 @@ func (tr *tier) launchingGroup() string {
 // firstBoot is a first-boot document, as user-data writes it.
 func firstBoot(t *testing.T, settings contract.Settings) string {
 	t.Helper()
-	text, err := json.Marshal(contract.FirstBoot{Schema: contract.BootSchema, WorkerTier: contract.Attributes{Environment: settings.Environ()}})
+	return document(t, contract.FirstBoot{Schema: contract.BootSchema, WorkerTier: contract.Attributes{Environment: settings.Environ()}})
+}
+
+func document(t *testing.T, d contract.FirstBoot) string {
+	t.Helper()
+	text, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
 	}

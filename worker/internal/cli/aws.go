@@ -4,18 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
@@ -56,29 +52,6 @@ func hasCredentials(ctx context.Context, cfg aws.Config) error {
 		return errNoCredentials
 	}
 	return nil
-}
-
-// explain turns an error into one sentence that says what to do, where that is known.
-func explain(err error) string {
-	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
-		where := "AWS"
-		if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
-			where = endpoint + " (AWS_ENDPOINT_URL)"
-		}
-		return fmt.Sprintf("%s cannot be reached: is it running, and the network up? (%v)", where, unreachable)
-	}
-	if missing, ok := errors.AsType[*ddbtypes.ResourceNotFoundException](err); ok {
-		return fmt.Sprintf("the job table does not exist: is the tier deployed in this account and Region? (%s)", missing.ErrorMessage())
-	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		switch api.ErrorCode() {
-		case "AccessDeniedException":
-			return "AWS refuses: " + api.ErrorMessage()
-		case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException":
-			return "AWS does not accept the credentials: are they of this account, and still valid? (" + api.ErrorMessage() + ")"
-		}
-	}
-	return err.Error()
 }
 
 // target names the content type that an operator's command is about.

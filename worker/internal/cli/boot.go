@@ -10,18 +10,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/boot"
+	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
-	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/store"
-	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// checkTimeout is how long a new instance waits for its table before its boot has failed.
+// checkTimeout is how long a new instance waits for what does not answer yet before its boot has failed.
 const checkTimeout = time.Minute
 
 // bootCommand is for the instance itself: its user-data and its systemd units.
@@ -34,42 +30,17 @@ type bootCompleteCommand struct {
 	Document string `type:"existingfile" help:"First-boot document with the settings (default: the environment variables WORKER_*)."`
 }
 
-// Run checks what a worker needs before it counts as capacity: settings that it understands, a processor
-// that it has, and a table and a queue that its role may use.
+// Run checks what a worker needs before it counts as capacity, as 'worker doctor' does, and completes the launch hook
+// only if nothing fails. What may mend itself, such as credentials that are late, is waited for.
 func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
-	if c.Document != "" {
-		if err := takeEnvironment(c.Document); err != nil {
-			return err
-		}
-	}
-	settings, err := e.settings()
-	if err != nil {
-		return err
-	}
-	cfg, err := awsConfig(ctx)
+	settings, cfg, err := e.placement(ctx, c.Document)
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(e.err, nil))
-	waiting, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
-	err = await(waiting, log, "job table", func(ctx context.Context) error {
-		_, err := table.Get(ctx, sweep.ControlKey(settings.ContentType))
+	results := doctor.Examine(ctx, checks(cfg, settings), doctor.Patience{For: checkTimeout, Final: lasting, Tell: waited(ctx, log)})
+	if err := examined(results); err != nil || settings.LaunchHook == "" {
 		return err
-	}, lasting)
-	if err != nil {
-		return err
-	}
-	if waiting.Err() != nil {
-		return fmt.Errorf("the job table did not answer within %s", checkTimeout)
-	}
-	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
-	if _, err := messages.Visible(ctx); err != nil {
-		return err
-	}
-	if settings.LaunchHook == "" {
-		return nil
 	}
 	group, err := ownGroup(ctx, log, cfg)
 	if err != nil {

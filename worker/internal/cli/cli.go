@@ -16,6 +16,7 @@ type commands struct {
 	Jobs   jobsCommand   `cmd:"" help:"Look at jobs and steer them."`
 	Type   typeCommand   `cmd:"" help:"Pause and resume a whole content type."`
 	Drain  drainCommand  `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
+	Doctor doctorCommand `cmd:"" help:"Check that a worker can work on this instance, and say what is wrong."`
 	Boot   bootCommand   `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
 	Slot   slotCommand   `cmd:"" hidden:"" help:"Run jobs for a supervisor (started by 'run')."`
 }

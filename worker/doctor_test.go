@@ -1,0 +1,199 @@
+package main_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// finding is a line of what `worker doctor --json` prints.
+type finding struct {
+	Check  string
+	OK     bool
+	Detail string
+}
+
+// doctor runs the command on an instance with the tier's settings.
+func (tr *tier) doctor(args ...string) (findings map[string]finding, stdout string, code int) {
+	tr.t.Helper()
+	environ := append([]string(nil), tr.environ...)
+	for name, value := range tr.settings.Environ() {
+		environ = append(environ, name+"="+value)
+	}
+	stdout, stderr, code := tr.worker(append(environ, args...), "doctor", "--json")
+	var list []finding
+	if err := json.Unmarshal([]byte(stdout), &list); err != nil {
+		tr.t.Fatalf("%v in %q; %s", err, stdout, stderr)
+	}
+	findings = map[string]finding{}
+	for _, f := range list {
+		findings[f.Check] = f
+	}
+	return findings, stdout, code
+}
+
+func failed(findings map[string]finding) map[string]string {
+	details := map[string]string{}
+	for name, f := range findings {
+		if !f.OK {
+			details[name] = f.Detail
+		}
+	}
+	return details
+}
+
+func TestDoctorFindsNothingWrongAndLeavesNothing(t *testing.T) {
+	tr := newTier(t, "doctor")
+	findings, stdout, code := tr.doctor()
+	if code != 0 || len(failed(findings)) > 0 || len(findings) != 8 {
+		t.Fatalf("exit %d:\n%s", code, stdout)
+	}
+	table, stderr, code := tr.worker(tr.environ, "doctor", "--document", firstBoot(t, tr.settings))
+	if code != 0 || !strings.HasPrefix(table, "CHECK") || strings.Count(table, " ok ") != 8 {
+		t.Errorf("for people: exit %d\n%s%s", code, table, stderr)
+	}
+	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The items expire; no index, no list and no worker knows of them.
+	index, name := contract.DueIndex, tr.settings.Table
+	seen, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &name, IndexName: &index})
+	if err != nil || seen.Count != 0 {
+		t.Errorf("%d items in the index, error %v", seen.Count, err)
+	}
+	left, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil || left.Count != 2 {
+		t.Fatalf("%d items in the table after two self-tests, error %v", left.Count, err)
+	}
+	for _, item := range left.Items {
+		if item[contract.AttrTTL] == nil {
+			t.Errorf("an item stays for ever: %v", item)
+		}
+	}
+	if got := tr.must("jobs", "list", "--json"); strings.TrimSpace(got) != "[]" {
+		t.Errorf("jobs list shows %s", got)
+	}
+	queue, err := tr.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &tr.settings.QueueURL})
+	if err != nil || len(queue.Messages) != 0 {
+		t.Errorf("messages %v, error %v", queue.Messages, err)
+	}
+}
+
+// What a refusal says names the action and the place.
+func TestDoctorNamesWhatIsRefused(t *testing.T) {
+	tr := newTier(t, "refused")
+	for operation, want := range map[string][2]string{
+		"DynamoDB_20120810.GetItem":    {"table", "read control#backup in table refused-jobs: AWS refuses dynamodb:GetItem: "},
+		"DynamoDB_20120810.UpdateItem": {"self-test", " in table refused-jobs: AWS refuses dynamodb:UpdateItem: "},
+		"DynamoDB_20120810.Query":      {"index", "of index due of table refused-jobs: AWS refuses dynamodb:Query: "},
+		"AmazonSQS.GetQueueAttributes": {"queue", "measure messages of queue " + tr.settings.QueueURL + ": AWS refuses sqs:GetQueueAttributes: "},
+	} {
+		findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.refusing(operation))
+		if f := findings[want[0]]; code != 1 || f.OK || !strings.Contains(f.Detail, want[1]) || strings.Contains(f.Detail, "\n") {
+			t.Errorf("%s is refused: exit %d\n%s", operation, code, stdout)
+		}
+		if operation != "DynamoDB_20120810.GetItem" && len(failed(findings)) != 1 {
+			t.Errorf("%s is refused, and more has failed:\n%s", operation, stdout)
+		}
+	}
+}
+
+func TestDoctorNamesAClockThatIsWrong(t *testing.T) {
+	tr := newTier(t, "clock")
+	findings, _, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.through(func(answer *http.Response) {
+		answer.Header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+	}, nil))
+	if f := findings["clock"]; code != 1 || f.OK || !strings.Contains(f.Detail, "this machine's clock is off by 1h0m") {
+		t.Errorf("exit %d, %+v", code, f)
+	}
+}
+
+func TestDoctorNamesWhatCannotBeReached(t *testing.T) {
+	tr := newTier(t, "unreached")
+	findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1")
+	if code != 1 || len(failed(findings)) != 6 || !strings.Contains(findings["queue"].Detail, tr.settings.QueueURL+": http://127.0.0.1:1 (AWS_ENDPOINT_URL) cannot be reached") {
+		t.Errorf("exit %d:\n%s", code, stdout)
+	}
+}
+
+func TestDoctorKnowsWhetherItsInstanceStandsInAGroup(t *testing.T) {
+	tr := newTier(t, "grouped")
+	tr.settings.LaunchHook = "launch"
+	for group, want := range map[string]string{"": "is in no Auto Scaling group", "a-group": "i-0123456789abcdef0 of group a-group"} {
+		metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: "i-0123456789abcdef0", Region: localaws.Region, Zone: "us-east-1a", Group: group})
+		if err != nil {
+			t.Fatal(err)
+		}
+		findings, _, _ := tr.doctor("AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata.URL)
+		if f := findings["instance"]; f.OK != (group != "") || !strings.Contains(f.Detail, want) {
+			t.Errorf("group %q: %+v", group, f)
+		}
+		metadata.Close()
+	}
+	findings, _, code := tr.doctor()
+	if f := findings["instance"]; code != 1 || !strings.Contains(f.Detail, "this is no EC2 instance, or its metadata does not answer") {
+		t.Errorf("without metadata: exit %d, %+v", code, f)
+	}
+}
+
+func TestADocumentOfAnotherReleaseIsRefused(t *testing.T) {
+	tr := newTier(t, "schema")
+	file := document(t, contract.FirstBoot{Schema: contract.BootSchema + 1, WorkerTier: contract.Attributes{Environment: tr.settings.Environ()}})
+	_, stderr, code := tr.worker(tr.environ, "boot", "complete", "--document", file)
+	if want := "worker: the first-boot document has schema 2 and this worker reads 1: stack and bundle are of different releases, deploy both from one\n"; code != 1 || stderr != want {
+		t.Errorf("exit %d: %s", code, cmp.Diff(want, stderr))
+	}
+}
+
+// refusing is an endpoint that denies one operation.
+func (tr *tier) refusing(operation string) string {
+	return tr.through(nil, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("X-Amz-Target") != operation {
+			return false
+		}
+		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"com.amazonaws#AccessDeniedException","message":"User is not authorized"}`)
+		return true
+	})
+}
+
+// through is an endpoint in front of the local AWS; change changes its answers, instead answers in its place.
+func (tr *tier) through(change func(*http.Response), instead func(http.ResponseWriter, *http.Request) bool) string {
+	tr.t.Helper()
+	target, err := url.Parse(localaws.StartT(tr.t).Endpoint())
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+		ModifyResponse: func(answer *http.Response) error {
+			if change != nil {
+				change(answer)
+			}
+			return nil
+		},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if instead == nil || !instead(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	tr.t.Cleanup(server.Close)
+	return server.URL
+}

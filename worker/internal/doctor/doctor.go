@@ -1,0 +1,74 @@
+// Package doctor finds out whether a worker can work where it is: each check does what the worker will do, on
+// something of its own.
+package doctor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// tryTimeout bounds one try of a check.
+	tryTimeout = 10 * time.Second
+	// longestPause is the longest wait between two tries.
+	longestPause = 10 * time.Second
+)
+
+// Check is one thing that a worker needs.
+type Check struct {
+	Name string
+	// Run tries it and says what it found, for people. It is called again after a failure and must end with ctx.
+	Run func(ctx context.Context) (found string, err error)
+}
+
+// Result is how a check ended.
+type Result struct {
+	Check string
+	Found string // what a check that passed has found
+	Err   error  // of the last try
+	Took  time.Duration
+}
+
+// Patience says how long failures are waited out. The zero value tries once.
+type Patience struct {
+	For   time.Duration        // no try begins later than this
+	Final func(err error) bool // another try would fail in the same way
+	Tell  func(Check, error)   // told of each failure that is waited out, by several goroutines
+}
+
+// Examine runs all checks at once and returns their results in the same order. Each is tried once at least.
+func Examine(ctx context.Context, checks []Check, p Patience) []Result {
+	results := make([]Result, len(checks))
+	var all sync.WaitGroup
+	for i, c := range checks {
+		all.Go(func() { results[i] = c.examine(ctx, p) })
+	}
+	all.Wait()
+	return results
+}
+
+func (c Check) examine(ctx context.Context, p Patience) Result {
+	began := time.Now()
+	for n := 0; ; n++ {
+		r := c.try(ctx)
+		pause := min(time.Second<<min(n, 5), longestPause)
+		r.Took = time.Since(began)
+		if r.Err == nil || r.Took+pause > p.For || p.Final(r.Err) {
+			return r
+		}
+		p.Tell(c, r.Err)
+		select {
+		case <-ctx.Done():
+			return r
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (c Check) try(ctx context.Context) Result {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	found, err := c.Run(ctx)
+	return Result{Check: c.Name, Found: found, Err: err}
+}
