@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -18,7 +19,7 @@ const runtimeDirectory = "RUNTIME_DIRECTORY"
 // board is the running worker as 'worker drain' sees it.
 type board struct {
 	notices *drain.Notices
-	cause   func() *drain.Cause
+	ctx     context.Context                       //nolint:containedctx // only asked whether, and why, it was cancelled
 	jobs    atomic.Pointer[supervisor.Supervisor] // nil until there is one
 	outcome atomic.Pointer[string]                // nil until drained
 	server  *control.Server                       // nil: no runtime folder, no socket
@@ -28,7 +29,7 @@ var _ control.Worker = (*board)(nil)
 
 // listen opens the socket in the runtime folder, if there is one; ctx is what notices cancel.
 func listen(ctx context.Context, notices *drain.Notices) (*board, error) {
-	b := &board{notices: notices, cause: func() *drain.Cause { return drain.Of(ctx) }}
+	b := &board{notices: notices, ctx: ctx}
 	folder := os.Getenv(runtimeDirectory)
 	if folder == "" {
 		return b, nil
@@ -55,7 +56,7 @@ func (b *board) Drain(reason string) {
 
 // Status is how far the drain is.
 func (b *board) Status() control.Status {
-	s := control.Status{Cause: b.cause().String()}
+	s := control.Status{Cause: drain.Of(b.ctx).String()}
 	if jobs := b.jobs.Load(); jobs != nil {
 		s.Jobs = jobs.Running()
 	}
@@ -63,4 +64,19 @@ func (b *board) Status() control.Status {
 		s.Drained, s.Outcome = true, *outcome
 	}
 	return s
+}
+
+// text is what the worker does, in one line for people.
+func (b *board) text() string {
+	jobs := b.jobs.Load()
+	status := b.Status()
+	switch {
+	case jobs == nil:
+		return "starting"
+	case b.ctx.Err() == nil:
+		return jobs.State()
+	case status.Drained:
+		return fmt.Sprintf("drained (%s): %s", status.Cause, status.Outcome)
+	}
+	return fmt.Sprintf("draining (%s): %d jobs in progress", status.Cause, status.Jobs)
 }

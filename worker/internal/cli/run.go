@@ -32,6 +32,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+	"github.com/worker-tier/worker-tier/worker/internal/systemd"
+	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
 
 const (
@@ -67,6 +69,11 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	manager, err := systemd.Connect()
+	if err != nil {
+		return err
+	}
+	told := service{manager: manager, vitals: &vitals.Board{}, log: log}
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
 	operators, err := listen(ctx, notices)
@@ -76,12 +83,12 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	defer operators.close()
 
 	metadata := imds.New(cfg)
-	instance, onEC2 := identify(ctx, log, metadata, settings.TerminationHook)
+	instance, onEC2 := identify(ctx, told, metadata, settings.TerminationHook)
 	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
 	if err != nil {
 		return err
 	}
-	s.Hurried = notices.Hurried()
+	s.Hurried, s.Vitals = notices.Hurried(), told.vitals
 	operators.jobs.Store(s)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watch sync.WaitGroup
@@ -96,12 +103,14 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	release := hold(life, log, group, notices)
 	defer release()
 
-	if err := awaitTable(ctx, log, s, cfg, onEC2); err != nil {
+	if err := awaitTable(ctx, told, s.Probe, cfg, onEC2); err != nil {
 		return err
 	}
-	if err := notifyReady(); err != nil {
+	if err := manager.Tell(systemd.Ready); err != nil { // Chef waits for that
 		return err
 	}
+	watch.Go(func() { told.run(life, operators.text) })
+	watch.Go(func() { told.stops(life, notices.Stopped(), settings.DrainBudget+settings.Lease) })
 	if ctx.Err() == nil {
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
@@ -111,13 +120,17 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 		s.Run(ctx)
 	}
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
-	if instance.Group == "" {
-		operators.tell("the worker ends: it knows of no Auto Scaling group that its instance stands in")
-		return nil
-	}
-	leaving := imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell}
-	leaving.Until(life, notices.Stopped())
+	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell})
 	return nil
+}
+
+// leave leaves the instance's group, if it stands in one, and returns once the process is told to end.
+func leave(ctx context.Context, operators *board, leaving imds.Leaving) {
+	if leaving.Instance.Group == "" {
+		operators.tell("the worker ends: it knows of no Auto Scaling group that its instance stands in")
+		return
+	}
+	leaving.Until(ctx, operators.notices.Stopped())
 }
 
 // settings are those of the environment, for a processor that this binary has.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -31,14 +30,14 @@ const metadataDisabled = "AWS_EC2_METADATA_DISABLED"
 // identify asks who this instance is. One with a termination hook stands in a group: its worker waits for
 // the metadata, without which it would never learn that it has to go. Anywhere else no answer means that
 // this is no EC2 instance.
-func identify(ctx context.Context, log *slog.Logger, metadata *imds.Client, hook string) (instance imds.Instance, onEC2 bool) {
+func identify(ctx context.Context, s service, metadata *imds.Client, hook string) (instance imds.Instance, onEC2 bool) {
 	waits := hook != "" && !strings.EqualFold(os.Getenv(metadataDisabled), "true")
-	err := await(ctx, log, "instance metadata", func(ctx context.Context) (err error) {
+	err := await(ctx, s, "instance metadata", func(ctx context.Context) (err error) {
 		instance, err = metadata.Discover(ctx)
 		return err
 	}, func(error) bool { return !waits })
 	if err != nil {
-		log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
+		s.log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
 		return imds.Instance{ID: hostname()}, false
 	}
 	return instance, true
@@ -46,12 +45,12 @@ func identify(ctx context.Context, log *slog.Logger, metadata *imds.Client, hook
 
 // awaitTable asks the table until it answers, for as long as it takes: an outage is no reason to end, and
 // be started again, for ever. An error is one that waiting cannot mend. It returns nil too when ctx ends.
-func awaitTable(ctx context.Context, log *slog.Logger, s *supervisor.Supervisor, cfg aws.Config, onEC2 bool) error {
-	return await(ctx, log, "job table", func(ctx context.Context) error {
+func awaitTable(ctx context.Context, s service, probe func(context.Context) error, cfg aws.Config, onEC2 bool) error {
+	return await(ctx, s, "job table", func(ctx context.Context) error {
 		if err := hasCredentials(ctx, cfg); err != nil {
 			return err
 		}
-		return s.Probe(ctx)
+		return probe(ctx)
 	}, func(err error) bool {
 		if errors.Is(err, errNoCredentials) {
 			return !onEC2 // those of a new instance's role can be seconds late
@@ -61,7 +60,7 @@ func awaitTable(ctx context.Context, log *slog.Logger, s *supervisor.Supervisor,
 }
 
 // await tries until it succeeds, ctx ends (both: nil) or an error is final, with growing pauses.
-func await(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error, final func(error) bool) error {
+func await(ctx context.Context, s service, what string, try func(context.Context) error, final func(error) bool) error {
 	for n := 0; ; n++ {
 		call, cancel := context.WithTimeout(ctx, probeTimeout)
 		err := try(call)
@@ -73,7 +72,8 @@ func await(ctx context.Context, log *slog.Logger, what string, try func(context.
 			return err
 		}
 		pause := min(time.Second<<min(n, 5), longestPause)
-		log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
+		s.waits(what, err, pause)
+		s.log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
 		if (supervisor.SystemClock{}).Sleep(ctx, pause) != nil {
 			return nil
 		}

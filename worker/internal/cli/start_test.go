@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/worker-tier/worker-tier/worker/internal/store"
+
+	"github.com/worker-tier/worker-tier/worker/internal/systemd"
 )
 
 // ask reads an item from a table whose endpoint gives one answer.
@@ -70,11 +72,11 @@ func TestWhatIsWorthWaitingFor(t *testing.T) {
 
 func TestAwait(t *testing.T) {
 	away := errors.New("away")
-	log := slog.New(slog.DiscardHandler)
+	nobody := service{manager: &systemd.Manager{}, log: slog.New(slog.DiscardHandler)}
 	t.Run("an hour's outage costs a try each half minute", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin, tries := time.Now(), 0
-			err := await(t.Context(), log, "table", func(context.Context) error {
+			err := await(t.Context(), nobody, "table", func(context.Context) error {
 				tries++
 				if time.Since(begin) < time.Hour {
 					return away
@@ -91,14 +93,14 @@ func TestAwait(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			begin := time.Now()
-			err := await(ctx, log, "table", func(context.Context) error { return away }, func(error) bool { return false })
+			err := await(ctx, nobody, "table", func(context.Context) error { return away }, func(error) bool { return false })
 			if took := time.Since(begin); err != nil || took != 10*time.Second {
 				t.Errorf("error %v after %s", err, took)
 			}
 		})
 	})
 	t.Run("what lasts is an error at once", func(t *testing.T) {
-		if err := await(t.Context(), log, "table", func(context.Context) error { return away }, func(error) bool { return true }); !errors.Is(err, away) {
+		if err := await(t.Context(), nobody, "table", func(context.Context) error { return away }, func(error) bool { return true }); !errors.Is(err, away) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -4,6 +4,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
 
 // longPoll is how long one receive waits for messages; the most that SQS allows.
@@ -26,6 +28,17 @@ const (
 	pausedLook = time.Second
 )
 
+// longestPause is the longest wait between two tries.
+const longestPause = 30 * time.Second
+
+// What the receiving loop and the slots' loops promise: the bound of what they do next, and slack for calls that are
+// bounded at ten seconds (package queue, cleanupTimeout) and for a machine that is slow.
+const (
+	receiving = "receive"
+	idleLook  = 10 * time.Second // a wait for an idle slot is looked up from
+	slack     = 40 * time.Second
+)
+
 // cleanupTimeout bounds what is done after everything else has ended.
 const cleanupTimeout = 10 * time.Second
 
@@ -34,8 +47,8 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, Protector and
-// Hurried are required.
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, Protector, Hurried and
+// Vitals are required.
 type Supervisor struct {
 	Processes int // slots
 	Slot      slot.Options
@@ -47,11 +60,13 @@ type Supervisor struct {
 	Metrics   *metrics.Publisher              // nil: not published
 	Protector *protect.Protector              // nil: busy instances are not protected from scale-in
 	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
+	Vitals    *vitals.Board                   // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	running atomic.Int64
 	meter   *metrics.Meter
 	oldest  atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
+	away    atomic.Bool            // table or bucket does not answer
 	paused  atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
 	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
 }
@@ -66,7 +81,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 	var slots, loops sync.WaitGroup
 	workers := make([]*worker, s.Processes)
 	for i := range workers {
-		w := &worker{Supervisor: s, jobs: make(chan lease.Claimed, 1), log: s.Log.With("slot", i)}
+		w := &worker{Supervisor: s, name: fmt.Sprintf("slot %d", i), jobs: make(chan lease.Claimed, 1), log: s.Log.With("slot", i)}
 		workers[i] = w
 		slots.Go(func() { w.serve(ctx, idle) })
 	}
@@ -90,18 +105,32 @@ func (s *Supervisor) Run(ctx context.Context) {
 // Running counts the jobs in progress.
 func (s *Supervisor) Running() int { return int(s.running.Load()) }
 
+// State is what the worker does, in one line for people.
+func (s *Supervisor) State() string {
+	text := fmt.Sprintf("%d of %d slots busy", s.Running(), s.Processes)
+	if paused := s.paused.Load(); paused != nil && *paused {
+		text += ", content type is paused"
+	}
+	if s.away.Load() {
+		text += ", table or bucket does not answer"
+	}
+	return text
+}
+
 // receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots. A drain cuts the
 // long poll before it hands jobs back, or their bells would come to the very worker that drains.
 func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
+	defer s.Vitals.Rest(receiving)
 	var free []*worker
 	for {
-		free = gather(ctx, free, idle)
+		free = s.gather(ctx, free, idle)
 		if ctx.Err() != nil {
 			return
 		}
 		if !s.mayClaim(ctx) {
 			return
 		}
+		s.Vitals.Within(receiving, longPoll+slack)
 		messages, err := s.Receiver.Receive(ctx, len(free), longPoll)
 		if ctx.Err() != nil {
 			s.giveBack(ctx, messages)
@@ -109,10 +138,12 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		}
 		if err != nil {
 			s.Log.WarnContext(ctx, "nothing received, trying again", "error", err.Error())
+			s.Vitals.Within(receiving, slack)
 			s.pause(ctx, 1)
 			continue
 		}
 		s.received(messages)
+		s.Vitals.Within(receiving, 2*time.Duration(len(messages))*s.Attempts.Timing.Lease+slack)
 		// A claim that has begun is brought to its end even when a drain begins meanwhile.
 		err = s.Intake.Take(context.WithoutCancel(ctx), messages, func(c lease.Claimed) {
 			w := free[len(free)-1]
@@ -139,6 +170,7 @@ func (s *Supervisor) mayClaim(ctx context.Context) bool {
 			s.Log.WarnContext(ctx, "content type is paused: no jobs are taken")
 			look = pausedLook
 		}
+		s.Vitals.Within(receiving, look+slack)
 		_ = s.Attempts.Clock.Sleep(ctx, look)
 	}
 	return false
@@ -154,11 +186,15 @@ func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
 }
 
 // gather waits for an idle slot and returns all there are.
-func gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
-	if len(free) == 0 {
+func (s *Supervisor) gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
+	look := time.NewTicker(idleLook)
+	defer look.Stop()
+	for len(free) == 0 {
+		s.Vitals.Within(receiving, idleLook+slack)
 		select {
 		case w := <-idle:
 			free = append(free, w)
+		case <-look.C:
 		case <-ctx.Done():
 			return free
 		}
@@ -176,7 +212,10 @@ func gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
 // waitForStorage probes table and bucket with growing pauses until both answer: a message that is
 // received in vain again and again would end in the dead-letter queue.
 func (s *Supervisor) waitForStorage(ctx context.Context) {
+	s.away.Store(true)
+	defer s.away.Store(false)
 	for n := 0; ctx.Err() == nil; n++ {
+		s.Vitals.Within(receiving, longestPause+slack)
 		s.pause(ctx, n)
 		probe, cancel := context.WithTimeout(ctx, cleanupTimeout)
 		err := s.Probe(probe)
@@ -188,9 +227,9 @@ func (s *Supervisor) waitForStorage(ctx context.Context) {
 	}
 }
 
-// pause waits a second, doubled n times, at most half a minute.
+// pause waits a second, doubled n times, at most longestPause.
 func (s *Supervisor) pause(ctx context.Context, n int) {
-	_ = s.Attempts.Clock.Sleep(ctx, min(time.Second<<min(n, 5), 30*time.Second))
+	_ = s.Attempts.Clock.Sleep(ctx, min(time.Second<<min(n, 5), longestPause))
 }
 
 // received notes for the next sweep where the queue is.

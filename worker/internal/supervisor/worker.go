@@ -22,6 +22,7 @@ const idleEndPause = time.Second
 // worker keeps one slot: a process that is replaced whenever it ended or was killed.
 type worker struct {
 	*Supervisor
+	name string
 	jobs chan lease.Claimed
 	log  *slog.Logger
 }
@@ -145,11 +146,16 @@ func (w *worker) start(ctx context.Context) (*slot.Process, error) {
 func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.Claimed) bool {
 	// The attempt's writes go on through a drain: ctx only says when to begin one.
 	work := context.WithoutCancel(ctx)
+	// Whatever an attempt does ends with its lease, which a renewal prolongs by at most one more.
+	promised := 2*w.Attempts.Timing.Lease + slack
+	w.Vitals.Within(w.name, promised)
+	defer w.Vitals.Rest(w.name)
 	attempt := lease.Begin(work, w.Attempts, claimed, process)
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	draining, hurried := ctx.Done(), w.Hurried
 	for !attempt.Over() {
+		w.Vitals.Within(w.name, promised)
 		timer := time.NewTimer(attempt.Next() - w.Attempts.Clock.Monotonic())
 		select {
 		case report, open := <-process.Reports():

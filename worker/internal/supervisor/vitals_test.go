@@ -1,0 +1,128 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/vitals"
+)
+
+// receives is a queue in one function.
+type receives func(ctx context.Context) ([]queue.Message, error)
+
+func (r receives) Receive(ctx context.Context, _ int, _ time.Duration) ([]queue.Message, error) {
+	return r(ctx)
+}
+
+// awayTable is a table in an outage: each call takes as long as it may.
+type awayTable struct{ *store.Memory }
+
+func (awayTable) Write(ctx context.Context, _ job.Write) (job.Item, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+var errAway = errors.New("away")
+
+// lateIn runs the receiving loop for an hour and returns how long it took until a promise was broken; 0: none was.
+func lateIn(t *testing.T, idle int, prepare func(*Supervisor)) (broken time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		clock, log, no := bubbleClock{start: time.Now()}, slog.New(slog.DiscardHandler), false
+		timing := lease.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
+		messages := queue.NewMemory(clock.Now, time.Minute)
+		s := &Supervisor{
+			Vitals: &vitals.Board{}, Log: log, Attempts: lease.Deps{Clock: clock, Rand: Random(), Timing: timing},
+			Intake: &lease.Intake{Inbox: messages, Log: log, Claimer: &lease.Claimer{Store: awayTable{store.NewMemory()}, Clock: clock, Rand: Random(), ContentType: "mail", Worker: "i-1", Timing: timing}},
+			Probe:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		}
+		s.paused.Store(&no)
+		prepare(s)
+		slots := make(chan *worker, idle)
+		for range idle {
+			slots <- &worker{}
+		}
+		ended := make(chan struct{})
+		go func() { s.receiveLoop(ctx, slots); close(ended) }()
+		for begin := time.Now(); broken == 0 && time.Since(begin) < time.Hour; time.Sleep(time.Second) {
+			if loop, _ := s.Vitals.Late(); loop != "" {
+				broken = time.Since(begin)
+			}
+		}
+		cancel()
+		if hung, ok := s.Receiver.(hangs); ok {
+			close(hung)
+		}
+		<-ended
+		time.Sleep(time.Hour)
+		if loop, _ := s.Vitals.Late(); loop != "" {
+			t.Errorf("a loop that has ended is late: %s", loop)
+		}
+	})
+	return broken
+}
+
+// hangs is a queue whose calls know no end.
+type hangs chan struct{}
+
+func (h hangs) Receive(context.Context, int, time.Duration) ([]queue.Message, error) {
+	<-h
+	return nil, errAway
+}
+
+func TestALoopThatHangsBreaksItsPromise(t *testing.T) {
+	broken := lateIn(t, 1, func(s *Supervisor) { s.Receiver = make(hangs) })
+	if broken < longPoll || broken > longPoll+slack+5*time.Second {
+		t.Errorf("late after %s", broken)
+	}
+}
+
+// An outage is no hang, nor is a wait.
+func TestAnOutageKeepsThePromises(t *testing.T) {
+	yes := true
+	for name, c := range map[string]struct {
+		idle    int
+		prepare func(*Supervisor)
+	}{
+		"no slot is idle":             {0, func(*Supervisor) {}},
+		"type is paused":              {1, func(s *Supervisor) { s.paused.Store(&yes) }},
+		"control item was never read": {1, func(s *Supervisor) { s.paused.Store(nil) }},
+		"empty queue": {1, func(s *Supervisor) {
+			s.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
+				return nil, SystemClock{}.Sleep(ctx, longPoll)
+			})
+		}},
+		"queue refuses": {1, func(s *Supervisor) {
+			s.Receiver = receives(func(context.Context) ([]queue.Message, error) { return nil, errAway })
+		}},
+		"queue does not answer": {1, func(s *Supervisor) {
+			s.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
+				ctx, cancel := context.WithTimeout(ctx, longPoll+10*time.Second) // as package queue
+				defer cancel()
+				<-ctx.Done()
+				return nil, ctx.Err()
+			})
+		}},
+		"table does not answer": {10, func(s *Supervisor) {
+			s.Receiver = receives(func(context.Context) ([]queue.Message, error) {
+				return []queue.Message{{ID: "one", Body: `{"payload":{}}`}, {ID: "two", Body: `{"payload":{}}`}}, nil
+			})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if broken := lateIn(t, c.idle, c.prepare); broken != 0 {
+				t.Errorf("late after %s", broken)
+			}
+		})
+	}
+}

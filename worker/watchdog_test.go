@@ -1,0 +1,144 @@
+package main_test
+
+import (
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// systemd is the service manager of a box, as far as its socket.
+type systemd struct {
+	mu   sync.Mutex
+	told []message
+}
+
+type message struct {
+	at   time.Time
+	text string
+}
+
+// watchdogTimeout is that of the tests' units: signs of life are due each half second.
+const watchdogTimeout = time.Second
+
+// underSystemd starts an instance whose worker is a service with a watchdog.
+func (tr *tier) underSystemd() (*box, *systemd) {
+	tr.t.Helper()
+	socket := filepath.Join(tr.t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	s := &systemd{}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for buffer := make([]byte, 4096); ; {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.told = append(s.told, message{time.Now(), string(buffer[:n])})
+			s.mu.Unlock()
+		}
+	})
+	tr.t.Cleanup(func() { _ = conn.Close(); reader.Wait() })
+	tr.environ = append(tr.environ, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=1000000")
+	return tr.box(), s
+}
+
+// heard are the messages so far that contain a text, by their times.
+func (s *systemd) heard(text string) (at []time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.told {
+		if strings.Contains(m.text, text) {
+			at = append(at, m.at)
+		}
+	}
+	return at
+}
+
+// silence is the longest time without a sign of life from one moment to another.
+func (s *systemd) silence(from, to time.Time) (longest time.Duration) {
+	last := from
+	for _, at := range append(s.heard("WATCHDOG=1"), to) {
+		if at.After(from) && !at.After(to) {
+			longest, last = max(longest, at.Sub(last)), at
+		}
+	}
+	return longest
+}
+
+func TestServiceManagerHearsHowTheWorkerFares(t *testing.T) {
+	tr, _ := newExecTier(t, "service", steady)
+	b, systemd := tr.underSystemd()
+	tr.underWay("job")
+	await(t, "the status says that a slot is busy", func() bool { return len(systemd.heard("STATUS=1 of 2 slots busy")) > 0 })
+	if n := len(systemd.heard("READY=1")); n != 1 {
+		t.Errorf("%d times ready", n)
+	}
+	begin := time.Now()
+	time.Sleep(3 * watchdogTimeout)
+	if silent := systemd.silence(begin, time.Now()); silent > watchdogTimeout {
+		t.Errorf("no sign of life for %s", silent)
+	}
+	if len(systemd.heard("STOPPING=1")) > 0 {
+		t.Error("a worker that works says that it stops")
+	}
+	b.signal(t)
+	b.ends(t, 0)
+	// Drain budget, a lease and half a minute: 39 s.
+	if n := len(systemd.heard("STOPPING=1\nEXTEND_TIMEOUT_USEC=39000000")); n != 1 {
+		t.Errorf("%d times stopping", n)
+	}
+	tr.handedBack("job")
+}
+
+// A frozen worker falls silent; an outage of all of AWS is no reason to.
+func TestWatchdogTellsAnOutageFromAFrozenWorker(t *testing.T) {
+	tr, _ := newExecTier(t, "watchdog", steady)
+	b, systemd := tr.underSystemd()
+	b.aws.Close()
+	begin := time.Now()
+	time.Sleep(4 * watchdogTimeout)
+	if silent := systemd.silence(begin, time.Now()); silent > watchdogTimeout {
+		t.Errorf("in an outage, no sign of life for %s", silent)
+	}
+	if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(watchdogTimeout / 2) // for what is under way
+	begin = time.Now()
+	time.Sleep(2 * watchdogTimeout)
+	if signs := systemd.heard("WATCHDOG=1"); slices.ContainsFunc(signs, begin.Before) {
+		t.Error("a frozen worker gives signs of life")
+	}
+	if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	begin = time.Now()
+	await(t, "it lives again", func() bool { return slices.ContainsFunc(systemd.heard("WATCHDOG=1"), begin.Before) })
+}
+
+// An instance that goes away keeps its worker until the machine ends: to systemd it does not stop, and it lives.
+func TestADrainThatWaitsForItsMachineDoesNotStop(t *testing.T) {
+	tr, _ := newExecTier(t, "stays", steady)
+	b, systemd := tr.underSystemd()
+	tr.underWay("job")
+	b.drain(t)
+	await(t, "the status says so", func() bool { return len(systemd.heard("STATUS=drained (operator: ")) > 0 })
+	begin := time.Now()
+	time.Sleep(2 * watchdogTimeout)
+	if silent := systemd.silence(begin, time.Now()); silent > watchdogTimeout || len(systemd.heard("STOPPING=1")) > 0 {
+		t.Errorf("no sign of life for %s, stopping %d", silent, len(systemd.heard("STOPPING=1")))
+	}
+	b.stays(t)
+	if len(systemd.heard("STOPPING=1")) != 1 {
+		t.Error("it did not say that it stops once it was told to")
+	}
+}
