@@ -43,15 +43,19 @@ func (s scanner) page(ctx context.Context, after place, limit int) ([]job.Job, p
 }
 
 // read reads the next megabyte of the table, from after a key on ("": from the beginning), and returns the items
-// of the content type and the last key; "": that was all. It costs 128 read units, whatever is found.
+// of the content type and the last key; "": that was all. It costs 128 read units, whatever is found. An item that is
+// neither in the due index nor of a finished job is a worker's self-test (package doctor), and nobody's job.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 func (s scanner) read(ctx context.Context, after string) ([]job.Item, string, error) {
 	in := &dynamodb.ScanInput{
-		TableName:                 &s.table,
-		FilterExpression:          aws.String("begins_with(#k, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#k": contract.AttrKey},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":prefix": &types.AttributeValueMemberS{Value: s.contentType + "#"}},
-		ReturnConsumedCapacity:    s.meter.Wanted(),
+		TableName:                &s.table,
+		FilterExpression:         aws.String("begins_with(#k, :prefix) AND (attribute_exists(#due) OR #state IN (:done, :cancelled))"),
+		ExpressionAttributeNames: map[string]string{"#k": contract.AttrKey, "#due": contract.AttrDuePartition, "#state": contract.AttrState},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":prefix": &types.AttributeValueMemberS{Value: s.contentType + "#"},
+			":done":   &types.AttributeValueMemberS{Value: string(job.Done)}, ":cancelled": &types.AttributeValueMemberS{Value: string(job.Cancelled)},
+		},
+		ReturnConsumedCapacity: s.meter.Wanted(),
 	}
 	if after != "" {
 		in.ExclusiveStartKey = map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: after}}
