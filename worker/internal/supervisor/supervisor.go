@@ -75,6 +75,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 		for _, w := range workers {
 			close(w.jobs)
 		}
+		s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 	})
 	loops.Go(func() { s.sweepLoop(ctx) })
 	if s.Metrics != nil {
@@ -95,14 +96,15 @@ func (s *Supervisor) Running() int { return int(s.running.Load()) }
 func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 	var free []*worker
 	for {
-		free = gather(ctx, free, idle)
+		free = s.gather(ctx, free, idle)
 		if ctx.Err() != nil {
 			return
 		}
 		if !s.mayClaim(ctx) {
 			return
 		}
-		messages, err := s.Receiver.Receive(ctx, len(free), longPoll)
+		most := min(len(free), queue.MaxReceived)
+		messages, err := s.Receiver.Receive(ctx, most, longPoll)
 		if ctx.Err() != nil {
 			s.giveBack(ctx, messages)
 			return
@@ -122,7 +124,10 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		})
 		if err != nil {
 			s.Log.WarnContext(ctx, "table or bucket does not answer: not receiving until both do", "error", err.Error())
+			s.Intake.DeleteUsed(ctx)
 			s.waitForStorage(ctx)
+		} else if len(messages) < most { // the next receive may be a long one
+			s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 		}
 	}
 }
@@ -137,6 +142,7 @@ func (s *Supervisor) mayClaim(ctx context.Context) bool {
 			return true
 		case paused != nil && look == firstLook:
 			s.Log.WarnContext(ctx, "content type is paused: no jobs are taken")
+			s.Intake.DeleteUsed(ctx)
 			look = pausedLook
 		}
 		_ = s.Attempts.Clock.Sleep(ctx, look)
@@ -154,11 +160,15 @@ func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
 }
 
 // gather waits for an idle slot and returns all there are.
-func gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
-	if len(free) == 0 {
+func (s *Supervisor) gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
+	hold := time.NewTimer(s.Attempts.Timing.HoldUsed())
+	defer hold.Stop()
+	for len(free) == 0 {
 		select {
 		case w := <-idle:
 			free = append(free, w)
+		case <-hold.C:
+			s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 		case <-ctx.Done():
 			return free
 		}
