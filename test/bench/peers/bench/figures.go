@@ -41,10 +41,10 @@ func (b *bench) figure(s side, name string, value float64, unit string) {
 	}
 }
 
-// Prices of us-east-1 in USD, on demand, November 2026:
-// https://aws.amazon.com/dynamodb/pricing/on-demand/ and https://aws.amazon.com/ec2/pricing/on-demand/.
+// Prices in us-east-1 in USD, on demand: those of the table since November 2024, that of the instance in June 2026.
+// https://aws.amazon.com/dynamodb/pricing/on-demand/ and https://aws.amazon.com/ec2/pricing/on-demand/
 const (
 	priceOfWriteUnit = 0.625e-6
 	priceOfReadUnit  = 0.125e-6
-	priceOfInstance  = 0.0816 // m7g.large, an hour
+	priceOfInstance  = 0.0816 // m7g.large, the default, an hour
 )
