@@ -26,10 +26,10 @@ import (
 	"github.com/RichardKnop/machinery/v2/config"
 	lock "github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
-	"github.com/aws/aws-sdk-go/aws" //nolint:staticcheck // deprecated, but machinery takes no other
-	"github.com/aws/aws-sdk-go/aws/session" //nolint:staticcheck // deprecated, but machinery takes no other
+	"github.com/aws/aws-sdk-go/aws"              //nolint:staticcheck // deprecated, but machinery takes no other
+	"github.com/aws/aws-sdk-go/aws/session"      //nolint:staticcheck // deprecated, but machinery takes no other
 	"github.com/aws/aws-sdk-go/service/dynamodb" //nolint:staticcheck // deprecated, but machinery takes no other
-	"github.com/aws/aws-sdk-go/service/sqs" //nolint:staticcheck // deprecated, but machinery takes no other
+	"github.com/aws/aws-sdk-go/service/sqs"      //nolint:staticcheck // deprecated, but machinery takes no other
 
 	"github.com/worker-tier/worker-tier/test/bench/peers/peer"
 	"github.com/worker-tier/worker-tier/test/bench/work"
