@@ -5,6 +5,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 GOLANGCI_LINT := v2.15.0
+# The benchmark's peers are a module of their own, so that what they bring never enters ours.
+PEERS := test/bench/peers
 # Packages without jsii, whose Close the race detector trips over.
 RACE := ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
@@ -26,6 +28,8 @@ demo-stop: ## Stop what `make demo KEEP=1` left running
 
 .PHONY: test
 test: tools test/bench/node_modules/installed ## Run the unit, synth and local-AWS tests
+	go vet -C $(PEERS) ./...
+	go test -C $(PEERS) ./...
 	go vet ./...
 	go test ./...
 
@@ -96,6 +100,7 @@ stable: tools ## Synthesise every environment in two folders and compare all byt
 .PHONY: lint
 lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	$< run ./...
+	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
 check: lint race sim cookbook-test test-endpoints releases policy stable demo chaos test ## Run what CI runs
@@ -107,6 +112,13 @@ synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
 .PHONY: bench-synth
 bench-synth: tools test/bench/node_modules/installed ## Time synth against the same resources in plain JavaScript CDK, side by side
 	go run ./test/bench/synth
+
+.PHONY: bench
+bench: tools ## Measure the worker beside gocloud.dev/pubsub and machinery on a local AWS (ONLY=short,long)
+	@mkdir -p .build/bench
+	go build -o .build/bench/ ./test/bench/worker
+	go build -C $(PEERS) -o $(CURDIR)/.build/bench/ ./bench ./gocloud ./machinery
+	@.build/bench/bench -only "$(ONLY)"
 
 .PHONY: update
 update: tools ## Rewrite the golden templates, the JSON Schema of the config and the tables of docs/scaling.md; review the diff

@@ -1,6 +1,8 @@
 package localaws
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,10 +13,17 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// CreateJobTable creates a job table as package constructs/jobtable defines it, as far as its users can
-// tell, and waits until it can be used.
+// CreateJobTable is [NewJobTable] for tests.
 func CreateJobTable(t testing.TB, client *dynamodb.Client, name string) {
 	t.Helper()
+	if err := NewJobTable(t.Context(), client, name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// NewJobTable creates a job table as package constructs/jobtable defines it, as far as its users can
+// tell, and waits until it can be used.
+func NewJobTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	key := func(attribute string, kind types.KeyType) types.KeySchemaElement {
 		return types.KeySchemaElement{AttributeName: &attribute, KeyType: kind}
 	}
@@ -29,14 +38,14 @@ func CreateJobTable(t testing.TB, client *dynamodb.Client, name string) {
 	for _, attribute := range []string{contract.AttrKey, contract.AttrDuePartition, contract.AttrDueSort} {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: &attribute, AttributeType: types.ScalarAttributeTypeS})
 	}
-	if _, err := client.CreateTable(t.Context(), in); err != nil {
-		t.Fatal(err)
+	if _, err := client.CreateTable(ctx, in); err != nil {
+		return err
 	}
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+		out, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 		if err == nil && out.Table.TableStatus == types.TableStatusActive {
-			return
+			return nil
 		}
 	}
-	t.Fatalf("table %s is not active after a minute", name)
+	return fmt.Errorf("table %s is not active after a minute", name)
 }

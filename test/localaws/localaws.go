@@ -99,17 +99,21 @@ func findPython() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	outermost := "" // a module of its own may lie within the project
 	for root := dir; ; root = filepath.Dir(root) {
 		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			python := filepath.Join(root, ".venv", "bin", "python")
-			if _, err := os.Stat(python); err != nil {
-				return "", fmt.Errorf("the local AWS needs the project's Python environment, and %s is not there: run make tools", python)
+			outermost = filepath.Join(root, ".venv", "bin", "python")
+			if _, err := os.Stat(outermost); err == nil {
+				return outermost, nil
 			}
-			return python, nil
 		}
-		if root == filepath.Dir(root) {
+		if root != filepath.Dir(root) {
+			continue
+		}
+		if outermost == "" {
 			return "", fmt.Errorf("no go.mod in %s or above it: run this inside the project", dir)
 		}
+		return "", fmt.Errorf("the local AWS needs the project's Python environment, and %s is not there: run make tools", outermost)
 	}
 }
 

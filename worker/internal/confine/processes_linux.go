@@ -8,12 +8,14 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // watched says that [Cell.Watch] works here.
 const watched = true
 
-// look is the time between two looks at a slot's memory, and the age up to which slots share a snapshot.
+// look is the time between two looks at the memory of the slots.
 const look = 250 * time.Millisecond
 
 // process is what a snapshot keeps of proc(5)'s stat file.
@@ -29,15 +31,18 @@ type processTable struct {
 	all   map[int]process
 }
 
+var began = time.Now()
+
 // await returns the memory of a slot in bytes once it is over the limit; 0: done was closed before.
 func (t *processTable) await(group int, limit int64, done <-chan struct{}) int64 {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
 	for {
+		// All slots look at the same moments, so that one snapshot serves them all.
+		timer := time.NewTimer(look - time.Since(began)%look)
 		select {
 		case <-done:
+			timer.Stop()
 			return 0
-		case <-ticker.C:
+		case <-timer.C:
 			if used := t.used(group, limit); used > limit {
 				return used
 			}
@@ -94,24 +99,50 @@ func membersOf(all map[int]process, group int) []int {
 	return members
 }
 
+// processes reads the stat file of every process: with bare system calls, as a busy machine has hundreds and this
+// happens four times a second.
 func processes() map[int]process {
 	all := map[int]process{}
+	var buffer [4 << 10]byte // a line of fifty numbers and a name of at most 64 bytes
 	for _, pid := range pids() {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		n, err := readInto(buffer[:], "/proc/"+strconv.Itoa(pid)+"/stat")
 		if err != nil {
 			continue // it has ended
 		}
-		// The second field, the name in parentheses, may hold anything.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if len(fields) < 22 {
-			continue
+		if p, ok := parseStat(buffer[:n]); ok {
+			all[pid] = p
 		}
-		parent, _ := strconv.Atoi(fields[1]) // the kernel writes numbers
-		group, _ := strconv.Atoi(fields[2])
-		pages, _ := strconv.ParseInt(fields[21], 10, 64)
-		all[pid] = process{parent, group, pages * int64(os.Getpagesize())}
 	}
 	return all
+}
+
+// readInto reads the beginning of a file of procfs, which gives as much as there is room for.
+func readInto(buffer []byte, path string) (n int, err error) {
+	file, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = unix.Close(file) }() // it was only read
+	return unix.Read(file, buffer)
+}
+
+// parseStat reads the fields of proc_pid_stat(5) that count.
+func parseStat(text []byte) (p process, ok bool) {
+	field := 3 // the second one, the name in parentheses, may hold anything
+	for value := range bytes.FieldsSeq(text[bytes.LastIndexByte(text, ')')+1:]) {
+		switch field { // the kernel writes numbers
+		case 4:
+			p.parent, _ = strconv.Atoi(string(value))
+		case 5:
+			p.group, _ = strconv.Atoi(string(value))
+		case 24:
+			pages, _ := strconv.ParseInt(string(value), 10, 64)
+			p.resident = pages * int64(os.Getpagesize())
+			return p, true
+		}
+		field++
+	}
+	return p, false
 }
 
 func pids() []int {

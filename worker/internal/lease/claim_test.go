@@ -1,7 +1,9 @@
 package lease_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +196,7 @@ func TestIntakeDeletesOnlyWhatIsClaimedOrDone(t *testing.T) {
 	if err := in.Take(t.Context(), messages, func(lease.Claimed) { claims++ }); !errors.Is(err, errOutage) {
 		t.Errorf("error %v, want the outage", err)
 	}
+	in.DeleteUsed(t.Context())
 	if claims != 1 {
 		t.Errorf("%d claims, want 1", claims)
 	}
@@ -203,5 +206,43 @@ func TestIntakeDeletesOnlyWhatIsClaimedOrDone(t *testing.T) {
 	w.clock.pass(time.Minute) // the visibility timeout
 	if diff := cmp.Diff([]string{`{"id":"two","payload":{}}`, `{"id":"three","payload":{}}`}, w.bells()); diff != "" {
 		t.Errorf("left in the queue (-want +got):\n%s", diff)
+	}
+}
+
+// deletions counts the requests that delete messages.
+type deletions struct {
+	*queue.Memory
+	sizes []int
+}
+
+func (d *deletions) Delete(ctx context.Context, messages []queue.Message) error {
+	d.sizes = append(d.sizes, len(messages))
+	return d.Memory.Delete(ctx, messages)
+}
+
+func TestUsedMessagesAreDeletedTenAtATime(t *testing.T) {
+	w := newWorld(t)
+	inbox := &deletions{Memory: w.queue}
+	in := &lease.Intake{Inbox: inbox, Claimer: w.claimer(), Log: w.deps.Log}
+	for i := range 23 { // as of a loaded worker whose slots become free one by one
+		if err := w.queue.Send(t.Context(), fmt.Sprintf(`{"id":"%d","payload":{}}`, i), 0); err != nil {
+			t.Fatal(err)
+		}
+		messages, err := w.queue.Receive(t.Context(), 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Take(t.Context(), messages, func(lease.Claimed) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.DeleteUsed(t.Context())
+	in.DeleteUsed(t.Context())
+	if diff := cmp.Diff([]int{10, 10, 3}, inbox.sizes); diff != "" {
+		t.Errorf("messages of each deletion (-want +got):\n%s", diff)
+	}
+	w.clock.pass(time.Minute) // the visibility timeout
+	if left := w.bells(); len(left) != 0 {
+		t.Errorf("left in the queue: %v", left)
 	}
 }

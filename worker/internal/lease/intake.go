@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -23,14 +24,26 @@ type Intake struct {
 	Inbox   Inbox
 	Claimer *Claimer
 	Log     *slog.Logger
+
+	used []queue.Message // have done their work, and wait for company to be deleted in
 }
+
+// deleteBatch is how many messages a request to SQS deletes at most.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html
+const deleteBatch = 10
+
+// HoldUsed is how long the messages of a loaded worker may wait for company before [Intake.DeleteUsed] is called. Up to
+// nine such waits after another must be well within the visibility timeout, which is a lease.
+func (t Timing) HoldUsed() time.Duration { return min(time.Second, t.Lease/20) }
 
 // Take claims what the messages announce and hands each job to start as soon as it is claimed; there
 // must be a free slot for each message. An error means that the table could not be asked: the messages
 // not yet looked at stay in the queue, and the caller stops receiving until the table is back, so that
 // an outage cannot wear out a backlog's receive count.
+//
+// Messages that have done their work are deleted ten at a time: the caller calls [Intake.DeleteUsed] when no
+// more are to be expected at once. One that reappears because its worker died before finds its job taken.
 func (in *Intake) Take(ctx context.Context, messages []queue.Message, start func(Claimed)) error {
-	var used []queue.Message
 	var failure error
 	for _, m := range messages {
 		claimed, err := in.Claimer.Take(ctx, m)
@@ -50,17 +63,26 @@ func (in *Intake) Take(ctx context.Context, messages []queue.Message, start func
 			failure = fmt.Errorf("claim the job of message %s: %w", m.ID, err)
 			break
 		}
-		used = append(used, m)
+		in.used = append(in.used, m)
 		if claimed != nil {
 			start(*claimed)
 		}
 	}
-	if len(used) > 0 {
-		if err := in.Inbox.Delete(ctx, used); err != nil { // they come back and find their jobs taken
-			in.Log.Warn("messages not deleted", "error", err.Error())
-		}
+	if len(in.used) >= deleteBatch {
+		in.DeleteUsed(ctx)
 	}
 	return failure
+}
+
+// DeleteUsed deletes the messages that have done their work.
+func (in *Intake) DeleteUsed(ctx context.Context) {
+	if len(in.used) == 0 {
+		return
+	}
+	if err := in.Inbox.Delete(ctx, in.used); err != nil { // they come back and find their jobs taken
+		in.Log.Warn("messages not deleted", "error", err.Error())
+	}
+	in.used = nil
 }
 
 // GiveBack returns messages that arrived too late to be worked on.

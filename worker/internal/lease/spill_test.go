@@ -216,6 +216,7 @@ func TestBellsOfJobsForLaterArePassedOn(t *testing.T) {
 			if err := in.Take(t.Context(), messages, func(lease.Claimed) { t.Error("claimed") }); err != nil {
 				t.Fatal(err)
 			}
+			in.DeleteUsed(t.Context())
 			w.clock.pass(c.in - time.Second)
 			if got := w.bells(); len(got) != 0 {
 				t.Errorf("too early: %v", got)

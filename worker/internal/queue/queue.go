@@ -21,6 +21,10 @@ type Message struct {
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 const MaxDelay = 15 * time.Minute
 
+// MaxReceived is the most messages that one receive gives.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+const MaxReceived = 10
+
 // ReasonAttribute is the message attribute of a dead-lettered message that says why it is there.
 const ReasonAttribute = "Reason"
 

@@ -38,12 +38,12 @@ func (q *SQS) Send(ctx context.Context, body string, delay time.Duration) error 
 	return q.wrap("send", err)
 }
 
-// Receive takes up to most messages (SQS gives at most 10) and waits up to wait (at most 20 s) for the first.
+// Receive takes up to most messages (SQS gives at most MaxReceived) and waits up to wait (at most 20 s) for the first.
 func (q *SQS) Receive(ctx context.Context, most int, wait time.Duration) ([]Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+callTimeout)
 	defer cancel()
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &q.url, MaxNumberOfMessages: int32(min(most, 10)), WaitTimeSeconds: int32(wait / time.Second),
+		QueueUrl: &q.url, MaxNumberOfMessages: int32(min(most, MaxReceived)), WaitTimeSeconds: int32(wait / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameSentTimestamp, types.MessageSystemAttributeNameApproximateReceiveCount,
 		},

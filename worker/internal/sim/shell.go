@@ -30,11 +30,12 @@ func (n *node) run() {
 		n.supervisor.spawn(k.serve)
 	}
 	n.supervisor.spawn(n.sweepLoop)
-	n.receiveLoop()
+	intake := n.receiveLoop()
 	for _, k := range n.workers {
 		k.closed = true
 		k.given.fire()
 	}
+	intake.DeleteUsed(n.receiving)
 	for _, k := range n.workers {
 		for !k.ended {
 			n.world.wait(never, &k.end)
@@ -49,7 +50,7 @@ func (n *node) run() {
 }
 
 // receiveLoop claims jobs until a drain begins, never more than there are idle slots.
-func (n *node) receiveLoop() {
+func (n *node) receiveLoop() *lease.Intake {
 	claims := n.caller()
 	clock := lease.Clock(n.clock)
 	if n.world.control == LateStamp {
@@ -61,20 +62,29 @@ func (n *node) receiveLoop() {
 	}}
 	var free []*worker
 	for {
+		hold := n.Monotonic() + n.world.setup.timing().HoldUsed()
 		for n.steps.Err() == nil && len(free)+len(n.idle) == 0 {
-			n.world.wait(never, &n.idling, n.steps.onCancel)
+			n.world.wait(n.when(hold), &n.idling, n.steps.onCancel)
+			if n.Monotonic() >= hold {
+				intake.DeleteUsed(n.receiving)
+				hold = never
+			}
 		}
 		free, n.idle = append(free, n.idle...), nil
 		if n.steps.Err() != nil {
-			return
+			return intake
+		}
+		if n.look != idleLook {
+			intake.DeleteUsed(n.receiving)
 		}
 		for n.steps.Err() == nil && n.look != idleLook {
 			_ = n.Sleep(n.steps, n.look)
 		}
-		messages, err := n.receive(intake, len(free))
+		most := min(len(free), queue.MaxReceived)
+		messages, err := n.receive(intake, most)
 		if n.steps.Err() != nil {
 			n.giveBack(intake, messages)
-			return
+			return intake
 		}
 		if err != nil {
 			n.pause(1)
@@ -90,6 +100,9 @@ func (n *node) receiveLoop() {
 			k.jobs = append(k.jobs, c)
 			k.given.fire()
 		})
+		if err != nil || len(messages) < most {
+			intake.DeleteUsed(n.receiving)
+		}
 		if err != nil {
 			n.waitForStorage()
 		}

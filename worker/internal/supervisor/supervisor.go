@@ -90,6 +90,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 		for _, w := range workers {
 			close(w.jobs)
 		}
+		s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 	})
 	loops.Go(func() { s.sweepLoop(ctx) })
 	if s.Metrics != nil {
@@ -131,7 +132,8 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 			return
 		}
 		s.Vitals.Within(receiving, longPoll+slack)
-		messages, err := s.Receiver.Receive(ctx, len(free), longPoll)
+		most := min(len(free), queue.MaxReceived)
+		messages, err := s.Receiver.Receive(ctx, most, longPoll)
 		if ctx.Err() != nil {
 			s.giveBack(ctx, messages)
 			return
@@ -153,7 +155,10 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		})
 		if err != nil {
 			s.Log.WarnContext(ctx, "table or bucket does not answer: not receiving until both do", "error", err.Error())
+			s.Intake.DeleteUsed(ctx)
 			s.waitForStorage(ctx)
+		} else if len(messages) < most { // the next receive may be a long one
+			s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 		}
 	}
 }
@@ -168,6 +173,7 @@ func (s *Supervisor) mayClaim(ctx context.Context) bool {
 			return true
 		case paused != nil && look == firstLook:
 			s.Log.WarnContext(ctx, "content type is paused: no jobs are taken")
+			s.Intake.DeleteUsed(ctx)
 			look = pausedLook
 		}
 		s.Vitals.Within(receiving, look+slack)
@@ -189,12 +195,16 @@ func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
 func (s *Supervisor) gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
 	look := time.NewTicker(idleLook)
 	defer look.Stop()
+	hold := time.NewTimer(s.Attempts.Timing.HoldUsed())
+	defer hold.Stop()
 	for len(free) == 0 {
 		s.Vitals.Within(receiving, idleLook+slack)
 		select {
 		case w := <-idle:
 			free = append(free, w)
 		case <-look.C:
+		case <-hold.C:
+			s.Intake.DeleteUsed(context.WithoutCancel(ctx))
 		case <-ctx.Done():
 			return free
 		}
