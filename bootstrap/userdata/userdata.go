@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -55,7 +56,10 @@ var script = template.Must(template.New("userdata.sh").Funcs(template.FuncMap{
 	"json":  document,
 	// A part of a second counts as a whole one: to systemd, 0 is no limit.
 	"seconds": func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) },
-}).Parse(source))
+}).Parse(margin.ReplaceAllString(source, "")))
+
+// margin is what lines are indented by: for readers of the source, not for EC2, which takes little.
+var margin = regexp.MustCompile(`(?m)^ +`)
 
 // Render returns the user-data script. The same props give the same bytes. It holds no secrets and
 // must hold none: whoever may describe the launch template reads it.

@@ -36,7 +36,7 @@ type Attributes struct {
 	RunList     []string          `json:"run_list"`    // of the content type's role
 	Environment map[string]string `json:"environment"` // WORKER_* (Settings.Environ), AWS_REGION and what the config adds
 	LogGroup    string            `json:"log_group"`   // of CloudWatch, for the agent
-	Hardening   Hardening         `json:"hardening"`
+	Hardening   Hardening         `json:"hardening,omitzero"`
 }
 
 // Hardening says what the worker's unit allows beyond its strict defaults; see config.Hardening.
