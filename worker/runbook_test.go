@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,7 +80,7 @@ func (tr *tier) shell(dir, id, commands string) {
 	tr.t.Helper()
 	cmd := exec.CommandContext(tr.t.Context(), "bash", "-euo", "pipefail", "-c", commands)
 	cmd.Dir = dir
-	cmd.Env = append(tr.environ, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "ID="+id,
+	cmd.Env = append(slices.Clone(tr.environ), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "ID="+id,
 		"WORKER_TIER="+tr.settings.Tier, "WORKER_ENVIRONMENT=test", "WORKER_CONTENT_TYPE=backup")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		tr.t.Errorf("%s\n%s%v", commands, said, err)
