@@ -17,7 +17,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566)
+demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566, INSTANCES=machines)
 	@go run ./test/demo
 
 .PHONY: demo-stop
@@ -52,8 +52,11 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 	ENDPOINTS_JARS=$(CURDIR)/.tools/endpoints go test -count=1 -tags endpoints -exec $(CURDIR)/test/endpoints/alone.sh ./worker/internal/store ./worker/internal/queue
 
 .PHONY: bootstrap-test
-bootstrap-test: go-there ## Run the user-data script in a mount namespace (needs Linux, root or user namespaces, shellcheck)
-	go test -tags bootstraptest ./bootstrap/...
+bootstrap-test: tools ## Boot real machines that run user-data and Chef to serving jobs, end them, make boots fail (needs Linux, root)
+	@test/machines/packages.sh
+	go test -count=1 -tags bootstraptest ./bootstrap/... ./test/localec2
+	@go build -o .build/bin/machines ./test/machines
+	@exec .build/bin/machines
 
 .PHONY: cgroup-test
 cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a kernel of their own (needs Linux, user-mode-linux)
