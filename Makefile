@@ -19,7 +19,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566)
+demo: tools ## Deploy the whole tier on a local AWS and show that jobs survive (KEEP=1 leaves it running, PORT=4566, INSTANCES=machines)
 	@go run ./test/demo
 
 .PHONY: demo-stop
@@ -55,9 +55,15 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 	@test/endpoints/alone.sh true || { echo "no network namespace: this needs Linux with unshare (util-linux), ip (iproute2) and the right to make user namespaces" >&2; exit 1; }
 	ENDPOINTS_JARS=$(CURDIR)/.tools/endpoints go test -count=1 -tags endpoints -exec $(CURDIR)/test/endpoints/alone.sh ./worker/internal/store ./worker/internal/queue
 
+.PHONY: packages
+packages: ## Install the Debian packages that machines and the Chef client need (as root), or say which
+	@test/machines/packages.sh
+
 .PHONY: bootstrap-test
-bootstrap-test: go-there .tools/chef/installed ## Run the scripts of a boot in a mount namespace, and the Chef client on a Chef server (needs Linux, root or user namespaces, shellcheck, goiardi, Ruby)
-	CHEF_TOOLS=$(CURDIR)/.tools/chef go test -tags bootstraptest ./bootstrap/...
+bootstrap-test: packages tools .tools/chef/installed ## Boot real machines that run user-data and Chef to serving jobs, end them, make boots fail; the scripts by themselves, and Chef on a Chef server (needs Linux, root)
+	CHEF_TOOLS=$(CURDIR)/.tools/chef go test -count=1 -tags bootstraptest ./bootstrap/... ./test/localec2
+	@go build -o .build/bin/machines ./test/machines
+	@exec .build/bin/machines
 
 .PHONY: cookbook-test
 cookbook-test: .tools/chef/installed ## Check the cookbook: ChefSpec, cookstyle, its units by systemd-analyze (needs Linux, systemd, Ruby, a C compiler)

@@ -31,8 +31,9 @@ type demo struct {
 	cdk      localtier.CDK
 	launcher *localec2.Launcher
 	tier     *localtier.Tier
-	workers  map[string]binary // by architecture
-	tree     string            // what is backed up
+	workers  map[string]binary                             // by architecture
+	tree     string                                        // what is backed up
+	start    func(localec2.Boot) (localec2.Machine, error) // nil: processes
 
 	stopLauncher context.CancelFunc
 	launched     chan error
@@ -103,6 +104,11 @@ func (d *demo) prepare(ctx context.Context) error {
 	if d.tree, err = goTree(ctx); err != nil {
 		return err
 	}
+	if d.machines {
+		if err := d.prepareMachines(ctx); err != nil {
+			return err
+		}
+	}
 	if d.config, err = copyConfig(d.options); err != nil {
 		return err
 	}
@@ -157,7 +163,7 @@ func (d *demo) startInstances(ctx context.Context) (string, error) {
 	}
 	d.launcher = localec2.New(localec2.Options{
 		AWS: d.aws, Endpoint: d.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
-		Dir: filepath.Join(d.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)),
+		Dir: filepath.Join(d.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)), Start: d.start,
 	})
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stopLauncher = stop

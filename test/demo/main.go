@@ -2,7 +2,8 @@
 // the stock CDK command line, starts instances that run what is deployed, and checks what the tier
 // claims of itself. Each claim is printed as PASS or FAIL; the exit status is 0 if all hold.
 //
-//	go run ./test/demo         run it (PORT=4566 of the local AWS; KEEP=1 leaves the tier running)
+//	go run ./test/demo         run it (PORT=4566 of the local AWS; KEEP=1 leaves the tier running; INSTANCES=machines
+//	                           boots real machines, which needs root)
 //	go run ./test/demo stop    stop what KEEP=1 left running
 package main
 

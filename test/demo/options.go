@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/worker-tier/worker-tier/bootstrap/image/local"
 	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
@@ -20,6 +21,8 @@ type options struct {
 	dir  string // everything the demo writes, but for what the tools cache
 	port int    // of the local AWS
 	keep bool   // leave the tier running
+	// machines: instances are machines that boot; they are not ready as fast as processes.
+	machines bool
 }
 
 func readOptions(getenv func(string) string) (options, error) {
@@ -38,6 +41,13 @@ func readOptions(getenv func(string) string) (options, error) {
 			return options{}, fmt.Errorf("KEEP=%s is neither 1 nor 0", text)
 		}
 	}
+	switch text := getenv("INSTANCES"); text {
+	case "", "processes":
+	case "machines":
+		o.machines = true
+	default:
+		return options{}, fmt.Errorf("INSTANCES=%s is neither processes nor machines", text)
+	}
 	return o, nil
 }
 
@@ -45,6 +55,11 @@ func readOptions(getenv func(string) string) (options, error) {
 func checkMachine(o options) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the demo starts instances as Linux processes and this is %s: run it in a Linux machine or container", runtime.GOOS)
+	}
+	if o.machines {
+		if err := local.Check(); err != nil {
+			return err
+		}
 	}
 	if _, err := exec.LookPath("node"); err != nil {
 		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make demo again")

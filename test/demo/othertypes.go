@@ -29,7 +29,7 @@ func (d *demo) submitInventories(ctx context.Context) error {
 }
 
 func (d *demo) submitInventory(ctx context.Context, contentType, folder string) error {
-	return d.submit(ctx, contentType, inventoryID, map[string]string{"directory": filepath.Join(d.tree, folder), "output": d.inventoryDir(contentType)})
+	return d.submit(ctx, contentType, inventoryID, map[string]string{"directory": filepath.Join(d.tree, folder), "output": d.inventoryOutput(contentType)})
 }
 
 func (d *demo) inventoryDir(contentType string) string {

@@ -61,8 +61,8 @@ func (d *demo) submit(ctx context.Context, contentType, id string, payload any) 
 	return err
 }
 
-// jobTime bounds how long a job of the demo may take; they take seconds.
-const jobTime = 2 * time.Minute
+// jobTime bounds how long a job of the demo may take; they take seconds, and wait for an instance to boot.
+const jobTime = 2*time.Minute + instanceTime
 
 // awaitJob waits until a job is as wanted, and returns it then. A job that ends otherwise is an error.
 func (d *demo) awaitJob(ctx context.Context, contentType, id, what string, wanted func(localtier.Record) bool) (localtier.Record, error) {
@@ -98,8 +98,9 @@ func (d *demo) holder(r localtier.Record) *localec2.Instance {
 	return nil
 }
 
-// instanceTime bounds how long a group may take to have its instances running.
-const instanceTime = time.Minute
+// instanceTime bounds how long a group may take to have its instances running: processes are at once, several machines
+// on two cores in a minute.
+const instanceTime = 4 * time.Minute
 
 // running waits for n instances of a content type whose workers have started, oldest first.
 func (d *demo) running(ctx context.Context, contentType string, n int) ([]*localec2.Instance, error) {

@@ -48,6 +48,7 @@ func (l *Launcher) groups(ctx context.Context) ([]group, error) {
 // template is what the launcher needs of a launch template's version.
 type template struct {
 	boot         contract.FirstBoot
+	userData     string
 	image        string
 	instanceType string
 	role         string // name of the instance profile, which stands for its role
@@ -69,7 +70,7 @@ func (l *Launcher) templateOf(ctx context.Context, g group) (template, error) {
 	if err != nil {
 		return template{}, fmt.Errorf("user-data of group %s: %w", g.name, err)
 	}
-	out := template{image: aws.ToString(data.ImageId), instanceType: string(data.InstanceType), role: g.name}
+	out := template{image: aws.ToString(data.ImageId), instanceType: string(data.InstanceType), role: g.name, userData: string(script)}
 	if data.IamInstanceProfile != nil && data.IamInstanceProfile.Name != nil {
 		out.role = *data.IamInstanceProfile.Name
 	}

@@ -26,8 +26,8 @@ type Instance struct {
 	ContentType string
 	Zone        string
 	Document    contract.FirstBoot // of the deployed user-data
-	Dir         string             // its bundle, its logs: LogFile and RequestsFile
-	Started     time.Time          // just before its worker was
+	Dir         string             // its logs, LogFile and RequestsFile, and on a machine of processes its bundle
+	Started     time.Time          // just before its machine was
 	Machine     Machine
 	Metadata    *fakeimds.Server
 	AWS         *awsproxy.Proxy
@@ -49,7 +49,7 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 		ContentType: t.boot.WorkerTier.Environment[contract.EnvContentType],
 	}
 	i.Dir = filepath.Join(l.options.Dir, i.ContentType+"-"+id)
-	if err := l.install(ctx, i.Dir, t.boot.WorkerTier); err != nil {
+	if err := os.MkdirAll(i.Dir, 0o755); err != nil {
 		return nil, err
 	}
 	var err error
@@ -69,7 +69,10 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 		return nil, err
 	}
 	i.Started = time.Now()
-	i.Machine, err = l.options.Start(Boot{ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL})
+	i.Machine, err = l.options.Start(Boot{
+		ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL,
+		Install: func() error { return l.install(ctx, i.Dir, t.boot.WorkerTier) },
+	})
 	if err != nil {
 		i.release()
 		return nil, err
@@ -93,7 +96,7 @@ func (l *Launcher) identity(i *Instance, t template) fakeimds.Identity {
 	key := l.options.Credentials(t.role)
 	return fakeimds.Identity{
 		InstanceID: i.ID, Zone: i.Zone, Region: l.options.Region, Account: l.options.Account,
-		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role,
+		InstanceType: t.instanceType, ImageID: t.image, Group: i.Group, Role: t.role, UserData: t.userData,
 		AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, Token: key.SessionToken,
 	}
 }

@@ -30,6 +30,9 @@ const metadataVariable = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 // StartProcess starts bin/worker of boot.Dir on this machine.
 func StartProcess(boot Boot) (Machine, error) {
+	if err := boot.Install(); err != nil {
+		return nil, err
+	}
 	p := &process{boot: boot, done: make(chan struct{})}
 	environ, err := p.environ()
 	if err != nil {

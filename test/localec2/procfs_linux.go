@@ -69,8 +69,10 @@ func stat(pid int) (state string, session int, err error) {
 }
 
 // Memory is the supervisor's resident memory, in bytes.
-func (p *process) Memory() (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+func (p *process) Memory() (int64, error) { return residentMemory(p.pid) }
+
+func residentMemory(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}

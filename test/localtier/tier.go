@@ -32,18 +32,25 @@ func Find(ctx context.Context, cfg aws.Config, name, environment string) (*Tier,
 		Jobs: dynamodb.NewFromConfig(cfg), Queues: sqs.NewFromConfig(cfg), Groups: autoscaling.NewFromConfig(cfg),
 		Artifacts: outputs.Bucket{Client: s3.NewFromConfig(cfg, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })},
 	}
-	parameters := ssm.NewFromConfig(cfg)
 	for parameter, into := range map[string]*string{
 		contract.TableParameter(name, environment):           &t.Table,
 		contract.ArtifactsBucketParameter(name, environment): &t.Artifacts.Name,
 	} {
-		p, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
-		if err != nil {
-			return nil, fmt.Errorf("SSM parameter %s of the deployed tier: %w", parameter, err)
+		var err error
+		if *into, err = Parameter(ctx, cfg, parameter); err != nil {
+			return nil, err
 		}
-		*into = *p.Parameter.Value
 	}
 	return t, nil
+}
+
+// Parameter is the value of an SSM parameter of the deployed tier.
+func Parameter(ctx context.Context, cfg aws.Config, name string) (string, error) {
+	p, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+	if err != nil {
+		return "", fmt.Errorf("SSM parameter %s of the deployed tier: %w", name, err)
+	}
+	return *p.Parameter.Value, nil
 }
 
 // Record is a job's item, as far as an operator looks at it.

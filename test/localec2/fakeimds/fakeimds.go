@@ -29,6 +29,7 @@ type Identity struct {
 	AccessKey    string // of the role's credentials
 	SecretKey    string
 	Token        string // "" where the endpoint wants none
+	UserData     string // "": there is none
 }
 
 // credentialLifetime is how long the role's credentials say that they last, as on EC2.
@@ -93,6 +94,13 @@ func (s *Server) SetTargetState(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.targetState = state
+}
+
+// TargetState is what the group moves the instance to.
+func (s *Server) TargetState() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.targetState
 }
 
 // InterruptSpot gives notice that the Spot instance ends at a time.
@@ -196,6 +204,8 @@ func (s *Server) lookup(path string) (string, bool) {
 		return i.Zone, true
 	case "meta-data/placement/region":
 		return i.Region, true
+	case "user-data":
+		return i.UserData, i.UserData != ""
 	case "dynamic/instance-identity/document":
 		return document(map[string]any{
 			"accountId": i.Account, "region": i.Region, "availabilityZone": i.Zone,

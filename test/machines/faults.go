@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/worker-tier/worker-tier/test/localec2"
+)
+
+// fault makes something wrong with a machine that is about to boot.
+type fault func(*localec2.Machines, *localec2.Boot) error
+
+// noNetwork: nothing answers where AWS should be. On EC2 packets are dropped, which takes longer to notice.
+func noNetwork(_ *localec2.Machines, b *localec2.Boot) error {
+	b.Endpoint = ""
+	return nil
+}
+
+// fullDisk leaves no room for the bundle.
+func fullDisk(m *localec2.Machines, _ *localec2.Boot) error {
+	m.Disk = 24 << 20
+	return nil
+}
+
+// failingRecipe puts a folder where the recipe wants to write that cannot be written to.
+func failingRecipe(m *localec2.Machines, b *localec2.Boot) error {
+	empty := filepath.Join(b.Dir, "empty")
+	m.Shared = append(m.Shared, localec2.Shared{Host: empty, Machine: "/etc/worker-tier"})
+	return os.Mkdir(empty, 0o755)
+}
+
+// behind puts a server between the machine and its way to AWS that answers what it likes, and passes the rest on.
+func behind(answer func(http.ResponseWriter, *http.Request) bool, change func(*http.Response) error) fault {
+	return func(_ *localec2.Machines, b *localec2.Boot) error {
+		target, err := url.Parse(b.Endpoint)
+		if err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		quiet := log.New(io.Discard, "", 0) // a machine that was ended in mid request is no news
+		pass := &httputil.ReverseProxy{ModifyResponse: change, ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		}}
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if answer == nil || !answer(w, r) {
+				pass.ServeHTTP(w, r)
+			}
+		})
+		go func() { _ = http.Serve(l, handler) }() //nolint:gosec // on the loopback interface, until this process ends
+		b.Endpoint = "http://" + l.Addr().String()
+		return nil
+	}
+}
+
+// s3Object is true for a request for an object.
+func s3Object(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Authorization"), "/s3/aws4_request") && strings.Count(strings.Trim(r.URL.Path, "/"), "/") > 0
+}
+
+// forbidden: the role may not read the bundle.
+func forbidden(w http.ResponseWriter, r *http.Request) bool {
+	if !s3Object(r) {
+		return false
+	}
+	refuse(w, "AccessDenied", "Access Denied")
+	return true
+}
+
+// refuse answers as S3 does.
+func refuse(w http.ResponseWriter, code, message string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprintf(w, "<?xml version=\"1.0\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
+}
+
+// spoiled: the bundle is not the one that was deployed.
+func spoiled(r *http.Response) error {
+	if r.Request.Method == http.MethodGet && s3Object(r.Request) && r.StatusCode < 300 {
+		r.Body = &flip{ReadCloser: r.Body}
+	}
+	return nil
+}
+
+// flip changes the first byte of what is read.
+type flip struct {
+	io.ReadCloser
+	done bool
+}
+
+func (f *flip) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if n > 0 && !f.done {
+		p[0] ^= 0xff
+		f.done = true
+	}
+	return n, err
+}
+
+// withoutQueue: the role may not look at its queue, which the worker's own check does and nothing before.
+func withoutQueue(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("X-Amz-Target") != "AmazonSQS.GetQueueAttributes" {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprint(w, `{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"User is not authorized to perform: sqs:getqueueattributes"}`)
+	return true
+}
+
+// clockSkew is how far AWS's clock is ahead. The kernel has one clock for all machines, so a machine's own cannot be
+// set: AWS's is.
+const clockSkew = time.Hour
+
+// skewed answers as AWS does whose clock is not that of the machine: S3 takes 15 minutes, the others 5.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTimeTooSkewed)
+func skewed(w http.ResponseWriter, r *http.Request) bool {
+	signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	now := time.Now().Add(clockSkew)
+	if err == nil && now.Sub(signed) < 5*time.Minute {
+		return false
+	}
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	refuse(w, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	return true
+}

@@ -1,0 +1,86 @@
+// Command machines boots real machines: fourteen from the local base image, two for each of seven content types, which run
+// the deployed user-data with the real Chef client until they serve jobs. Then it ends machines in all the ways that EC2 does,
+// and makes boots fail in all the ways it knows. It needs root.
+//
+//	go run ./test/machines [-port 0]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/worker-tier/worker-tier/bootstrap/image/local"
+	"github.com/worker-tier/worker-tier/test/localtier"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "bootstrap:", err)
+	os.Exit(1)
+}
+
+// options are what the user chose and where things are.
+type options struct {
+	port int    // of the local AWS
+	root string // of the project
+	dir  string // everything that a run writes, but for the image and what the tools cache
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	var err error
+	if o.root, err = localtier.ProjectRoot(); err != nil {
+		return err
+	}
+	o.dir = filepath.Join(o.root, ".build", "machines")
+	flags := flag.NewFlagSet("machines", flag.ContinueOnError)
+	flags.IntVar(&o.port, "port", 0, "of the local AWS; 0: a free one")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	unlock, err := o.prepare()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return newTrial(o).run(ctx)
+}
+
+// prepare refuses what the run cannot work with, and begins with an empty folder, of one run at a time.
+func (o options) prepare() (unlock func(), err error) {
+	if err := local.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		return nil, errors.New("node is not on the PATH: install Node.js 20 or later, then run this again")
+	}
+	if _, err := os.Stat(localtier.CDKProgram(o.root)); err != nil {
+		return nil, fmt.Errorf("the CDK command line is not at %s: run make tools, or make bootstrap-test, which does", localtier.CDKProgram(o.root))
+	}
+	if err := os.MkdirAll(filepath.Dir(o.dir), 0o755); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(o.dir+".lock", os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.New("another run boots machines in this project: wait for its end or stop it")
+	}
+	if err := os.RemoveAll(o.dir); err != nil {
+		return nil, err
+	}
+	return func() { _ = lock.Close() }, os.MkdirAll(o.dir, 0o755)
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+
+	"github.com/worker-tier/worker-tier/bootstrap/image/local"
+	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// trial is one run.
+type trial struct {
+	options
+	out   io.Writer
+	begin time.Time
+
+	image    string // folder of the base image
+	server   *localaws.Server
+	aws      aws.Config
+	config   *config.Tier
+	tier     *localtier.Tier
+	queues   map[string]string // URLs, by content type
+	groups   map[string]string // names, by content type
+	launcher *localec2.Launcher
+	stop     func() error // ends the launcher and everything that it started
+
+	mu     sync.Mutex
+	faults map[string]fault // by content type: what is wrong with the machines that are booted next
+	wrong  []string         // what did not hold
+}
+
+func newTrial(o options) *trial {
+	return &trial{options: o, out: os.Stdout, begin: time.Now(), queues: map[string]string{}, groups: map[string]string{}, faults: map[string]fault{}}
+}
+
+// say prints what is going on, with the seconds since the start.
+func (t *trial) say(format string, args ...any) {
+	fmt.Fprintf(t.out, "%6.1fs %s\n", time.Since(t.begin).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// fail notes something that did not hold; the run goes on.
+func (t *trial) fail(format string, args ...any) {
+	t.mu.Lock()
+	t.wrong = append(t.wrong, fmt.Sprintf(format, args...))
+	t.mu.Unlock()
+	t.say("FAIL "+format, args...)
+}
+
+func (t *trial) run(ctx context.Context) error {
+	fmt.Fprintf(t.out, "bootstrap: real machines on this one; everything is in %s\n", t.dir)
+	defer t.end()
+	var summary string
+	for _, part := range []func(context.Context) error{
+		t.deploy, t.launch,
+		func(ctx context.Context) (err error) { summary, err = t.fleet(ctx); return err },
+		t.endings, t.failures, t.nothingLeft,
+	} {
+		err := part(ctx)
+		if ctx.Err() != nil {
+			return errors.New("interrupted; everything that was started is stopped")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(t.out, summary)
+	if len(t.wrong) > 0 {
+		return fmt.Errorf("%d things did not hold: %q; each machine's console is in %s", len(t.wrong), t.wrong, filepath.Join(t.dir, "instances"))
+	}
+	return nil
+}
+
+// end ends everything that was started.
+func (t *trial) end() {
+	if t.stop != nil {
+		_ = t.stop() // after an error: its own is printed
+	}
+	if t.server != nil {
+		t.server.Stop()
+		t.server = nil
+	}
+}
+
+// deploy makes the base image, starts the local AWS and deploys the tier with the stock CDK command line.
+func (t *trial) deploy(ctx context.Context) error {
+	var err error
+	if t.image, err = local.Build(ctx, t.root, t.out); err != nil {
+		return err
+	}
+	t.say("base image %s", t.image)
+	if t.server, err = localaws.Start(ctx, localaws.Options{Port: t.port, Dir: filepath.Join(t.dir, "localaws")}); err != nil {
+		return err
+	}
+	if t.aws, err = t.server.AWSConfig(ctx); err != nil {
+		return err
+	}
+	file := filepath.Join(t.root, "test", "machines", "worker-tier.yaml")
+	if t.config, _, err = config.Load(file, runtime.GOARCH); err != nil {
+		return err
+	}
+	cdk := localtier.CDK{Root: t.root, Dir: t.dir, Server: t.server, Config: file, Environment: runtime.GOARCH}
+	if err := cdk.Bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := cdk.Deploy(ctx, "--all"); err != nil {
+		return err
+	}
+	t.say("deployed %d content types to the local AWS", len(t.config.ContentTypes))
+	if t.tier, err = localtier.Find(ctx, t.aws, t.config.Name, runtime.GOARCH); err != nil {
+		return err
+	}
+	for _, c := range t.config.ContentTypes {
+		if t.queues[c.Name], err = localtier.Parameter(ctx, t.aws, contract.QueueURLParameter(t.config.Name, runtime.GOARCH, c.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts the local EC2.
+func (t *trial) launch(ctx context.Context) error {
+	logFile, err := os.Create(filepath.Join(t.dir, "launcher.log"))
+	if err != nil {
+		return err
+	}
+	t.launcher = localec2.New(localec2.Options{
+		AWS: t.aws, Endpoint: t.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
+		Dir: filepath.Join(t.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)), Start: t.boot,
+	})
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	launched := make(chan error, 1)
+	go func() { launched <- t.launcher.Run(running) }()
+	t.stop = sync.OnceValue(func() error {
+		stop()
+		err := <-launched
+		_ = logFile.Close()
+		return err
+	})
+	return nil
+}
+
+// boot boots a machine, with the fault that its content type has at the time.
+func (t *trial) boot(b localec2.Boot) (localec2.Machine, error) {
+	m := localec2.Machines{Image: t.image}
+	t.mu.Lock()
+	wrong := t.faults[b.Document.WorkerTier.Environment[contract.EnvContentType]]
+	t.mu.Unlock()
+	if wrong != nil {
+		if err := wrong(&m, &b); err != nil {
+			return nil, err
+		}
+	}
+	return m.Start(b)
+}
+
+// instances are those of a content type that run and have not been told to end, oldest first.
+func (t *trial) instances(contentType string) []*localec2.Instance {
+	var out []*localec2.Instance
+	for _, i := range t.launcher.Instances() {
+		if i.ContentType == contentType {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (t *trial) setDesired(ctx context.Context, contentType string, n int32) error {
+	group := t.groups[contentType]
+	_, err := t.tier.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &n})
+	return err
+}
+
+// nothingLeft ends everything and looks for what is left.
+func (t *trial) nothingLeft(context.Context) error {
+	booted := len(t.launcher.All())
+	t.end()
+	left, err := localtier.Leftovers(t.dir)
+	if err != nil {
+		return err
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	var groups []string // a control group that holds a process cannot be removed
+	for _, i := range t.launcher.All() {
+		for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			found, _ := filepath.Glob(filepath.Join(root, "*", i.ID)) // the pattern is well-formed
+			groups = append(groups, found...)
+		}
+	}
+	switch {
+	case len(left) > 0:
+		t.fail("still running: %v", left)
+	case len(groups) > 0:
+		t.fail("control groups left: %v", groups)
+	case strings.Contains(string(mounts), t.dir):
+		t.fail("mounts left in %s", t.dir)
+	default:
+		t.say("%d machines were booted; of none is a process, a mount or a control group left", booted)
+	}
+	return nil
+}
