@@ -3,7 +3,7 @@
 # CHEF_GEMS names, else from the public gem registry; each must have the SHA-256 of the list.
 set -euo pipefail
 list=$(realpath "$(dirname "$0")/gems.txt")
-home=$1
+home=$(realpath -m "$1")
 
 say() {
   echo "$1" >&2
