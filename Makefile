@@ -109,7 +109,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim cookbook-test test-endpoints releases policy stable demo chaos test ## Run what CI runs
+check: lint race sim cookbook-test test-endpoints releases policy stable demo chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
