@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -166,7 +167,7 @@ func (m machine) enter(ctx context.Context, command string, env ...string) (stri
 for dir in /proc "$GEMS"; do if [ -n "$dir" ] && [ -d "$0$dir" ]; then mount --rbind "$dir" "$0$dir"; fi; done
 exec chroot "$0" /bin/bash -c "exec $1"`
 	cmd := exec.CommandContext(ctx, "unshare", "--map-root-user", "--mount", "sh", "-c", setUp, m.root, command)
-	cmd.Env = append(env, "GEMS="+os.Getenv("CHEF_TOOLS"), "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin")
+	cmd.Env = slices.Concat(env, []string{"GEMS=" + os.Getenv("CHEF_TOOLS"), "PATH=/tools:/usr/sbin:/usr/bin:/sbin:/bin"})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a unit's processes end together
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
