@@ -139,7 +139,7 @@ func checks(cfg aws.Config, settings contract.Settings) []doctor.Check {
 		}},
 		{Name: "self-test", Run: func(ctx context.Context) (string, error) {
 			j, err := doctor.SelfTest{
-				Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: hostname(),
+				Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: thisInstance(ctx, cfg),
 				Timing: lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall},
 			}.Run(ctx)
 			return fmt.Sprintf("job %s was claimed, renewed and handed back", j.ID), err
@@ -153,6 +153,15 @@ func checks(cfg aws.Config, settings contract.Settings) []doctor.Check {
 			return "an object was written, read and deleted", keepsObjects(ctx, objects, key)
 		}},
 	}
+}
+
+// thisInstance is the id by which a worker here claims jobs: the host's name where this is no EC2 instance.
+func thisInstance(ctx context.Context, cfg aws.Config) string {
+	instance, err := imds.New(cfg).Discover(ctx)
+	if err != nil {
+		return hostname()
+	}
+	return instance.ID
 }
 
 // inItsGroup looks who this instance is. Where a hook is named there must be a group to tell.
