@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 
 	"github.com/worker-tier/worker-tier/test/localtier"
 )
@@ -60,21 +57,8 @@ func (o options) prepare() (unlock func(), err error) {
 			return nil, fmt.Errorf("%s is not on the PATH: install it, then run make chaos again", program)
 		}
 	}
-	if _, err := os.Stat(localtier.CDKProgram(o.root)); err != nil {
-		return nil, fmt.Errorf("the CDK command line is not at %s: run make tools, or make chaos, which does", localtier.CDKProgram(o.root))
-	}
-	if err := os.MkdirAll(filepath.Dir(o.dir), 0o755); err != nil {
+	if err := localtier.CheckCDK(o.root, "chaos"); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(o.dir+".lock", os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.New("another chaos runs in this project: wait for its end or stop it")
-	}
-	if err := os.RemoveAll(o.dir); err != nil {
-		return nil, err
-	}
-	return func() { _ = lock.Close() }, os.MkdirAll(o.dir, 0o755)
+	return localtier.OwnFolder(o.dir, "chaos")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -64,8 +63,8 @@ func checkMachine(o options) error {
 	if _, err := exec.LookPath("node"); err != nil {
 		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make demo again")
 	}
-	if _, err := os.Stat(localtier.CDKProgram(o.root)); err != nil {
-		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make demo, which does", localtier.CDKProgram(o.root))
+	if err := localtier.CheckCDK(o.root, "demo"); err != nil {
+		return err
 	}
 	if pid, ok := runningDemo(o); ok {
 		return fmt.Errorf("a demo is running already (process %d): stop it with make demo-stop", pid)

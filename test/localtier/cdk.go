@@ -26,6 +26,14 @@ type CDK struct {
 // CDKProgram is where the project has the CDK command line.
 func CDKProgram(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
 
+// CheckCDK says what to do where the CDK command line is not installed; target is the make target that installs it, too.
+func CheckCDK(root, target string) error {
+	if _, err := os.Stat(CDKProgram(root)); err != nil {
+		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make %s, which does", CDKProgram(root), target)
+	}
+	return nil
+}
+
 // waitDelay is how long a command that was cut short may be kept by what it started, which holds its output.
 const waitDelay = 10 * time.Second
 

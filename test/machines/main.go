@@ -66,21 +66,8 @@ func (o options) prepare() (unlock func(), err error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return nil, errors.New("node is not on the PATH: install Node.js 20 or later, then run this again")
 	}
-	if _, err := os.Stat(localtier.CDKProgram(o.root)); err != nil {
-		return nil, fmt.Errorf("the CDK command line is not at %s: run make tools, or make bootstrap-test, which does", localtier.CDKProgram(o.root))
-	}
-	if err := os.MkdirAll(filepath.Dir(o.dir), 0o755); err != nil {
+	if err := localtier.CheckCDK(o.root, "bootstrap-test"); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(o.dir+".lock", os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.New("another run boots machines in this project: wait for its end or stop it")
-	}
-	if err := os.RemoveAll(o.dir); err != nil {
-		return nil, err
-	}
-	return func() { _ = lock.Close() }, os.MkdirAll(o.dir, 0o755)
+	return localtier.OwnFolder(o.dir, "bootstrap-test")
 }

@@ -115,14 +115,11 @@ func nextOfReady(j job.Job, typePaused bool, now time.Time) string {
 	return "the next free process takes it; announced again at " + moment(j.RingAt, now)
 }
 
-// sweepAfter is how much longer than its lease a silent holder keeps its job: see docs/decisions/002.
-const sweepAfter = 1.25
-
 func nextOfRunning(j job.Job, now time.Time) string {
-	silentUntil := j.UpdatedAt.Add(time.Duration(sweepAfter * float64(j.Lease)))
+	silentUntil := j.UpdatedAt.Add(j.Patience())
 	switch {
 	case now.After(silentUntil):
-		return fmt.Sprintf("its worker is silent for longer than %g leases of %s: a sweep gives it to another", sweepAfter, j.Lease)
+		return fmt.Sprintf("its worker is silent for longer than %s, its lease is %s: a sweep gives it to another", j.Patience(), j.Lease)
 	case j.CancelRequested:
 		return "ends at its next step: a cancel was requested"
 	case j.Paused:

@@ -101,6 +101,10 @@ type Job struct {
 	Schema          int64
 }
 
+// Patience is how long a holder of the job may stay silent before a sweeper takes the job from it: 1.25 leases,
+// because the rates of clocks differ.
+func (j Job) Patience() time.Duration { return j.Lease + j.Lease/4 }
+
 // Position is how far a job is, as its processor counts.
 type Position struct {
 	Done  int64

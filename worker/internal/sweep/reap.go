@@ -9,8 +9,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// reapAll restarts the RUNNING jobs whose beat stood still for 1.25 leases on this machine's own clock
-// (clock rates may differ).
+// reapAll restarts the RUNNING jobs whose beat stood still for longer than their patience on this machine's own clock.
 func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 	jobs, err := s.due(ctx, job.DueRunning, job.DueRunning)
 	if err != nil {
@@ -30,7 +29,7 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 		}
 		seen[key] = sight
 		r.OldestCheckpoint = max(r.OldestCheckpoint, now-sight.savedAt)
-		if ripe := sight.at + j.Lease + j.Lease/4; now < ripe {
+		if ripe := sight.at + j.Patience(); now < ripe {
 			if r.RipeIn == 0 || ripe-now < r.RipeIn {
 				r.RipeIn = ripe - now
 			}
