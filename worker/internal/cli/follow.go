@@ -92,7 +92,9 @@ func bar(w io.Writer) func(job.Job) {
 	}
 }
 
+// newBar is a bar that draws only when it is told something: its own ticker would draw between what is printed beside it, and
+// would go on drawing a bar that another has replaced.
 func newBar(w io.Writer, unit string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(unit == "bytes"),
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionShowBytes(unit == "bytes"),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
 }
