@@ -32,6 +32,7 @@ type part struct {
 // parts in their order: those that need quiet processors come before those that mostly wait.
 var parts = []part{
 	{"short", (*bench).short},
+	{"cpu", (*bench).cpu},
 	{"latency", (*bench).latency},
 	{"idle", (*bench).idle},
 	{"drain", (*bench).drain},
