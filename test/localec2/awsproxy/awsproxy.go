@@ -35,8 +35,8 @@ type Proxy struct {
 }
 
 // Start serves on a free port of the loopback interface, in front of endpoint. Every answered request
-// is also written to journal as one line of JSON. A network may be shared with other proxies; nil: requests
-// pass undisturbed and in no order.
+// is also written to journal as one line of JSON. A network may be shared with other proxies, and has writes ask for the
+// item after them, for who judges them; nil: requests pass undisturbed, unchanged and in no order.
 func Start(endpoint string, journal io.Writer, network *Network) (*Proxy, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {
@@ -94,6 +94,9 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	request, err := describe(r)
 	if err != nil {
 		return // the instance went away while it asked
+	}
+	if p.network != nil {
+		request.askForItem(r)
 	}
 	hold := p.holds(request)
 	if hold == nil {

@@ -110,6 +110,17 @@ func (r Request) writesTable() bool {
 	return false
 }
 
+// askForItem has an update ask for the item after it, if it does not. The local AWS checks no signatures.
+func (r *Request) askForItem(to *http.Request) {
+	var update map[string]json.RawMessage
+	if r.Service != "dynamodb" || r.Operation != "UpdateItem" || json.Unmarshal(r.Body, &update) != nil {
+		return
+	}
+	update["ReturnValues"] = json.RawMessage(`"ALL_NEW"`)
+	r.Body, _ = json.Marshal(update) // it was just read
+	to.Body, to.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+}
+
 // errorLimit is how much of an error's text is kept to find its code in.
 const errorLimit = 64 << 10
 

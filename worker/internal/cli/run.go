@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,9 @@ import (
 )
 
 const (
+	// processors of the supervisor, whatever the machine has; the slots have all. It mostly waits for AWS and for its slots,
+	// and with more than one the Go runtime spends a fifth of its time on looking for work in vain (decision 024).
+	processors = 1
 	// failureLimit and crashLimit are the failures, and the crashes at one position, that make a job DEAD.
 	failureLimit, crashLimit = 5, 5
 	exitInterrupted          = 130
@@ -61,6 +65,7 @@ func (c *runCommand) logger(to io.Writer) *slog.Logger {
 
 func (c *runCommand) Run(ctx context.Context, e *env) error {
 	log := c.logger(e.err)
+	runtime.GOMAXPROCS(processors)
 	settings, err := e.settings()
 	if err != nil {
 		return err

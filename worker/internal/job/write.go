@@ -33,6 +33,7 @@ type Write struct {
 	Set    Item
 	Add    map[string]int64 // attribute += value; a missing attribute counts as 0
 	Remove []string
+	Unread bool // nobody reads the item after the write: stores return none, which may have been a large one
 }
 
 // RefusedError says that a condition of a write did not hold: nothing was changed.

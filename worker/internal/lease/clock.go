@@ -20,7 +20,8 @@ type Clock interface {
 
 // Store is the job table as a claimer and a holder need it.
 type Store interface {
-	// Write applies a write or returns a *job.RefusedError; any other error leaves the outcome unknown.
+	// Write applies a write and returns the item after it, nil if the write is unread, or returns a *job.RefusedError; any
+	// other error leaves the outcome unknown.
 	Write(ctx context.Context, w job.Write) (job.Item, error)
 	// Get reads one item consistently; nil: there is none.
 	Get(ctx context.Context, key string) (job.Item, error)

@@ -126,7 +126,9 @@ func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Writ
 			a.lose("the lease ran out before the end could be written")
 			return nil, context.DeadlineExceeded
 		}
-		_, err := a.write(ctx, build(a.Clock.Now()))
+		w := build(a.Clock.Now())
+		w.Unread = true
+		_, err := a.write(ctx, w)
 		if refused, ok := errors.AsType[*job.RefusedError](err); ok || err == nil {
 			return refused, nil
 		}

@@ -45,7 +45,9 @@ func (t *table) get(key string) job.Item {
 // write applies w, or what a negative control makes of it, and has the oracle judge what was meant.
 func (t *table) write(w job.Write, by *caller) (job.Item, error) {
 	before := t.get(w.Key)
-	after, err := t.items.Write(context.Background(), t.world.control.weaken(w, before))
+	applied := t.world.control.weaken(w, before)
+	applied.Unread = false // the oracle reads it
+	after, err := t.items.Write(context.Background(), applied)
 	if err != nil {
 		t.world.note("table: %s %s of %s refused at %s", w.Op, w.Key, by.name(), brief(before))
 		if refused, ok := errors.AsType[*job.RefusedError](err); ok && t.mute {

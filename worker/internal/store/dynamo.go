@@ -28,7 +28,7 @@ func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
 	return &Dynamo{client: client, table: table}
 }
 
-// Write applies w to its item and returns the item after it, or a *job.RefusedError.
+// Write applies w to its item and returns the item after it (nil: w is unread), or a *job.RefusedError.
 func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	e := newExpression()
 	in := &dynamodb.UpdateItemInput{
@@ -39,6 +39,9 @@ func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
 		ReturnValues:        types.ReturnValueAllNew,
 		// Saves the read after a refusal.
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if w.Unread {
+		in.ReturnValues = types.ReturnValueNone
 	}
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.valuesOrNil()
 	out, err := d.client.UpdateItem(ctx, in, withoutChecksum)

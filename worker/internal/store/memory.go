@@ -20,7 +20,7 @@ type Memory struct {
 // NewMemory returns an empty table.
 func NewMemory() *Memory { return &Memory{items: map[string]job.Item{}} }
 
-// Write applies w to its item, or returns a *job.RefusedError.
+// Write applies w to its item and returns the item after it (nil: w is unread), or a *job.RefusedError.
 func (m *Memory) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -46,6 +46,9 @@ func (m *Memory) Write(ctx context.Context, w job.Write) (job.Item, error) {
 		delete(next, attr)
 	}
 	m.items[w.Key] = next
+	if w.Unread {
+		return nil, nil
+	}
 	return maps.Clone(next), nil
 }
 

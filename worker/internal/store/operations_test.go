@@ -132,6 +132,35 @@ func TestOperationsAreApplied(t *testing.T) {
 	})
 }
 
+// TestUnreadWritesAreAppliedAndReturnNoItem, but say why they are refused.
+func TestUnreadWritesAreAppliedAndReturnNoItem(t *testing.T) {
+	forEach(t, func(t *testing.T, s table) {
+		for name, o := range onOwnKeys() {
+			for _, w := range o.after {
+				if _, err := s.Write(t.Context(), w); err != nil {
+					t.Fatalf("%s: %s: %v", name, w.Op, err)
+				}
+			}
+			w := o.write
+			w.Unread = true
+			before, err := s.Get(t.Context(), w.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Write(t.Context(), w); err != nil || got != nil {
+				t.Errorf("%s: answered %v, error %v", name, got, err)
+			}
+			if after, err := s.Get(t.Context(), w.Key); err != nil || cmp.Equal(before, after) {
+				t.Errorf("%s: the item is as before: %v, error %v", name, after, err)
+			}
+			w.If = []job.Cond{{Attr: contract.AttrKey, Op: job.Absent}}
+			if _, err := s.Write(t.Context(), w); !errors.As(err, new(*job.RefusedError)) {
+				t.Errorf("%s where the item is there and must not be: %v", name, err)
+			}
+		}
+	})
+}
+
 // TestOperationsAreRefused breaks each condition of each operation alone, in each way there is, and
 // applies the operation.
 func TestOperationsAreRefused(t *testing.T) {

@@ -24,7 +24,7 @@ const (
 func Tally(contentType string, busy time.Duration, ended int) job.Write {
 	return job.Write{
 		Op: "tally", Key: ControlKey(contentType),
-		Add: map[string]int64{contract.AttrBusy: busy.Milliseconds(), contract.AttrEnded: int64(ended)},
+		Add: map[string]int64{contract.AttrBusy: busy.Milliseconds(), contract.AttrEnded: int64(ended)}, Unread: true,
 	}
 }
 

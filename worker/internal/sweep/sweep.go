@@ -232,6 +232,7 @@ func (s *Sweeper) ring(ctx context.Context, j job.Job, r *Result) error {
 	if j.Paused {
 		w = job.Park(j)
 	}
+	w.Unread = true
 	_, err := s.Store.Write(ctx, w)
 	if _, refused := errors.AsType[*job.RefusedError](err); refused {
 		return nil
