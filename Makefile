@@ -78,7 +78,7 @@ cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a ke
 
 .PHONY: race
 race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
-	go test -race $(RACE)
+	go test -race -short $(RACE)
 
 .PHONY: sim
 sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)

@@ -86,6 +86,7 @@ func TestRingingNeverMultipliesABacklog(t *testing.T) {
 // TestLostBellIsFoundBehindALastingBacklog: where jobs come as fast as they are done, the queue always
 // holds a message per slot; jobs whose bell was lost are rung once the queue has passed it.
 func TestLostBellIsFoundBehindALastingBacklog(t *testing.T) {
+	notUnderRaceDetector(t)
 	t.Parallel()
 	b := &backlog{jobs: 200, work: 56 * time.Second, every: 7 * time.Second, lose: 50}
 	b.play(t)

@@ -5,19 +5,33 @@ import (
 	"testing"
 )
 
-// TestSeeds plays some seeds; make sim plays many.
+// notUnderRaceDetector leaves a test to make test: a simulated world is one goroutine, and takes ten times as long there.
+// A campaign, which plays worlds side by side, is looked at in TestSeeds.
+func notUnderRaceDetector(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a simulated world has one goroutine")
+	}
+}
+
+// TestSeeds plays some seeds; make sim plays many, make race few.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	s := Campaign{First: 1, Seeds: 200}.Run()
+	seeds := 200
+	if testing.Short() {
+		seeds = 20
+	}
+	s := Campaign{First: 1, Seeds: seeds}.Run()
 	for _, v := range s.Violations {
 		t.Error(v)
 	}
-	if s.Events < 200*1000 {
-		t.Errorf("%d events in 200 seeds: nothing happens", s.Events)
+	if s.Events < uint64(seeds)*1000 {
+		t.Errorf("%d events in %d seeds: nothing happens", s.Events, seeds)
 	}
 }
 
 func TestSameSeedSameTrace(t *testing.T) {
+	notUnderRaceDetector(t)
 	for seed := uint64(1); seed <= 10; seed++ {
 		var first, second bytes.Buffer
 		a := Run(Options{Seed: seed, Trace: &first})
@@ -34,6 +48,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 // TestControlsAreCaught: the simulator notices each rule that is taken from the protocol.
 func TestControlsAreCaught(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	s := Campaign{First: 1, Controls: 600}.Run()
 	for _, c := range Controls {
 		if s.Caught[c] == nil {
