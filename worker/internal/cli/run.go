@@ -65,7 +65,6 @@ func (c *runCommand) logger(to io.Writer) *slog.Logger {
 
 func (c *runCommand) Run(ctx context.Context, e *env) error {
 	log := c.logger(e.err)
-	runtime.GOMAXPROCS(processors)
 	settings, err := e.settings()
 	if err != nil {
 		return err
@@ -178,6 +177,7 @@ func hold(ctx context.Context, log *slog.Logger, group imds.Membership, notices 
 }
 
 func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
+	runtime.GOMAXPROCS(processors)
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the worker's own binary: %w", err)
