@@ -30,7 +30,7 @@ func NewDynamo(client *dynamodb.Client, table string) *Dynamo {
 
 // Write applies w to its item and returns the item after it (nil: w is unread), or a *job.RefusedError.
 func (d *Dynamo) Write(ctx context.Context, w job.Write) (job.Item, error) {
-	e := newExpression()
+	e := newExpression(w)
 	in := &dynamodb.UpdateItemInput{
 		TableName:           &d.table,
 		Key:                 key(w.Key),
@@ -185,7 +185,7 @@ func ItemOf(attributes map[string]types.AttributeValue) job.Item {
 	if len(attributes) == 0 {
 		return nil
 	}
-	item := job.Item{}
+	item := make(job.Item, len(attributes))
 	for name, v := range attributes {
 		switch v := v.(type) {
 		case *types.AttributeValueMemberS:

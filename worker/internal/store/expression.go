@@ -11,20 +11,22 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// expression renders writes in DynamoDB's expression language. Every name goes through a placeholder,
-// as half of ours (state, owner, ttl …) are reserved words.
+// expression renders a write in DynamoDB's expression language. Every name goes through a placeholder,
+// as half of ours (state, owner, ttl …) are reserved words. Each job costs two: it is made with few allocations.
 type expression struct {
 	names  map[string]string
 	values map[string]types.AttributeValue
 }
 
-func newExpression() *expression {
-	return &expression{names: map[string]string{}, values: map[string]types.AttributeValue{}}
+func newExpression(w job.Write) *expression {
+	values := len(w.If) + len(w.Set) + len(w.Add)
+	return &expression{make(map[string]string, values+len(w.Remove)), make(map[string]types.AttributeValue, values)}
 }
 
 func (e *expression) name(attr string) string {
-	e.names["#"+attr] = attr
-	return "#" + attr
+	placeholder := "#" + attr
+	e.names[placeholder] = attr
+	return placeholder
 }
 
 func (e *expression) value(v any) string {
@@ -58,25 +60,40 @@ func (e *expression) condition(conds []job.Cond) *string {
 }
 
 func (e *expression) update(w job.Write) *string {
-	var set, add, remove []string
-	for _, attr := range slices.Sorted(maps.Keys(w.Set)) {
-		set = append(set, e.name(attr)+" = "+e.value(w.Set[attr]))
-	}
-	for _, attr := range slices.Sorted(maps.Keys(w.Add)) {
-		add = append(add, e.name(attr)+" "+e.value(w.Add[attr]))
-	}
-	for _, attr := range w.Remove {
-		remove = append(remove, e.name(attr))
-	}
-	var clauses []string
-	for _, clause := range []struct {
-		word  string
-		terms []string
-	}{{"SET ", set}, {"ADD ", add}, {"REMOVE ", remove}} {
-		if len(clause.terms) > 0 {
-			clauses = append(clauses, clause.word+strings.Join(clause.terms, ", "))
+	const term = 32 // characters, about
+	var text strings.Builder
+	text.Grow(term * (len(w.Set) + len(w.Add) + len(w.Remove)))
+	begin := func(i int, word string) {
+		switch {
+		case i > 0:
+			word = ", "
+		case text.Len() > 0:
+			text.WriteByte(' ')
 		}
+		text.WriteString(word)
 	}
-	text := strings.Join(clauses, " ")
-	return &text
+	for i, attr := range sortedKeys(w.Set) {
+		begin(i, "SET ")
+		text.WriteString(e.name(attr))
+		text.WriteString(" = ")
+		text.WriteString(e.value(w.Set[attr]))
+	}
+	for i, attr := range sortedKeys(w.Add) {
+		begin(i, "ADD ")
+		text.WriteString(e.name(attr))
+		text.WriteByte(' ')
+		text.WriteString(e.value(w.Add[attr]))
+	}
+	for i, attr := range w.Remove {
+		begin(i, "REMOVE ")
+		text.WriteString(e.name(attr))
+	}
+	rendered := text.String()
+	return &rendered
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
+	slices.Sort(keys)
+	return keys
 }
