@@ -10,7 +10,7 @@ dnf upgrade --assumeyes --releasever=latest
 dnf install --assumeyes $packages
 work=$(mktemp -d)
 cd "$work"
-curl --fail --silent --show-error --location --connect-timeout 10 --retry 5 --retry-all-errors --output chef.rpm "$url"
+curl --fail --silent --show-error --location --connect-timeout 10 --retry 5 --retry-connrefused --output chef.rpm "$url"
 if ! echo "$sha256 *chef.rpm" | sha256sum --check --status; then
   echo "$url has not the SHA-256 that chef.package.sha256 in worker-tier.yaml names: it was not installed" >&2
   exit 1
