@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,6 +59,16 @@ func TestDocumentFollowsTheList(t *testing.T) {
 	}
 	if strings.Contains(text, "{{") {
 		t.Error("Image Builder would take {{ for a reference")
+	}
+}
+
+// Values reach a script as they are, whatever they hold.
+func TestValuesAreQuoted(t *testing.T) {
+	for _, value := range []string{"it's", "$HOME `id` \\ \"", "a\nb", ""} {
+		out, err := exec.Command("bash", "-c", script(`printf %s "$it"`, [][2]string{{"it", value}})).Output()
+		if err != nil || string(out) != value {
+			t.Errorf("%q arrived as %q: %v", value, out, err)
+		}
 	}
 }
 

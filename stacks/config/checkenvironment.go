@@ -124,6 +124,8 @@ func (c checker) checkImageBuilder(b imageBuilder) {
 		c.fail(b.at, "needs chef.package with url and sha256 (the client that is put into the image)")
 	case strings.HasSuffix(pkg.URL.value, ".deb"):
 		c.clash(leaf{at: b.at}, pkg.URL.leaf, "the image is an Amazon Linux, which takes no package of Debian")
+	case strings.Contains(pkg.URL.value, "{{"):
+		c.fail(pkg.URL.at, "holds {{, which Image Builder takes for a reference of its own (write %%7B%%7B)")
 	}
 }
 

@@ -103,6 +103,10 @@ var deploymentMistakes = map[string]mistake{
 		[]edit{{env, env + ", ^imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, ".rpm", ".deb", 1)}},
 		[]string{"environments.dev.imageBuilder: the image is an Amazon Linux, which takes no package of Debian (the other is chef.package.url in line 2)"},
 	},
+	"a reference in the URL": {
+		[]edit{{env, env + ", imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, `"https://example.com/`, `^"https://example.com/{{a}}/`, 1)}},
+		[]string{"chef.package.url: holds {{, which Image Builder takes for a reference of its own (write %7B%7B)"},
+	},
 	"no way to Image Builder": {
 		[]edit{{env, "network: {mode: private-endpoints}, ^imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, "example.com", "a.s3.us-east-1.amazonaws.com", 1)}},
 		[]string{"environments.dev.imageBuilder: cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)"},
