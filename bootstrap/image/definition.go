@@ -51,8 +51,8 @@ func Define(architecture config.Architecture, chef config.Chef) Definition {
 	return d
 }
 
-// parents are the images that Amazon keeps for Image Builder.
-// https://docs.aws.amazon.com/imagebuilder/latest/userguide/manage-images.html
+// parents are the images of Amazon Linux 2023 that Amazon keeps for Image Builder, as its ListImages names them.
+// https://github.com/aws/ec2-image-builder-roadmap/issues/47
 var parents = map[config.Architecture]string{config.ARM64: "amazon-linux-2023-arm64", config.X8664: "amazon-linux-2023-x86"}
 
 // version is a semantic version of content: two numbers of 30 bits each, the most that one can have, from its digest.

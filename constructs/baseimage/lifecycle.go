@@ -10,7 +10,7 @@ import (
 const launchedWithin = 90
 
 // addLifecycle defines that old images are deleted, with their AMIs and snapshots, if it is asked for.
-// https://docs.aws.amazon.com/imagebuilder/latest/userguide/manage-image-lifecycles.html
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-lifecycle-rules.html
 func (b *BaseImage) addLifecycle(n names) {
 	if n.Keep == 0 {
 		return

@@ -3,12 +3,13 @@ package baseimage
 // buildPolicy is what an instance may do that builds or tests: be told what to do by Systems Manager, by which Image Builder
 // works, fetch Image Builder's program and the component, and write the log. It is what AWS's two policies for these instances
 // allow of that, and no more: no parameter, no patch baseline, no container registry.
-// https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-builder-setting-up.html
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/security-iam-awsmanpol.html
 // https://docs.aws.amazon.com/aws-managed-policy/latest/reference/EC2InstanceProfileForImageBuilder.html
 // https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html
 func (n names) buildPolicy() map[string]any {
 	return document(
-		// These know no resources. Beside the commands they are for the list of what an image holds.
+		// The SSM agent's, on all resources as in AWS's policy: most know none. Beside commands they are for the list of the
+		// packages that an image holds.
 		allow(nil, []string{"*"},
 			"ssm:UpdateInstanceInformation", "ssm:ListAssociations", "ssm:ListInstanceAssociations", "ssm:DescribeAssociation",
 			"ssm:GetDocument", "ssm:DescribeDocument", "ssm:UpdateAssociationStatus", "ssm:UpdateInstanceAssociationStatus", "ssm:PutInventory",

@@ -14,7 +14,7 @@ import (
 // accepted are the findings of cdk-nag's AwsSolutions pack that stay, and why. For wildcards in policies
 // applies says which one it is, as a regular expression over cdk-nag's own text for it.
 var accepted = []struct{ rule, applies, reason string }{
-	{"AwsSolutions-IAM5", `/^Resource::\*$/g`, "cloudwatch:PutMetricData and the actions of Session Manager know no resources; the first is limited to the namespace of the workers. thumbnails: the configuration asks for it. The image pipeline: nor do the actions of the SSM agent, ec2:DescribeImages and tag:GetResources."},
+	{"AwsSolutions-IAM5", `/^Resource::\*$/g`, "cloudwatch:PutMetricData and the actions of Session Manager know no resources; the first is limited to the namespace of the workers. thumbnails: the configuration asks for it. The image pipeline: nor do most actions of the SSM agent, which has them all in AWS's own policy so, ec2:DescribeImages and tag:GetResources."},
 	{"AwsSolutions-IAM5", `/^Resource::arn:<AWS::Partition>:autoscaling:[^*]*:autoScalingGroup:\*:autoScalingGroupName\/\*$/g`, "A group's ARN in the role of its instances is a dependency cycle; a condition limits the actions to the group with the pool's two tags."},
 	{"AwsSolutions-IAM5", `/^Resource::arn:<AWS::Partition>:s3:::[^*]*\/[a-z][a-z0-9-]*\/\*$/g`, "A content type owns the keys under its own prefix, and reads those that the configuration names."},
 	{"AwsSolutions-IAM5", `/^Resource::arn:<AWS::Partition>:imagebuilder:[^*]*:(component|image)\/[a-z0-9-]+\/\*$/g`, "All versions of the pipeline's own component and images; a version is not known before it is built."},
