@@ -38,7 +38,7 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, cod
 		Bundle:      code,
 		Files:       packed(tier, t.Files),
 		Cookbooks:   packed(tier, t.Cookbooks),
-		Image:       image(stack, tier.Environment.BaseImage),
+		Image:       ami(stack, tier.Environment.BaseImage),
 
 		VPC:             read(stack, path.vpc),
 		Subnets:         readList(stack, path.subnets),
@@ -66,10 +66,10 @@ func packed(tier *config.Tier, folder string) *bundle.Archive {
 	return &archive
 }
 
-// image is the AMI. One that an SSM parameter names is looked up once and then kept in
+// ami is the image of a tier. One that an SSM parameter names is looked up once and then kept in
 // cdk.context.json: taken at deploy time it would change without showing in a diff. Until the CDK command
 // line has looked, a placeholder stands for it that passes for an AMI.
-func image(stack awscdk.Stack, base config.BaseImage) string {
+func ami(stack awscdk.Stack, base config.BaseImage) string {
 	if base.AMI != "" {
 		return base.AMI
 	}

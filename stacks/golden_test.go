@@ -77,6 +77,21 @@ func TestContentTypesDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
+// The image pipeline is a stack and nothing else: with it and without, every other template is the same, byte for byte.
+func TestImagePipelineTouchesNoOtherStack(t *testing.T) {
+	with := load(t, testConfig, "prod")
+	without := *with
+	without.Environment.ImageBuilder = nil
+	want, got := templates(t, synthesize(t, with, standIn)), templates(t, synthesize(t, &without, standIn))
+	if want["tier-prod-base-image"] == "" {
+		t.Fatal("the environment has no pipeline")
+	}
+	delete(want, "tier-prod-base-image")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("without the pipeline (-with +without):\n%s", diff)
+	}
+}
+
 // Two synths of the same sources, in two folders, write the same files: templates, manifest and assets.
 func TestSynthIsReproducible(t *testing.T) {
 	var assemblies [2]map[string]string

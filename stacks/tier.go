@@ -13,6 +13,7 @@ import (
 // Tier is what [New] has defined.
 type Tier struct {
 	Shared       *Shared
+	BaseImage    *BaseImage     // nil: the environment has no image pipeline
 	ContentTypes []*ContentType // in the order of the configuration
 }
 
@@ -22,6 +23,10 @@ type Tier struct {
 // made, the others read from SSM parameters when they are deployed.
 func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
 	all := &Tier{Shared: NewShared(app, tier)}
+	if tier.Environment.ImageBuilder != nil {
+		all.BaseImage = NewBaseImage(app, tier)
+		all.BaseImage.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))
+	}
 	for _, t := range tier.ContentTypes {
 		stack := NewContentType(app, tier, t, bundles[t.Architecture].Archive)
 		stack.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))

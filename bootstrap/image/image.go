@@ -19,7 +19,7 @@ type List struct {
 // Content is one thing that an image holds.
 type Content struct {
 	What    string   `yaml:"what"`    // for people
-	Command string   `yaml:"command"` // by which its presence is checked; "": it is a service
+	Command string   `yaml:"command"` // by which its presence is checked; "": it is a service, called as its package
 	Debian  []string `yaml:"debian"`  // packages of Debian 12; none: not from Debian's archive
 	Amazon  []string `yaml:"amazon"`  // packages of Amazon Linux 2023
 }

@@ -99,7 +99,7 @@ func firstBoot(p Props) contract.FirstBoot {
 
 // chef is what the bundle's scripts are told of the Chef client.
 func chef(c config.Chef) contract.Chef {
-	told := contract.Chef{Client: c.Distribution + "-client", AcceptLicense: c.Distribution == "chef" && c.AcceptLicense}
+	told := contract.Chef{Client: c.Client(), AcceptLicense: c.Distribution == "chef" && c.AcceptLicense}
 	if c.Package != nil {
 		told.Package = &contract.ChefPackage{URL: c.Package.URL, SHA256: c.Package.SHA256}
 	}

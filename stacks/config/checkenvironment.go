@@ -48,6 +48,7 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	}
 	c.checkKey(env.Alarms.KMSKey, env.Region)
 	c.checkImage(env.BaseImage)
+	c.checkImageBuilder(env.ImageBuilder)
 	c.checkNetwork(env.Network)
 	c.checkTags(env.Tags)
 	c.checkOverrides(env)
@@ -60,6 +61,9 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	case network.Mode.usable() && network.Mode.value == string(PrivateEndpoints):
 		c.checkReach(network.Mode)
 		c.checkInternet(network.Mode)
+		if builder := env.ImageBuilder; builder.set {
+			c.fail(builder.at, "cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)")
+		}
 	}
 	c.checkPinned(m, network)
 	image := c.imageOf(m)
@@ -108,6 +112,20 @@ func (c checker) checkImage(image baseImage) {
 		c.fail(image.AMI.at, "cannot stand beside ssmParameter (an image is named in one way)")
 	case !image.AMI.set && !image.SSMParameter.set:
 		c.fail(image.at, "names no image (ssmParameter or amiId)")
+	}
+}
+
+// checkImageBuilder wants a Chef client to put into the image, in a package of Amazon Linux.
+func (c checker) checkImageBuilder(b imageBuilder) {
+	pkg := c.file.Chef.Package
+	switch {
+	case !b.set || c.broken("chef"):
+	case !pkg.set:
+		c.fail(b.at, "needs chef.package with url and sha256 (the client that is put into the image)")
+	case strings.HasSuffix(pkg.URL.value, ".deb"):
+		c.clash(leaf{at: b.at}, pkg.URL.leaf, "the image is an Amazon Linux, which takes no package of Debian")
+	case strings.Contains(pkg.URL.value, "{{"):
+		c.fail(pkg.URL.at, "holds {{, which Image Builder takes for a reference of its own (write %%7B%%7B)")
 	}
 }
 

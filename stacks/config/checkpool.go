@@ -150,7 +150,11 @@ func (c checker) checkStackNames() {
 	type target struct{ stack, account, region string }
 	owners := map[target]string{}
 	for _, env := range c.file.Environments.members {
-		for _, name := range append(c.file.ContentTypes.names(), reservedShared) {
+		names := append(c.file.ContentTypes.names(), reservedShared)
+		if env.value.ImageBuilder.set {
+			names = append(names, BaseImageStack)
+		}
+		for _, name := range names {
 			key := target{env.key.value + "-" + name, env.value.Account.value, env.value.Region.value}
 			if owner := owners[key]; owner != "" && !c.file.ContentTypes.has(reservedShared) {
 				c.fail(env.key.at, "the stack of %s here and that of %s would both be named %s-%s (rename one)", name, owner, c.file.Name.value, key.stack)

@@ -10,8 +10,8 @@ import (
 )
 
 // reserved are names that no content type may have: they would collide with the shared stack and its
-// SSM parameters, and with the control items of the job table ("control#<contentType>").
-var reserved = []string{"control", contract.SpillFolder, reservedShared}
+// SSM parameters, with the stack of the image pipeline, and with the control items of the job table ("control#<contentType>").
+var reserved = []string{"control", contract.SpillFolder, reservedShared, BaseImageStack}
 
 const reservedShared = "shared"
 

@@ -96,6 +96,32 @@ var deploymentMistakes = map[string]mistake{
 	"misspelt image":    {[]edit{{top, "baseImage: {^ami: ami-12345678}\n" + top}}, []string{"baseImage.ami: unknown key (allowed: ssmParameter, amiId; did you mean amiId?)"}},
 	"image id too long": {[]edit{{top, "baseImage: {amiId: ^ami-0123456789abcdef01}\n" + top}}, []string{`baseImage.amiId: "ami-0123456789abcdef01" is not possible (an image id: ami- and 17 hexadecimal digits)`}},
 
+	"image pipeline":                   {[]edit{{env, env + ", imageBuilder: {}"}, {`"18"`, `"18", ` + rpm}}, nil},
+	"image pipeline without a client":  {[]edit{{env, env + ", ^imageBuilder: {keep: 3}"}}, []string{"environments.dev.imageBuilder: needs chef.package with url and sha256 (the client that is put into the image)"}},
+	"image pipeline and half a client": {[]edit{{env, env + ", imageBuilder: {}"}, {`"18"`, `"18", ^package: {sha256: ` + zeros + `}`}}, []string{"chef.package.url: is missing (an https:// URL of a file)"}},
+	"Debian's package for the image": {
+		[]edit{{env, env + ", ^imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, ".rpm", ".deb", 1)}},
+		[]string{"environments.dev.imageBuilder: the image is an Amazon Linux, which takes no package of Debian (the other is chef.package.url in line 2)"},
+	},
+	"a reference in the URL": {
+		[]edit{{env, env + ", imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, `"https://example.com/`, `^"https://example.com/{{a}}/`, 1)}},
+		[]string{"chef.package.url: holds {{, which Image Builder takes for a reference of its own (write %7B%7B)"},
+	},
+	"no way to Image Builder": {
+		[]edit{{env, "network: {mode: private-endpoints}, ^imageBuilder: {}"}, {`"18"`, `"18", ` + strings.Replace(rpm, "example.com", "a.s3.us-east-1.amazonaws.com", 1)}},
+		[]string{"environments.dev.imageBuilder: cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)"},
+	},
+	"too few images":    {[]edit{{env, env + ", imageBuilder: {keep: ^2}"}, {`"18"`, `"18", ` + rpm}}, []string{"environments.dev.imageBuilder.keep: 2 is out of range (3 to 1000)"}},
+	"schedule of a day": {[]edit{{env, env + ", imageBuilder: {schedule: ^daily}"}, {`"18"`, `"18", ` + rpm}}, []string{`environments.dev.imageBuilder.schedule: "daily" is not possible (weekly, monthly)`}},
+	"image builder on":  {[]edit{{env, env + ", imageBuilder: ^true"}, {`"18"`, `"18", ` + rpm}}, []string{"environments.dev.imageBuilder: must be a mapping of keys to values, not true"}},
+	"pool and pipeline of one stack": {
+		[]edit{{"  dev: {", "  dev-base: {account: \"111122223333\", region: us-east-1, disposable: true}\n  dev: {imageBuilder: {}, "}, {"docs:", "image: {processor: backup}\n  docs:"}, {`"18"`, `"18", ` + rpm}},
+		[]string{
+			"3:1: environments: there are several and none is named (cdk -c env=NAME, one of dev, dev-base)",
+			"5:3: environments.dev: the stack of base-image here and that of image in environment dev-base would both be named tier-dev-base-image (rename one)",
+		},
+	},
+
 	"licence not accepted": {[]edit{{"distribution: cinc", "distribution: chef, acceptLicense: ^false"}}, []string{"chef.acceptLicense: must be true for distribution chef (it accepts Chef's licence; cinc needs nothing)"}},
 	"licence of cinc":      {[]edit{{"cinc", "cinc, acceptLicense: ^true"}}, []string{"chef.acceptLicense: is not for distribution cinc (it has no licence to accept)"}},
 	"Chef server":          {[]edit{{"cinc", "cinc, server: {url: https://chef.example.com, organization: acme, validatorSecret: chef/validator}"}}, nil},
@@ -120,6 +146,7 @@ var deploymentMistakes = map[string]mistake{
 
 const (
 	zeros    = "\"0000000000000000000000000000000000000000000000000000000000000000\""
+	rpm      = `package: {url: "https://example.com/cinc.rpm", sha256: ` + zeros + `}`
 	key      = `"arn:aws:kms:us-east-1:111122223333:key/1"`
 	released = "58eaf5a78d580f5dbd49d31a5b733094169b31bfdf49055b74bcac2877d8f58c" // of the file that folder makes
 )

@@ -108,6 +108,8 @@ type environment struct {
 	Alarms alarms `yaml:"alarms"`
 	// Instead of the top-level baseImage.
 	BaseImage baseImage `yaml:"baseImage"`
+	// A pipeline of EC2 Image Builder for base images that hold what instances need, in a stack of its own. Left out: there is none. An empty mapping, {}, is one with the defaults. It needs chef.package, and changes no instance: an image that it built is named with baseImage.amiId.
+	ImageBuilder imageBuilder `yaml:"imageBuilder"`
 	// Instead of the top-level network.
 	Network network `yaml:"network"`
 	// Over the top-level defaults, key by key; a content type's own settings win over both.
@@ -116,6 +118,15 @@ type environment struct {
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// What is different for a content type in this environment, by its name; wins over everything else.
 	ContentTypes table[override] `yaml:"contentTypes" keys:"name"`
+}
+
+// imageBuilder is the pipeline that builds base images.
+type imageBuilder struct {
+	section
+	// How often to look for a newer Amazon Linux 2023 and build an image if there is one: on Mondays, or on the first of the month, at 03:00 UTC. Left out: an image is built when somebody says so (tier image --build).
+	Schedule given[string] `yaml:"schedule" oneof:"weekly monthly"`
+	// The newest so many images are kept, and whatever was launched in the last 90 days; the others are deleted, each with its snapshot. Left out: all are kept, at 0.05 US dollars a month for each GB of a snapshot.
+	Keep given[int] `yaml:"keep" range:"3..1000"`
 }
 
 // alarms is the topic that an environment's alarms are sent to.

@@ -222,8 +222,9 @@ func TestEveryKeyResolves(t *testing.T) {
 		Network: Network{Mode: Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
 		}},
-		BaseImage: BaseImage{SSMParameter: "/images/base-x86_64"},
-		Tags:      map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
+		BaseImage:    BaseImage{SSMParameter: "/images/base-x86_64"},
+		ImageBuilder: &ImageBuilder{Architecture: X8664, Schedule: "weekly", Keep: 12},
+		Tags:         map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}
 	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)

@@ -83,7 +83,7 @@ var mistakes = map[string]mistake{
 	"tier named like AWS's own": {[]edit{{"name: tier", "name: ^aws-tier"}}, []string{`name: "aws-tier" must not start with aws or ssm (SSM refuses parameters of such names)`}},
 	"longest name":              {[]edit{{"docs:", "a123456789-123456789-1234567890:"}}, nil},
 	"name too long":             {[]edit{{"docs:", "^a123456789-123456789-12345678901:"}}, []string{`contentTypes.a123456789-123456789-12345678901: "a123456789-123456789-12345678901" is no possible name (a letter a-z, then a-z, 0-9 and -, at most 31 characters)`}},
-	"reserved name":             {[]edit{{"docs:", "^control:"}}, []string{"contentTypes.control: the name is reserved (as is jobs, shared)"}},
+	"reserved name":             {[]edit{{"docs:", "^control:"}}, []string{"contentTypes.control: the name is reserved (as is jobs, shared, base-image)"}},
 	"same stack from two environments": {
 		[]edit{{docs, "b-docs: {processor: backup}\n  " + docs}, {"  dev:", "  dev-b: {account: \"111122223333\", region: us-east-1, disposable: true}\n  dev:"}},
 		[]string{

@@ -38,12 +38,15 @@ func (c checker) resolve(m *member[environment]) *Tier {
 		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.poolOf(m.value, t)))
 	}
 	slices.SortFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) })
+	architecture := ArchitectureOf(c.pool.InstanceTypes.items[0].value)
+	if len(tier.ContentTypes) > 0 {
+		architecture = tier.ContentTypes[0].Architecture
+	}
 	if tier.Environment.BaseImage == (BaseImage{}) {
-		architecture := ArchitectureOf(c.pool.InstanceTypes.items[0].value)
-		if len(tier.ContentTypes) > 0 {
-			architecture = tier.ContentTypes[0].Architecture
-		}
 		tier.Environment.BaseImage = amazonImage(architecture)
+	}
+	if b := m.value.ImageBuilder; b.set {
+		tier.Environment.ImageBuilder = &ImageBuilder{Architecture: architecture, Schedule: b.Schedule.value, Keep: b.Keep.value}
 	}
 	return tier
 }

@@ -55,6 +55,7 @@ type Environment struct {
 	Disposable        bool              // true: queues, table and stacks may be destroyed
 	Network           Network
 	BaseImage         BaseImage
+	ImageBuilder      *ImageBuilder // nil: no pipeline
 }
 
 // NetworkMode says where instances stand and how they reach AWS.
@@ -81,6 +82,16 @@ type BaseImage struct {
 	AMI          string // ami-…
 }
 
+// BaseImageStack stands in the name of the stack with the image pipeline where another one has its content type.
+const BaseImageStack = "base-image"
+
+// ImageBuilder is the pipeline that builds base images; which one instances start from, [BaseImage] says.
+type ImageBuilder struct {
+	Architecture Architecture // that of the content types
+	Schedule     string       // "weekly", "monthly" or "": only when somebody starts it
+	Keep         int          // the newest so many images are kept; 0: all
+}
+
 // Chef says which Chef client configures the instances.
 type Chef struct {
 	Distribution  string // "cinc" or "chef"
@@ -89,6 +100,9 @@ type Chef struct {
 	Package       *ChefPackage
 	Server        *ChefServer // nil: cookbooks and roles come with the bundle
 }
+
+// Client is the client's command.
+func (c Chef) Client() string { return c.Distribution + "-client" }
 
 // ChefServer has the cookbooks and roles in server mode.
 type ChefServer struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/imagebuilder"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -33,6 +34,7 @@ type account struct {
 	table      *dynamodb.Client
 	parameters *ssm.Client
 	groups     *autoscaling.Client
+	images     *imagebuilder.Client
 	caller     string // ARN
 }
 
@@ -56,7 +58,7 @@ func open(ctx context.Context, env config.Environment) (*account, error) {
 		return nil, fmt.Errorf("the credentials are for account %s, environment %s is in %s: choose another AWS_PROFILE", got, env.Name, env.Account)
 	}
 	return &account{
-		cloudformation.NewFromConfig(cfg), sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), ssm.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg),
+		cloudformation.NewFromConfig(cfg), sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), ssm.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), imagebuilder.NewFromConfig(cfg),
 		aws.ToString(me.Arn),
 	}, nil
 }

@@ -1,11 +1,12 @@
-// Command tier takes content types out of service, finds stacks that no configuration names, and lets a failed first
-// deploy be repeated. The CDK command line does none of it: what is no longer in worker-tier.yaml it does not see,
-// and what is protected it does not replace.
+// Command tier takes content types out of service, finds stacks that no configuration names, lets a failed first
+// deploy be repeated, and shows what the image pipeline built. The CDK command line does none of it: what is no longer in
+// worker-tier.yaml it does not see, what is protected it does not replace, and what a pipeline builds it does not know.
 //
 //	go run ./stacks/tier retire mail --environment prod
 //	go run ./stacks/tier orphans --environment prod
 //	go run ./stacks/tier unblock --environment prod
 //	go run ./stacks/tier chef --environment prod --out chef-repo
+//	go run ./stacks/tier image --environment prod --build
 package main
 
 import (
@@ -35,6 +36,7 @@ type commands struct {
 	Orphans     orphansCommand `cmd:"" help:"List the environment's stacks whose content type is not in the configuration."`
 	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
 	Chef        chefCommand    `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
+	Image       imageCommand   `cmd:"" help:"Show the newest base image that passed its tests, and how to use it; or start a build."`
 }
 
 // session is what every command is given.
@@ -68,7 +70,7 @@ func main() {
 func run(ctx context.Context, s *session, args []string) int {
 	var c commands
 	parser, err := kong.New(&c, kong.Name("tier"), kong.Writers(s.err, s.err), kong.UsageOnError(),
-		kong.Description("Takes content types out of service and finds stacks that no configuration names."))
+		kong.Description("Takes content types out of service, finds stacks that no configuration names, and shows what the image pipeline built."))
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}

@@ -105,6 +105,9 @@ func synthesize(file, environment, root, out string) error {
 	standIn := bundle.Bundle{Archive: archive}
 	all := stacks.New(app, tier, stacks.Bundles{config.ARM64: standIn, config.X8664: standIn})
 	suppress(all.Shared.Stack)
+	if all.BaseImage != nil {
+		suppress(all.BaseImage.Stack)
+	}
 	for _, c := range all.ContentTypes {
 		suppress(c.Stack)
 	}

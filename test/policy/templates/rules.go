@@ -29,6 +29,10 @@ var rules = map[string][]func(template, string) string{
 	"AWS::SNS::Topic":                {topicThatAlarmsReach},
 	"AWS::IAM::Role":                 {exactActions, keysThroughServices},
 	"AWS::IAM::Policy":               {exactActions, keysThroughServices},
+
+	"AWS::ImageBuilder::InfrastructureConfiguration": {closedBuild},
+	"AWS::ImageBuilder::ImageRecipe":                 {encryptedImage},
+	"AWS::ImageBuilder::DistributionConfiguration":   {privateImage},
 }
 
 // applyRules judges a template and notes which statements its roles have.

@@ -29,6 +29,22 @@ func TestRulesTellGoodFromBad(t *testing.T) {
 		{"AWS::IAM::Role", `{}`, `{"Policies": [{"PolicyDocument": {"Statement": [{"Action": ["kms:Decrypt"], "Resource": "arn:aws:kms:us-east-1:1:key/1"}]}}]}`},
 		{"AWS::IAM::Role", `{"Policies": [{"PolicyDocument": {"Statement": {"Action": "sqs:SendMessage"}}}]}`, `{"Policies": [{"PolicyDocument": {"Statement": [{"Action": ["sqs:*"]}]}}]}`},
 		{"AWS::IAM::Policy", `{"PolicyDocument": {"Statement": [{"Action": ["dynamodb:Query"]}]}}`, `{"PolicyDocument": {"Statement": [{"Action": "dynamodb:Scan"}]}}`},
+		{"AWS::ImageBuilder::InfrastructureConfiguration",
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"]}`,
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"]}`},
+		{"AWS::ImageBuilder::InfrastructureConfiguration",
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"]}`,
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"], "KeyPair": "me"}`},
+		{"AWS::ImageBuilder::InfrastructureConfiguration",
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"]}`,
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "SecurityGroupIds": ["sg-1"]}`},
+		{"AWS::ImageBuilder::InfrastructureConfiguration",
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true, "SecurityGroupIds": ["sg-1"]}`,
+			`{"InstanceMetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}, "TerminateInstanceOnFailure": true}`},
+		{"AWS::ImageBuilder::ImageRecipe", `{"BlockDeviceMappings": [{"Ebs": {"Encrypted": true}}]}`, `{"BlockDeviceMappings": [{"Ebs": {"VolumeSize": 8}}]}`},
+		{"AWS::ImageBuilder::ImageRecipe", `{"BlockDeviceMappings": [{"Ebs": {"Encrypted": true}}]}`, `{}`},
+		{"AWS::ImageBuilder::DistributionConfiguration", `{"Distributions": [{"AmiDistributionConfiguration": {"Name": "a"}}]}`,
+			`{"Distributions": [{"AmiDistributionConfiguration": {"LaunchPermissionConfiguration": {"UserGroups": ["all"]}}}]}`},
 	} {
 		if found := judge(t, c.kind, c.good, nil); len(found) > 0 {
 			t.Errorf("%s %s: %s", c.kind, c.good, found)

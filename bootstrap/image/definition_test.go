@@ -1,0 +1,121 @@
+package image
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/worker-tier/worker-tier/stacks/config"
+)
+
+func chef() config.Chef {
+	return config.Chef{
+		Distribution: "cinc", Version: "18",
+		Package: &config.ChefPackage{URL: "https://downloads.example/cinc-18.rpm", SHA256: strings.Repeat("0a", 32)},
+	}
+}
+
+// What an image holds is the list's to say: every package is installed, and every command and service looked for, both
+// before the image is made and on an instance that was started from it.
+func TestDocumentFollowsTheList(t *testing.T) {
+	text := Define(config.ARM64, chef()).Document
+	var d document
+	if err := yaml.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	scripts := map[string]string{}
+	for _, p := range d.Phases {
+		for _, s := range p.Steps {
+			if s.Action != "ExecuteBash" || s.Timeout < 60 || len(s.Inputs.Commands) != 1 {
+				t.Errorf("phase %s: step %+v", p.Name, s)
+			}
+			scripts[p.Name] = s.Inputs.Commands[0]
+		}
+	}
+	if len(scripts) != 3 || scripts["validate"] != scripts["test"] {
+		t.Fatalf("phases %v", scripts)
+	}
+	for _, c := range Contents().Contents {
+		for _, pkg := range c.Amazon {
+			if !listed(scripts["build"], "packages", pkg) {
+				t.Errorf("%s: the package %s is not installed", c.What, pkg)
+			}
+			if c.Command == "" && !listed(scripts["test"], "services", pkg) {
+				t.Errorf("%s: the service %s is not looked for", c.What, pkg)
+			}
+		}
+		if c.Command != "" && !listed(scripts["test"], "commands", c.Command) {
+			t.Errorf("%s: the command %s is not looked for", c.What, c.Command)
+		}
+	}
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-imagebuilder-component.html
+	if len(text) > 16000 {
+		t.Errorf("the document has %d characters, CloudFormation takes 16,000: it would have to be an asset", len(text))
+	}
+	if strings.Contains(text, "{{") {
+		t.Error("Image Builder would take {{ for a reference")
+	}
+}
+
+// Values reach a script as they are, whatever they hold.
+func TestValuesAreQuoted(t *testing.T) {
+	for _, value := range []string{"it's", "$HOME `id` \\ \"", "a\nb", ""} {
+		out, err := exec.Command("bash", "-c", script(`printf %s "$it"`, [][2]string{{"it", value}})).Output()
+		if err != nil || string(out) != value {
+			t.Errorf("%q arrived as %q: %v", value, out, err)
+		}
+	}
+}
+
+// listed is true for a word of a variable that is put before a script.
+func listed(script, variable, word string) bool {
+	line := regexp.MustCompile(`(?m)^` + variable + `='(.*)'$`).FindStringSubmatch(script)
+	return line != nil && strings.Contains(" "+line[1]+" ", " "+word+" ")
+}
+
+// A definition that differs has another version, for Image Builder takes none twice; the same one has the same everywhere.
+func TestVersionsFollowContent(t *testing.T) {
+	seen := map[string]string{}
+	for name, change := range map[string]func(*config.Architecture, *config.Chef){
+		"as it is":      func(*config.Architecture, *config.Chef) {},
+		"other URL":     func(_ *config.Architecture, c *config.Chef) { c.Package.URL += "?" },
+		"other digest":  func(_ *config.Architecture, c *config.Chef) { c.Package.SHA256 = strings.Repeat("0b", 32) },
+		"other version": func(_ *config.Architecture, c *config.Chef) { c.Version = "18.5" },
+		"other client":  func(_ *config.Architecture, c *config.Chef) { c.Distribution = "chef" },
+		"other parent":  func(a *config.Architecture, _ *config.Chef) { *a = config.X8664 },
+	} {
+		architecture, c := config.ARM64, chef()
+		change(&architecture, &c)
+		d := Define(architecture, c)
+		if again := Define(architecture, c); again != d {
+			t.Errorf("%s: %+v, and once more %+v", name, d, again)
+		}
+		if other := seen[d.Version]; other != "" {
+			t.Errorf("%s and %s have the version %s", name, other, d.Version)
+		}
+		seen[d.Version] = name
+	}
+	if arm, x86 := Define(config.ARM64, chef()), Define(config.X8664, chef()); arm.Component != x86.Component {
+		t.Errorf("the component differs by architecture: %s and %s", arm.Component, x86.Component)
+	}
+}
+
+func TestVersionsAreOfTheFormThatImageBuilderTakes(t *testing.T) {
+	for i := range 1000 {
+		v := version(fmt.Append(nil, i))
+		parts := strings.Split(v, ".")
+		if len(parts) != 3 {
+			t.Fatal(v)
+		}
+		for _, p := range parts {
+			if n, err := strconv.Atoi(p); err != nil || n < 0 || n > 1<<30-1 || strconv.Itoa(n) != p {
+				t.Errorf("%s: %s is no number of a version", v, p)
+			}
+		}
+	}
+}
