@@ -80,7 +80,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	told := service{manager: manager, vitals: &vitals.Board{}, log: log}
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
-	operators, err := listen(ctx, notices)
+	operators, err := listen(ctx, notices, told.vitals)
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,11 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	watch.Go(func() { told.run(life, operators.text) })
 	watch.Go(func() { told.stops(life, notices.Stopped(), settings.DrainBudget+settings.Lease) })
 	if ctx.Err() == nil {
+		operators.phase.Store(pooled)
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
-		if settings.WarmPool && instance.Group != "" {
-			enterService(ctx, log, metadata, cfg, settings, instance)
-		}
+		enterService(ctx, log, metadata, cfg, settings, instance)
+		operators.phase.Store(started)
 		s.Run(ctx)
 	}
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())

@@ -69,6 +69,7 @@ type Supervisor struct {
 	away    atomic.Bool            // table or bucket does not answer
 	paused  atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
 	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
+	signs   signs
 }
 
 // Run works until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress
@@ -138,6 +139,7 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 			s.giveBack(ctx, messages)
 			return
 		}
+		note(&s.signs.received, err)
 		if err != nil {
 			s.Log.WarnContext(ctx, "nothing received, trying again", "error", err.Error())
 			s.Vitals.Within(receiving, slack)
@@ -268,8 +270,12 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 		} else if err == nil {
 			s.census.Store(nil)
 		}
-		if err == nil || result.Led {
+		if err == nil || result.Led { // the table answered
+			s.signs.heard.Store(int64(s.Attempts.Clock.Monotonic()))
 			s.paused.Store(&result.Paused)
+			note(&s.signs.unheard, nil)
+		} else if ctx.Err() == nil {
+			note(&s.signs.unheard, err)
 		}
 		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(began, result))
 	}

@@ -92,6 +92,7 @@ func (w *worker) discard(process *slot.Process) {
 	if process == nil {
 		return
 	}
+	w.signs.slots.Add(-1)
 	process.Kill()
 	for range process.Reports() {
 	}
@@ -105,6 +106,7 @@ func (w *worker) startPatiently(ctx context.Context) *slot.Process {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		process, err := w.start(ctx)
 		if err == nil {
+			w.signs.slots.Add(1)
 			return process
 		}
 		if ctx.Err() == nil {
