@@ -3,14 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/control"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
-	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
@@ -23,11 +24,12 @@ const runtimeDirectory = "RUNTIME_DIRECTORY"
 type board struct {
 	notices *drain.Notices
 	vitals  *vitals.Board
+	counted []metrics.Family                      // that need no supervisor
 	ctx     context.Context                       //nolint:containedctx // only asked whether, and why, it was cancelled
 	jobs    atomic.Pointer[supervisor.Supervisor] // nil until there is one
 	phase   atomic.Int32                          // of the start
 	outcome atomic.Pointer[string]                // nil until drained
-	server  *control.Server                       // nil: no runtime folder, no socket
+	servers []*control.Server
 }
 
 // The phases of a start.
@@ -39,22 +41,32 @@ const (
 
 var _ control.Worker = (*board)(nil)
 
-// listen opens the socket in the runtime folder, if there is one; ctx is what notices cancel.
-func listen(ctx context.Context, notices *drain.Notices, promises *vitals.Board) (*board, error) {
-	b := &board{notices: notices, vitals: promises, ctx: ctx}
-	folder := os.Getenv(runtimeDirectory)
-	if folder == "" {
-		return b, nil
+// listen opens the socket in the runtime folder, if there is one, and the TCP address, if there is one: without that
+// the worker works unwatched.
+func (b *board) listen(address string, log *slog.Logger) error {
+	if folder := os.Getenv(runtimeDirectory); folder != "" {
+		server, err := control.Listen(filepath.Join(folder, control.SocketName), b)
+		if err != nil {
+			return err
+		}
+		b.servers = append(b.servers, server)
 	}
-	var err error
-	b.server, err = control.Listen(filepath.Join(folder, control.SocketName), b)
-	return b, err
+	if address == "" {
+		return nil
+	}
+	server, err := control.ListenTCP(address, b)
+	if err != nil {
+		log.ErrorContext(b.ctx, "nobody can watch this worker over TCP", contract.EnvListen, address, "error", err.Error())
+		return nil
+	}
+	b.servers = append(b.servers, server)
+	return nil
 }
 
 // close lets those who wait read the outcome.
 func (b *board) close() {
-	if b.server != nil {
-		b.server.Close()
+	for _, server := range b.servers {
+		server.Close()
 	}
 }
 
@@ -76,38 +88,6 @@ func (b *board) Status() control.Status {
 		s.Drained, s.Outcome = true, *outcome
 	}
 	return s
-}
-
-// Alive says whether all loops keep their promises.
-func (b *board) Alive() health.Report {
-	loop, by := b.vitals.Late()
-	if loop != "" {
-		return health.Of(health.Check{Name: "loops", Detail: fmt.Sprintf("%s hangs: it should have shown up %s ago", loop, by.Round(time.Millisecond))})
-	}
-	return health.Of(health.Check{Name: "loops", OK: true, Detail: "all turn"})
-}
-
-// Ready says whether the worker takes jobs.
-func (b *board) Ready() health.Report {
-	phase := b.phase.Load()
-	checks := []health.Check{
-		{Name: "start", OK: phase > starting, Detail: "instance metadata, table and bucket have answered"},
-		{Name: "service", OK: phase == started, Detail: "the instance is in service"},
-		{Name: "drain", OK: b.ctx.Err() == nil, Detail: "none has begun"},
-	}
-	if phase == starting {
-		checks[0].Detail = "waits for instance metadata, table or bucket: see the log"
-	}
-	if phase < started {
-		checks[1].Detail = "the group has not put the instance in service, as far as is known: it may stand in a warm pool"
-	}
-	if b.ctx.Err() != nil {
-		checks[2].Detail = b.text()
-	}
-	if jobs := b.jobs.Load(); jobs != nil {
-		checks = append(checks, jobs.Health()...)
-	}
-	return health.Of(checks...)
 }
 
 // text is what the worker does, in one line for people.

@@ -80,13 +80,13 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	told := service{manager: manager, vitals: &vitals.Board{}, log: log}
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
-	operators, err := listen(ctx, notices, told.vitals)
-	if err != nil {
+	metadata := imds.New(cfg) // is asked all the time, and not counted among the requests to AWS
+	operators := &board{notices: notices, vitals: told.vitals, ctx: ctx, counted: append(metrics.Watch(&cfg).Families(), metrics.Process()...)}
+	defer operators.close()
+	if err := operators.listen(settings.Listen, log); err != nil {
 		return err
 	}
-	defer operators.close()
 
-	metadata := imds.New(cfg)
 	instance, onEC2 := identify(ctx, told, metadata, settings.TerminationHook)
 	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
 	if err != nil {
@@ -196,7 +196,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		},
 		Receiver: messages,
 		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
@@ -208,6 +208,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 			}
 			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
 		},
+		Meter:     metrics.NewMeter(settings.Processes, clock.Monotonic),
 		Metrics:   metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
 		Protector: protector(cfg, settings, instance, clock, log),
 		Log:       log,

@@ -77,6 +77,9 @@ func TestTCPAddressShowsAndChangesNothing(t *testing.T) {
 	if code, body := get(t, http.MethodGet, "http://"+address+ReadyPath); code != 503 || !strings.Contains(body, `{"check":"pause","ok":false,"detail":"content type is paused"}`) {
 		t.Errorf("ready: %d %s", code, body)
 	}
+	if code, body := get(t, http.MethodGet, "http://"+address+MetricsPath); code != 200 || body != "# HELP worker_slots Slots.\n# TYPE worker_slots gauge\nworker_slots 2\n" {
+		t.Errorf("metrics: %d %s", code, body)
+	}
 	if code, _ := get(t, http.MethodPost, "http://"+address+"/drain"); code != 404 || len(w.reasons) != 0 {
 		t.Errorf("a drain over TCP: %d, reasons %q", code, w.reasons)
 	}

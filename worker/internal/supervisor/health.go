@@ -12,12 +12,15 @@ import (
 // has much to do, or a worker whose request gets no answer, looks at it late.
 const silentSweeps = 4
 
-// signs are what the loops last found, for those who ask whether this worker takes jobs.
+// signs are what the loops last found, for those who watch this worker.
 type signs struct {
-	slots    atomic.Int64           // processes that run and are ready for jobs, or busy
-	heard    atomic.Int64           // when the table last answered a look at the control item, monotonic; it has if paused is known
-	unheard  atomic.Pointer[string] // why it did not at the last look; nil: it did
-	received atomic.Pointer[string] // why the last receive failed; nil: it did not
+	slots     atomic.Int64           // processes that run and are ready for jobs, or busy
+	started   atomic.Int64           // of those, ever
+	unstarted atomic.Int64           // starts that failed
+	heard     atomic.Int64           // when the table last answered a look at the control item, monotonic; it has if paused is known
+	unheard   atomic.Pointer[string] // why it did not at the last look; nil: it did
+	received  atomic.Pointer[string] // why the last receive failed; nil: it did not
+	unswept   atomic.Int64           // sweeps that failed
 }
 
 // note keeps err's text for those who ask; a nil err clears it.

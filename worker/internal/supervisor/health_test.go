@@ -64,9 +64,9 @@ func TestATableThatFailsOrFallsSilentIsLost(t *testing.T) {
 		after time.Duration
 		says  string
 	}{
-		"fails":        {func(context.Context) error { return errAway }, time.Minute, "table: does not answer: sweep: away"},
+		"fails":        {func(context.Context) error { return errAway }, 2 * time.Minute, "table: does not answer: sweep: away"},
 		"not yet":      {func(ctx context.Context) error { return SystemClock{}.Sleep(ctx, time.Minute) }, 90 * time.Second, ""},
-		"says no more": {hanging, 3 * time.Minute, "table: has not answered for "},
+		"says no more": {hanging, 4 * time.Minute, "table: has not answered for "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

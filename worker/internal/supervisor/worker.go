@@ -49,9 +49,9 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 			if !open {
 				return
 			}
-			w.meter.Add(1)
+			w.Meter.Add(1)
 			usable := w.run(ctx, process, claimed)
-			w.meter.Add(-1)
+			w.Meter.Add(-1)
 			announced = false
 			if ctx.Err() != nil {
 				return
@@ -76,6 +76,7 @@ func (w *worker) refuse(ctx context.Context) {
 		attempt := lease.Begin(work, w.Attempts, claimed, noSlot{})
 		w.drain(attempt, drain.Of(ctx))
 		attempt.Ended(work, errNoSlot)
+		w.Meter.Ended(attempt.Outcome())
 	}
 }
 
@@ -107,9 +108,11 @@ func (w *worker) startPatiently(ctx context.Context) *slot.Process {
 		process, err := w.start(ctx)
 		if err == nil {
 			w.signs.slots.Add(1)
+			w.signs.started.Add(1)
 			return process
 		}
 		if ctx.Err() == nil {
+			w.signs.unstarted.Add(1)
 			w.log.ErrorContext(ctx, "slot not started, trying again", "error", err.Error())
 			w.pause(ctx, failures)
 		}
@@ -177,9 +180,7 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 		}
 		timer.Stop()
 	}
-	if state := attempt.Finished(); state != "" {
-		w.meter.Ended(state)
-	}
+	w.Meter.Ended(attempt.Outcome())
 	return attempt.SlotUsable()
 }
 
