@@ -28,6 +28,7 @@ type board struct {
 	ctx     context.Context                       //nolint:containedctx // only asked whether, and why, it was cancelled
 	jobs    atomic.Pointer[supervisor.Supervisor] // nil until there is one
 	phase   atomic.Int32                          // of the start
+	over    chan struct{}                         // closed once all jobs are handed back
 	outcome atomic.Pointer[string]                // nil until drained
 	servers []*control.Server
 }
@@ -61,6 +62,14 @@ func (b *board) listen(address string, log *slog.Logger) error {
 	}
 	b.servers = append(b.servers, server)
 	return nil
+}
+
+// work runs s once enter has returned, until the drain has handed all jobs back.
+func (b *board) work(ctx context.Context, s *supervisor.Supervisor, enter func()) {
+	b.phase.Store(pooled)
+	enter()
+	b.phase.Store(started)
+	s.Run(ctx)
 }
 
 // close lets those who wait read the outcome.

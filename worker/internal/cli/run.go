@@ -81,7 +81,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
 	metadata := imds.New(cfg) // is asked all the time, and not counted among the requests to AWS
-	operators := &board{notices: notices, vitals: told.vitals, ctx: ctx, counted: append(metrics.Watch(&cfg).Families(), metrics.Process()...)}
+	operators := &board{notices: notices, vitals: told.vitals, ctx: ctx, over: make(chan struct{}), counted: append(metrics.Watch(&cfg).Families(), metrics.Process()...)}
 	defer operators.close()
 	if err := operators.listen(settings.Listen, log); err != nil {
 		return err
@@ -114,15 +114,14 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	watch.Go(func() { told.run(life, operators.text) })
+	watch.Go(func() { operators.push(life, settings, instance.ID, log) })
 	watch.Go(func() { told.stops(life, notices.Stopped(), settings.DrainBudget+settings.Lease) })
 	if ctx.Err() == nil {
-		operators.phase.Store(pooled)
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
-		enterService(ctx, log, metadata, cfg, settings, instance)
-		operators.phase.Store(started)
-		s.Run(ctx)
+		operators.work(ctx, s, func() { enterService(ctx, log, metadata, cfg, settings, instance) })
 	}
+	close(operators.over)
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
 	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell})
 	return nil

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 )
@@ -41,6 +44,25 @@ func (b *board) Ready() health.Report {
 	return health.Of(checks...)
 }
 
+// handedBack reports whether all jobs are.
+func (b *board) handedBack() bool {
+	select {
+	case <-b.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// push sends the metrics to Graphite, where that is wanted.
+func (b *board) push(ctx context.Context, settings contract.Settings, instance string, log *slog.Logger) {
+	if settings.Graphite == "" {
+		return
+	}
+	g := metrics.Graphite{Address: settings.Graphite, Prefix: metrics.GraphitePrefix(settings, instance), Families: b.Metrics, Log: log}
+	g.Run(ctx, b.over)
+}
+
 // Metrics are all that the worker counts and knows of itself.
 func (b *board) Metrics() []metrics.Family {
 	families := []metrics.Family{
@@ -52,7 +74,7 @@ func (b *board) Metrics() []metrics.Family {
 			}
 		}},
 		{Name: "worker_draining", Kind: metrics.Gauge, Help: "1: a drain has begun.", Read: metrics.One(func() float64 { return metrics.Truth(b.ctx.Err() != nil) })},
-		{Name: "worker_drained", Kind: metrics.Gauge, Help: "1: all jobs are handed back; the worker waits for its machine to go.", Read: metrics.One(func() float64 { return metrics.Truth(b.Status().Drained) })},
+		{Name: "worker_drained", Kind: metrics.Gauge, Help: "1: all jobs are handed back; the worker waits for its machine to go.", Read: metrics.One(func() float64 { return metrics.Truth(b.handedBack()) })},
 	}
 	if jobs := b.jobs.Load(); jobs != nil {
 		families = slices.Concat(families, jobs.Meter.Families(), jobs.Families())
