@@ -115,7 +115,7 @@ type watch struct {
 	Port given[int] `yaml:"port" range:"1024..65535"`
 	// Host and port of a Graphite server, such as carbon.example.com:2003, that is sent the metrics each minute, unencrypted. Left out: none is.
 	Graphite given[string] `yaml:"graphite" match:"hostPort"`
-	// true: each attempt at a job is a line in the log from which CloudWatch makes metrics (embedded metric format). Costs are in US dollars a month: 0.30 for each of the type's five, and 0.50 for each GB of the log, of which a line is 0.7 KB.
+	// true: each attempt at a job is a line in the log from which CloudWatch makes metrics (embedded metric format). Costs are in US dollars a month: 0.90 for the type's three, and 0.50 for each GB of the log, of which a line is some 0.6 KB.
 	EMF given[bool] `yaml:"emf" default:"false"`
 }
 

@@ -209,9 +209,18 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		},
 		Meter:     metrics.NewMeter(settings.Processes, clock.Monotonic),
 		Metrics:   metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		EMF:       embedded(settings, log),
 		Protector: protector(cfg, settings, instance, clock, log),
 		Log:       log,
 	}, nil
+}
+
+// embedded logs attempts in the embedded metric format, where that is wanted; nil: it is not.
+func embedded(settings contract.Settings, log *slog.Logger) *metrics.EMF {
+	if !settings.EMF {
+		return nil
+	}
+	return &metrics.EMF{Log: log, Environment: contract.MetricEnvironment(settings.Tier, settings.Environment), ContentType: settings.ContentType}
 }
 
 // memoryOf is the memory limit of a slot in bytes.

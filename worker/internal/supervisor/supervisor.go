@@ -47,7 +47,7 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, Protector, Hurried and
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, EMF, Protector, Hurried and
 // Vitals are required.
 type Supervisor struct {
 	Processes int // slots
@@ -59,6 +59,7 @@ type Supervisor struct {
 	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
 	Meter     *metrics.Meter                  // counts what happens
 	Metrics   *metrics.Publisher              // nil: not published
+	EMF       *metrics.EMF                    // nil: attempts are not logged in this format
 	Protector *protect.Protector              // nil: busy instances are not protected from scale-in
 	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
 	Vitals    *vitals.Board                   // is promised that the loops turn; nil: nobody asks

@@ -76,7 +76,7 @@ func (w *worker) refuse(ctx context.Context) {
 		attempt := lease.Begin(work, w.Attempts, claimed, noSlot{})
 		w.drain(attempt, drain.Of(ctx))
 		attempt.Ended(work, errNoSlot)
-		w.Meter.Ended(attempt.Outcome())
+		w.count(work, attempt)
 	}
 }
 
@@ -180,8 +180,16 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 		}
 		timer.Stop()
 	}
-	w.Meter.Ended(attempt.Outcome())
+	w.count(work, attempt)
 	return attempt.SlotUsable()
+}
+
+// count counts an attempt that is over.
+func (w *worker) count(ctx context.Context, attempt *lease.Attempt) {
+	w.Meter.Ended(attempt.Outcome())
+	if w.EMF != nil {
+		w.EMF.Ended(ctx, attempt.Account())
+	}
 }
 
 func (w *worker) drain(attempt *lease.Attempt, cause *drain.Cause) {
