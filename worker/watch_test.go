@@ -71,6 +71,24 @@ func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
 	b.says(t, control.AlivePath)
 }
 
+// Whoever watches must not cost a job: a worker whose port is taken says so and works.
+func TestATakenPortCostsNoJob(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "port-taken", steady)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	tr.settings.Listen = l.Addr().String()
+	b := tr.box()
+	tr.underWay("job")
+	b.says(t, control.ReadyPath)
+	if !b.wrote("nobody can watch this worker over TCP", "address already in use", tr.settings.Listen) {
+		t.Error("it does not say that its port is taken")
+	}
+}
+
 // A worker in a warm pool is alive and waits.
 func TestAWarmWorkerIsNotReady(t *testing.T) {
 	t.Parallel()

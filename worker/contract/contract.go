@@ -123,13 +123,6 @@ const (
 	MetricZombies        = "Zombies"   // jobs taken from workers that died without a word
 )
 
-// Metrics that CloudWatch makes of the log lines of content types with [Settings.EMF], a value for each attempt.
-const (
-	MetricAttemptSeconds = "AttemptSeconds" // from the claim to the end
-	MetricAgainSeconds   = "AgainSeconds"   // of that, what the next attempt does again
-	MetricUnits          = "Units"          // by which the job got on, of its own unit
-)
-
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
 func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }
 

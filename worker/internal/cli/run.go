@@ -98,6 +98,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer end()
+	watch.Go(func() { operators.push(life, settings, instance.ID, log) })
 	if onEC2 {
 		watcher := metadata.Watcher(log, settings.DrainOnRebalance, notices.Take)
 		watcher.Look(life) // a worker that is started again on an instance that goes away takes no job
@@ -114,7 +115,6 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	watch.Go(func() { told.run(life, operators.text) })
-	watch.Go(func() { operators.push(life, settings, instance.ID, log) })
 	watch.Go(func() { told.stops(life, notices.Stopped(), settings.DrainBudget+settings.Lease) })
 	if ctx.Err() == nil {
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,

@@ -16,7 +16,7 @@ import (
 func (b *board) Alive() health.Report {
 	loop, by := b.vitals.Late()
 	if loop != "" {
-		return health.Of(health.Check{Name: "loops", Detail: fmt.Sprintf("%s hangs: it should have shown up %s ago", loop, by.Round(time.Millisecond))})
+		return health.Of(health.Check{Name: "loops", Detail: fmt.Sprintf("%s hangs: it should have shown up %s ago", loop, by.Round(time.Second))})
 	}
 	return health.Of(health.Check{Name: "loops", OK: true, Detail: "all turn"})
 }

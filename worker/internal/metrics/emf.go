@@ -21,6 +21,13 @@ type EMF struct {
 	ContentType string
 }
 
+// The metrics, with a value for each attempt.
+const (
+	attemptSeconds = "AttemptSeconds" // from the claim to the end
+	againSeconds   = "AgainSeconds"   // of that, what the next attempt does again
+	units          = "Units"          // by which the job got on, of its own unit
+)
+
 // directives are what CloudWatch is told to make of a line.
 type directives struct {
 	Timestamp int64        // milliseconds since 1970
@@ -47,12 +54,12 @@ func (e *EMF) Ended(ctx context.Context, a lease.Account) {
 	metadata := directives{Timestamp: time.Now().UnixMilli(), Metrics: [1]directive{{
 		Namespace: contract.MetricNamespace, Dimensions: [1][2]string{{contract.DimensionEnvironment, contract.DimensionContentType}},
 		Metrics: [3]definition{
-			{contract.MetricAttemptSeconds, types.StandardUnitSeconds}, {contract.MetricAgainSeconds, types.StandardUnitSeconds}, {contract.MetricUnits, unit},
+			{attemptSeconds, types.StandardUnitSeconds}, {againSeconds, types.StandardUnitSeconds}, {units, unit},
 		},
 	}}}
 	e.Log.LogAttrs(ctx, slog.LevelInfo, "attempt ended", slog.Any("_aws", metadata),
 		slog.String(contract.DimensionEnvironment, e.Environment), slog.String(contract.DimensionContentType, e.ContentType),
-		slog.Float64(contract.MetricAttemptSeconds, a.Lasted.Seconds()), slog.Float64(contract.MetricAgainSeconds, a.Again.Seconds()), slog.Int64(contract.MetricUnits, a.Units),
+		slog.Float64(attemptSeconds, a.Lasted.Seconds()), slog.Float64(againSeconds, a.Again.Seconds()), slog.Int64(units, a.Units),
 		slog.String("outcome", a.Outcome.String()), slog.String("unit", a.Unit),
 		slog.String("job", a.Job.Key.String()), slog.String("tenant", a.Job.Tenant), slog.Int64("epoch", a.Job.Epoch))
 }

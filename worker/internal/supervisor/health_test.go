@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,10 +72,14 @@ func TestATableThatFailsOrFallsSilentIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := startLoops(t, fine)
-				defer w.stop()
 				synctest.Wait()
+				w.stop()
 				w.table.Delete(sweep.ControlKey("mail")) // the lead is lost: the control item is read
 				w.Sweeper.Store = &fickle{w.Sweeper.Store, c.get}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan struct{})
+				go func() { w.sweepLoop(ctx); close(ended) }()
+				defer func() { cancel(); <-ended }()
 				time.Sleep(c.after)
 				synctest.Wait()
 				if got := health.Of(w.tableHealth()).Failed(); !strings.HasPrefix(got, c.says) || (c.says == "") != (got == "") {
@@ -90,9 +95,10 @@ func TestHealthOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := startLoops(t, fine)
 		defer w.stop()
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		w.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
-			if failing {
+			if failing.Load() {
 				return nil, errAway
 			}
 			return nil, SystemClock{}.Sleep(ctx, longPoll)
@@ -107,7 +113,7 @@ func TestHealthOfTheQueue(t *testing.T) {
 		if got := health.Of(w.queueHealth()).Failed(); got != "queue: the last receive failed: away" {
 			t.Errorf("the queue is away: %q", got)
 		}
-		failing = false
+		failing.Store(false)
 		time.Sleep(longPoll + 10*time.Second)
 		if got := health.Of(w.queueHealth()).Failed(); got != "" {
 			t.Errorf("it answers again: %q", got)
