@@ -154,6 +154,7 @@ func (n names) settings() contract.Settings {
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
 		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
+		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
 	}
 }
 

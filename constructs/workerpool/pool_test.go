@@ -56,6 +56,30 @@ func TestInboundIsFromSecurityGroups(t *testing.T) {
 	equal(t, "everything else", template, plain)
 }
 
+// What a worker is told to show is told to nobody else's, and listens beyond its instance only where a group is let in.
+func TestWhatAWorkerShowsIsOptedInto(t *testing.T) {
+	variables := func(change func(*config.ContentType)) map[string]string {
+		props := mail(t)
+		change(&props.ContentType)
+		return names{Props: props.withDefaults()}.settings().Environ()
+	}
+	watched := func(c *config.ContentType) {
+		c.Watch = config.Watch{Port: 9464, Graphite: "carbon:2003", EMF: true}
+	}
+	plain := variables(func(*config.ContentType) {})
+	for name, want := range map[string]string{"WORKER_LISTEN": "127.0.0.1:9464", "WORKER_GRAPHITE": "carbon:2003", "WORKER_EMF": "true"} {
+		if got := variables(watched)[name]; got != want || plain[name] != "" {
+			t.Errorf("%s is %q, and %q without the wish", name, got, plain[name])
+		}
+	}
+	if got := variables(func(c *config.ContentType) {
+		watched(c)
+		c.Inbound = []config.Inbound{{Port: 9464, SecurityGroup: "sg-1"}}
+	})["WORKER_LISTEN"]; got != "0.0.0.0:9464" {
+		t.Errorf("with a group let in it listens at %q", got)
+	}
+}
+
 func TestGroup(t *testing.T) {
 	props := mail(t)
 	group := synth(t, props).One(t, "AWS::AutoScaling::AutoScalingGroup")

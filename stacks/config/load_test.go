@@ -194,6 +194,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		},
 		ProtectBusy: true,
 		Hardening:   Hardening{WritableCode: true, Namespaces: true, Devices: true},
+		Watch:       Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
 		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 		Boot:        Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
@@ -202,6 +203,15 @@ func TestEveryKeyResolves(t *testing.T) {
 	}
 	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
 		t.Errorf("termination hook waits %s, want %s", got, want)
+	}
+	if got := tier.ContentTypes[0].Listen(); got != "0.0.0.0:9100" {
+		t.Errorf("it listens at %s, and a security group is let in to port 9100", got)
+	}
+	if got := tier.ContentTypes[1].Listen(); got != "127.0.0.1:9464" {
+		t.Errorf("slides listen at %s, and nobody is let in", got)
+	}
+	if got := tier.ContentTypes[2].Listen(); got != "" {
+		t.Errorf("thumbnails listen at %s", got)
 	}
 	if got := tier.ContentTypes[0].LowestMin(); got != 1 {
 		t.Errorf("lowest minimum %d, want the night's 1", got)

@@ -32,6 +32,8 @@ type pool struct {
 	ProtectBusy given[bool] `yaml:"protectBusy" default:"false"`
 	// What the worker's systemd unit lets its programs do beyond what is safe for any; each is a way to more damage for a program that was taken over.
 	Hardening hardening `yaml:"hardening"`
+	// What a worker shows of itself to others than CloudWatch (see docs/watching.md).
+	Watch watch `yaml:"watch"`
 	// Timing of jobs.
 	Job job `yaml:"job"`
 	// The start of an instance.
@@ -106,6 +108,15 @@ type hardening struct {
 	Namespaces given[bool] `yaml:"namespaces" default:"false"`
 	// true: programs see the devices of the instance, such as GPUs and FUSE, and may open those that the user worker may.
 	Devices given[bool] `yaml:"devices" default:"false"`
+}
+
+type watch struct {
+	// TCP port, such as 9464, at which a worker answers /healthz, /readyz and /metrics: to its own instance alone, unless inbound lets a security group's members in to this port. Left out: it answers on its socket only.
+	Port given[int] `yaml:"port" range:"1024..65535"`
+	// Host and port of a Graphite server, such as carbon.example.com:2003, that is sent the metrics each minute, unencrypted. Left out: none is.
+	Graphite given[string] `yaml:"graphite" match:"hostPort"`
+	// true: each attempt at a job is a line in the log from which CloudWatch makes metrics (embedded metric format). Costs are in US dollars a month: 0.90 for the type's three, and 0.50 for each GB of the log, of which a line is some 0.6 KB.
+	EMF given[bool] `yaml:"emf" default:"false"`
 }
 
 // schedule is a change of the group's bounds at fixed times.

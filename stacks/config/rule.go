@@ -69,6 +69,7 @@ var patterns = map[string]pattern{
 	"timeZone":     {regexp.MustCompile(`^[A-Z][A-Za-z_]*(/[A-Za-z0-9_+-]+){0,2}$`), "a time zone such as Europe/Berlin"},
 	"chefRole":     {regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`), "a Chef role's name: letters, digits, _ and -"},
 	"server":       {regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$`), "an https:// address such as https://chef.example.com"},
+	"hostPort":     {regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`), "a host and a port such as carbon.example.com:2003"},
 	"organization": {regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,254}$`), "an organization's short name: a-z, 0-9, _ and -"},
 	"recipe":       {regexp.MustCompile(`^recipe\[[A-Za-z0-9_-]+(::[A-Za-z0-9_-]+)?\]$`), "a recipe such as recipe[imap::tools]"},
 	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9_.,:=+@-]{1,128}$`), "at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others)"},

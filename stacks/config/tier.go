@@ -176,6 +176,7 @@ type ContentType struct {
 	Schedule             []Schedule // sorted by name
 	ProtectBusy          bool       // busy instances are protected from scale-in
 	Hardening            Hardening
+	Watch                Watch
 	Job                  Job
 	Boot                 Boot
 }

@@ -16,6 +16,7 @@ var settings = contract.Settings{
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
 	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, WarmPool: true, ProtectBusy: true,
+	Listen: "127.0.0.1:9464", Graphite: "carbon:2003", EMF: true,
 }
 
 func lookup(env map[string]string) func(string) (string, bool) {
@@ -43,6 +44,9 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvDrainOnRebalance] = "sometimes"
 	env[contract.EnvJobTime] = "5"
 	env[contract.EnvWarmPool] = "perhaps"
+	env[contract.EnvListen] = ":9464"
+	env[contract.EnvGraphite] = "carbon:plain"
+	env[contract.EnvEMF] = "maybe"
 	_, err := contract.SettingsFrom(lookup(env))
 	if err == nil {
 		t.Fatal("no error")
@@ -50,8 +54,11 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	want := []string{
 		`WORKER_COMMAND: "bin/x" is not a JSON list of program and arguments`,
 		`WORKER_DRAIN_ON_REBALANCE: "sometimes" is neither true nor false`,
+		`WORKER_EMF: "maybe" is neither true nor false`,
+		`WORKER_GRAPHITE: "carbon:plain" is not a host and a port such as 127.0.0.1:9464`,
 		`WORKER_JOB_TIME: "5" is not a positive duration such as 20s`,
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
+		`WORKER_LISTEN: ":9464" is not a host and a port such as 127.0.0.1:9464`,
 		`WORKER_MEMORY: "32" is not a whole number from 64 to 33554432`,
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
 		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,

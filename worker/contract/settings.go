@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"sort"
 	"strconv"
 	"time"
@@ -34,6 +35,9 @@ const (
 	EnvJobTime            = "WORKER_JOB_TIME"
 	EnvWarmPool           = "WORKER_WARM_POOL"
 	EnvProtectBusy        = "WORKER_PROTECT_BUSY"
+	EnvListen             = "WORKER_LISTEN"
+	EnvGraphite           = "WORKER_GRAPHITE"
+	EnvEMF                = "WORKER_EMF"
 )
 
 // Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
@@ -68,6 +72,10 @@ type Settings struct {
 
 	WarmPool    bool // the instance may stand in a warm pool, and claims only while it is in service
 	ProtectBusy bool // the instance is protected from scale-in while it has jobs
+
+	Listen   string // TCP address, an IP address and a port, at which the worker may be watched; empty: only on its socket
+	Graphite string // host and port to which metrics are pushed in Graphite's plaintext protocol; empty: nowhere
+	EMF      bool   // log each attempt in CloudWatch's embedded metric format
 }
 
 // Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
@@ -95,12 +103,12 @@ func (s Settings) Environ() map[string]string {
 	if s.Memory > 0 {
 		env[EnvMemory] = strconv.Itoa(s.Memory)
 	}
-	for name, hook := range map[string]string{EnvLaunchHook: s.LaunchHook, EnvTerminationHook: s.TerminationHook} {
-		if hook != "" {
-			env[name] = hook
+	for name, text := range map[string]string{EnvLaunchHook: s.LaunchHook, EnvTerminationHook: s.TerminationHook, EnvListen: s.Listen, EnvGraphite: s.Graphite} {
+		if text != "" {
+			env[name] = text
 		}
 	}
-	for name, on := range map[string]bool{EnvDrainOnRebalance: s.DrainOnRebalance, EnvWarmPool: s.WarmPool, EnvProtectBusy: s.ProtectBusy} {
+	for name, on := range map[string]bool{EnvDrainOnRebalance: s.DrainOnRebalance, EnvWarmPool: s.WarmPool, EnvProtectBusy: s.ProtectBusy, EnvEMF: s.EMF} {
 		if on {
 			env[name] = strconv.FormatBool(true)
 		}
@@ -139,6 +147,9 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		DrainOnRebalance:   r.flag(EnvDrainOnRebalance),
 		WarmPool:           r.flag(EnvWarmPool),
 		ProtectBusy:        r.flag(EnvProtectBusy),
+		Listen:             r.address(EnvListen),
+		Graphite:           r.address(EnvGraphite),
+		EMF:                r.flag(EnvEMF),
 	}
 	s.LaunchHook, _ = lookup(EnvLaunchHook)
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
@@ -209,6 +220,19 @@ func (r *reader) flag(name string) bool {
 		r.fail(name, "%q is neither true nor false", v)
 	}
 	return set
+}
+
+// address is empty where the variable is not set. One without a host would be every interface of the machine.
+func (r *reader) address(name string) string {
+	v, _ := r.lookup(name)
+	if v == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(v)
+	if _, numeric := strconv.ParseUint(port, 10, 16); err != nil || host == "" || numeric != nil {
+		r.fail(name, "%q is not a host and a port such as 127.0.0.1:9464", v)
+	}
+	return v
 }
 
 func (r *reader) command(name string) []string {

@@ -159,6 +159,7 @@ func script(tier *config.Tier, t config.ContentType, code, files string) string 
 		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
 		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
+		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
 	}.Environ()
 	for name, value := range t.Variables {
 		environment[name] = value

@@ -21,10 +21,13 @@ func protector(cfg aws.Config, settings contract.Settings, instance imds.Instanc
 	return &protect.Protector{API: autoscaling.NewFromConfig(cfg), Group: instance.Group, Instance: instance.ID, Clock: clock, Log: log}
 }
 
-// enterService waits until the group takes the instance out of its warm pool and completes the launch hook, which
-// fires a second time then: user-data, which completed the first, runs once in an instance's life.
+// enterService waits until the group takes the instance out of its warm pool, if it has one, and completes the launch hook,
+// which fires a second time then: user-data, which completed the first, runs once in an instance's life.
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
 func enterService(ctx context.Context, log *slog.Logger, metadata *imds.Client, cfg aws.Config, settings contract.Settings, instance imds.Instance) {
+	if !settings.WarmPool || instance.Group == "" {
+		return
+	}
 	metadata.AwaitService(ctx, log)
 	if ctx.Err() != nil || settings.LaunchHook == "" {
 		return

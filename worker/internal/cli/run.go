@@ -80,13 +80,13 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	told := service{manager: manager, vitals: &vitals.Board{}, log: log}
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
-	operators, err := listen(ctx, notices)
-	if err != nil {
+	metadata := imds.New(cfg) // is asked all the time, and not counted among the requests to AWS
+	operators := &board{notices: notices, vitals: told.vitals, ctx: ctx, over: make(chan struct{}), counted: append(metrics.Watch(&cfg).Families(), metrics.Process()...)}
+	defer operators.close()
+	if err := operators.listen(settings.Listen, log); err != nil {
 		return err
 	}
-	defer operators.close()
 
-	metadata := imds.New(cfg)
 	instance, onEC2 := identify(ctx, told, metadata, settings.TerminationHook)
 	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
 	if err != nil {
@@ -98,6 +98,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer end()
+	watch.Go(func() { operators.push(life, settings, instance.ID, log) })
 	if onEC2 {
 		watcher := metadata.Watcher(log, settings.DrainOnRebalance, notices.Take)
 		watcher.Look(life) // a worker that is started again on an instance that goes away takes no job
@@ -118,11 +119,9 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if ctx.Err() == nil {
 		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
-		if settings.WarmPool && instance.Group != "" {
-			enterService(ctx, log, metadata, cfg, settings, instance)
-		}
-		s.Run(ctx)
+		operators.work(ctx, s, func() { enterService(ctx, log, metadata, cfg, settings, instance) })
 	}
+	close(operators.over)
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
 	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell})
 	return nil
@@ -196,7 +195,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		},
 		Receiver: messages,
 		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
@@ -208,10 +207,20 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 			}
 			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
 		},
+		Meter:     metrics.NewMeter(settings.Processes, clock.Monotonic),
 		Metrics:   metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		EMF:       embedded(settings, log),
 		Protector: protector(cfg, settings, instance, clock, log),
 		Log:       log,
 	}, nil
+}
+
+// embedded logs attempts in the embedded metric format, where that is wanted; nil: it is not.
+func embedded(settings contract.Settings, log *slog.Logger) *metrics.EMF {
+	if !settings.EMF {
+		return nil
+	}
+	return &metrics.EMF{Log: log, Environment: contract.MetricEnvironment(settings.Tier, settings.Environment), ContentType: settings.ContentType}
 }
 
 // memoryOf is the memory limit of a slot in bytes.

@@ -1,5 +1,6 @@
 // Package control lets an operator on the instance talk to the running worker: HTTP on a unix socket in
-// the service's runtime folder, which only root and the worker's own user can enter.
+// the service's runtime folder, which only root and the worker's own user can enter. Who may only look may do so on a
+// TCP address too.
 package control
 
 import (
@@ -25,6 +26,11 @@ const (
 	statusInterval = 100 * time.Millisecond
 	// closeTimeout bounds the wait for those who are still told how a drain ended.
 	closeTimeout = 2 * time.Second
+	// requestTimeout bounds how long a request may take to arrive, and idleTimeout how long a connection is kept for
+	// the next one: longer than scrapers pause.
+	requestTimeout = 10 * time.Second
+	idleTimeout    = 3 * time.Minute
+	mostHeader     = 8 << 10 // bytes
 )
 
 // Status is how far a drain is.
@@ -37,6 +43,7 @@ type Status struct {
 
 // Worker is what the socket gives access to. Its methods are called from several goroutines.
 type Worker interface {
+	Watched
 	Drain(reason string)
 	Status() Status
 }
@@ -46,11 +53,17 @@ type request struct {
 	Reason string `json:"reason"`
 }
 
-// Server serves one worker's socket.
+// Server serves one worker at one address.
 type Server struct {
 	http   http.Server
-	worker Worker
 	served sync.WaitGroup
+}
+
+// serve answers requests on l until the server is closed, each within limit; 0: without one.
+func serve(l net.Listener, handler http.Handler, limit time.Duration) *Server {
+	s := &Server{http: http.Server{Handler: handler, ReadHeaderTimeout: requestTimeout, WriteTimeout: limit, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader}}
+	s.served.Go(func() { _ = s.http.Serve(l) }) // ends with Close
+	return s
 }
 
 // Listen serves w on a socket at path; the folder must be there. A socket that a dead worker left is
@@ -70,15 +83,12 @@ func Listen(path string, w Worker) (*Server, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	s := &Server{worker: w}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /drain", s.drain)
-	s.http.Handler = mux
-	s.served.Go(func() { _ = s.http.Serve(l) }) // ends with Close
-	return s, nil
+	mux := watching(w)
+	mux.HandleFunc("POST /drain", func(out http.ResponseWriter, r *http.Request) { drain(w, out, r) })
+	return serve(l, mux, 0), nil // a drain is told until its end
 }
 
-// Close lets those who wait for a drain read its end, and closes the socket.
+// Close lets those who wait for a drain read its end, and stops listening.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -89,18 +99,18 @@ func (s *Server) Close() {
 }
 
 // drain begins a drain and writes a line whenever its status changes, until its outcome is known.
-func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
+func drain(worker Worker, w http.ResponseWriter, r *http.Request) {
 	var asked request
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&asked); err != nil {
 		http.Error(w, "not a request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.worker.Drain(asked.Reason)
+	worker.Drain(asked.Reason)
 	flush := http.NewResponseController(w)
 	ticker := time.NewTicker(statusInterval)
 	defer ticker.Stop()
 	for last := (Status{}); ; {
-		status := s.worker.Status()
+		status := worker.Status()
 		if status != last {
 			if json.NewEncoder(w).Encode(status) != nil || flush.Flush() != nil {
 				return // whoever asked has gone away; the drain goes on
@@ -121,13 +131,21 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) {
 // ErrNoWorker says that no worker listens on a socket.
 var ErrNoWorker = errors.New("no worker runs here")
 
+// do sends a request to the worker on the socket at path.
+func do(path string, r *http.Request) (*http.Response, error) {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}
+	response, err := transport.RoundTrip(r)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w: nobody listens on %s", ErrNoWorker, path)
+	}
+	return response, err
+}
+
 // Drain asks the worker on the socket at path to drain, and waits for the outcome; show is called with
 // each status. The drain goes on when ctx ends.
 func Drain(ctx context.Context, path, reason string, show func(Status)) (Status, error) {
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}}}
-	defer client.CloseIdleConnections()
 	body, err := json.Marshal(request{reason})
 	if err != nil {
 		return Status{}, err
@@ -136,10 +154,7 @@ func Drain(ctx context.Context, path, reason string, show func(Status)) (Status,
 	if err != nil {
 		return Status{}, err
 	}
-	response, err := client.Do(r)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return Status{}, fmt.Errorf("%w: nobody listens on %s", ErrNoWorker, path)
-	}
+	response, err := do(path, r)
 	if err != nil {
 		return Status{}, err
 	}

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 )
 
 // worker drains one job with each look at its status.
@@ -37,6 +40,18 @@ func (w *worker) Status() Status {
 	}
 	s.Drained, s.Outcome = w.outcome != "", w.outcome
 	return s
+}
+
+func (w *worker) Alive() health.Report {
+	return health.Of(health.Check{Name: "loops", OK: true, Detail: "all turn"})
+}
+
+func (w *worker) Ready() health.Report {
+	return health.Of(health.Check{Name: "drain", OK: true, Detail: "none has begun"}, health.Check{Name: "pause", Detail: "content type is paused"})
+}
+
+func (w *worker) Metrics() []metrics.Family {
+	return []metrics.Family{{Name: "worker_slots", Kind: metrics.Gauge, Help: "Slots.", Read: metrics.One(func() float64 { return 2 })}}
 }
 
 // socket is a path in a new folder; t.TempDir's are too long for sockets.

@@ -31,7 +31,8 @@ type Deps struct {
 	Rand     *rand.Rand
 	Timing   Timing
 	Log      *slog.Logger
-	Failures int64 // limit of failures after which a job is DEAD
+	Failures int64  // limit of failures after which a job is DEAD
+	Tally    *Tally // nil: nobody watches
 }
 
 // Attempt is one holder's work on one job, from the claim to the handback or the end. Its methods are
@@ -43,21 +44,25 @@ type Attempt struct {
 	claim job.Claim
 	job   job.Job // as last acknowledged by the table
 
-	deadline time.Duration // of the lease
-	beatAt   time.Duration // stamp of the last acknowledged beat
-	savedAt  time.Duration // stamp of the last acknowledged checkpoint
-	heardAt  time.Duration // when the slot last reported anything
-	retryAt  time.Duration // no call before this: the last one failed
-	seq      int64         // of the last checkpoint tried
-	pending  *slot.Checkpoint
-	progress *slot.Progress // newer than any checkpoint
-	pace     pace
-	stop     *stop
-	started  bool // the slot has taken the job
-	stalled  bool // the slot was killed because it said nothing
-	over     bool
-	usable   bool
-	finished job.State // the terminal state that this attempt wrote
+	beganAt    time.Duration
+	doneBefore int64
+	deadline   time.Duration // of the lease
+	beatAt     time.Duration // stamp of the last acknowledged beat
+	savedAt    time.Duration // stamp of the last acknowledged checkpoint
+	heardAt    time.Duration // when the slot last reported anything
+	retryAt    time.Duration // no call before this: the last one failed
+	pendingAt  time.Duration // when the slot reported the newest cursor
+	durableAt  time.Duration // when it reported the one that is saved; the beginning, before any is
+	seq        int64         // of the last checkpoint tried
+	pending    *slot.Checkpoint
+	progress   *slot.Progress // newer than any checkpoint
+	pace       pace
+	stop       *stop
+	started    bool // the slot has taken the job
+	stalled    bool // the slot was killed because it said nothing
+	over       bool
+	usable     bool
+	outcome    Outcome
 }
 
 // stop is a request to end the attempt at the next step boundary.
@@ -81,8 +86,11 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	now := deps.Clock.Monotonic()
 	a := &Attempt{
 		Deps: deps, slot: s, claim: c.Job.Claim(), job: c.Job, deadline: c.Deadline,
-		beatAt: c.Deadline - deps.Timing.Lease, savedAt: now, heardAt: now, seq: c.Job.Seq,
+		beatAt: c.Deadline - deps.Timing.Lease, beganAt: now, savedAt: now, durableAt: now, heardAt: now, seq: c.Job.Seq, doneBefore: c.Job.Done,
 		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
+	}
+	if a.Tally == nil {
+		a.Tally = &Tally{}
 	}
 	a.pace.observe(now, c.Job.Done)
 	a.log.Info("job claimed", "seq", c.Job.Seq, "done", c.Job.Done, "total", c.Job.Total, "unit", c.Job.Unit,
@@ -107,8 +115,8 @@ func (a *Attempt) Over() bool { return a.over }
 // SlotUsable reports whether the slot answered with an outcome and was not killed.
 func (a *Attempt) SlotUsable() bool { return a.usable }
 
-// Finished is the terminal state to which the attempt brought its job, "" if it did not.
-func (a *Attempt) Finished() job.State { return a.finished }
+// Outcome is how the attempt ended.
+func (a *Attempt) Outcome() Outcome { return a.outcome }
 
 // Key of the job.
 func (a *Attempt) Key() job.Key { return a.claim.Key }
@@ -147,7 +155,7 @@ func (a *Attempt) Tick(ctx context.Context) {
 	switch {
 	case a.over:
 	case now >= a.deadline:
-		a.lose("the lease ran out before it could be renewed", "late_ms", (now - a.deadline).Milliseconds())
+		a.lose(Expired, "the lease ran out before it could be renewed", "late_ms", (now - a.deadline).Milliseconds())
 	case now >= a.Next():
 		if a.stop != nil && !a.stop.killed && now >= a.stop.killAt {
 			a.log.Warn("step outlived the drain budget: slot killed")
@@ -170,9 +178,10 @@ func (a *Attempt) renew(ctx context.Context) {
 	cp, err := a.checkpoint(ctx)
 	if err != nil { // the beat goes on without it
 		a.log.Warn("checkpoint not written, trying again", "error", err.Error())
+		a.Tally.FailedCheckpoints.Add(1)
 		a.savedAt = a.Clock.Monotonic()
 	}
-	sent, replaced := a.pending, a.job.CursorRef
+	sent, reportedAt, replaced := a.pending, a.pendingAt, a.job.CursorRef
 	stamp := a.Clock.Monotonic()
 	a.pace.observe(stamp, a.Progress().Done)
 	w := job.Beat(a.claim, a.Clock.Now())
@@ -185,23 +194,26 @@ func (a *Attempt) renew(ctx context.Context) {
 	item, err := a.write(ctx, w)
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 		if cp == nil || !a.saved(refused.Current, cp.Seq) {
-			a.lose("the job was taken over", "refused", refused.Error())
+			a.lose(Refused, "the job was taken over", "refused", refused.Error())
 			return
 		}
 		item, err = refused.Current, nil // applied before, its answer was lost
 	}
 	if err != nil {
+		a.Tally.FailedBeats.Add(1)
 		a.log.Warn("lease not renewed, trying again", "error", err.Error(), "left_ms", (a.deadline - a.Clock.Monotonic()).Milliseconds())
 		a.retryAt = a.Clock.Monotonic() + backoff(a.Rand, 0, a.Timing.Heartbeat/2)
 		return
 	}
 	if a.Clock.Monotonic() >= a.deadline { // the slot may have ended itself already
-		a.lose("the answer to a beat came after the lease had run out")
+		a.lose(Expired, "the answer to a beat came after the lease had run out")
 		return
 	}
+	a.Tally.Beats.Add(1)
 	a.acknowledged(item, stamp)
 	if cp != nil {
 		a.savedAt = stamp
+		a.durable(reportedAt)
 		if a.pending == sent {
 			a.pending = nil
 		}
@@ -252,7 +264,7 @@ func (a *Attempt) Report(ctx context.Context, r slot.Report) {
 	switch {
 	case a.over:
 	case r.Checkpoint != nil:
-		a.pending = r.Checkpoint
+		a.pending, a.pendingAt = r.Checkpoint, a.heardAt
 		a.progress = &r.Checkpoint.Progress
 		a.Tick(ctx)
 	case r.Progress != nil:
@@ -260,7 +272,7 @@ func (a *Attempt) Report(ctx context.Context, r slot.Report) {
 	case r.Outcome != nil:
 		a.usable = true
 		if r.Outcome.Checkpoint != nil {
-			a.pending = r.Outcome.Checkpoint
+			a.pending, a.pendingAt = r.Outcome.Checkpoint, a.heardAt
 		}
 		a.conclude(ctx, *r.Outcome)
 	}
@@ -272,7 +284,7 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		return
 	}
 	if a.Clock.Monotonic() >= a.deadline {
-		a.lose("the lease ran out and the slot ended itself")
+		a.lose(Expired, "the lease ran out and the slot ended itself")
 		return
 	}
 	if !a.started { // no fault of the job
@@ -300,8 +312,8 @@ func (a *Attempt) send(o slot.Order) bool {
 }
 
 // lose ends the attempt without a word to the table: somebody else may hold the job by now.
-func (a *Attempt) lose(reason string, args ...any) {
-	a.over, a.usable = true, false
+func (a *Attempt) lose(o Outcome, reason string, args ...any) {
+	a.over, a.usable, a.outcome = true, false, o
 	a.slot.Kill()
 	a.log.Warn("lease lost, slot killed, nothing more is written for this job", append([]any{"reason", reason}, args...)...)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 )
 
@@ -48,7 +49,7 @@ func TestDone(t *testing.T) {
 	a := w.begin()
 	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done, Checkpoint: position(100)}))
 	j := w.job()
-	if !a.Over() || !a.SlotUsable() || a.Finished() != job.Done || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
+	if !a.Over() || !a.SlotUsable() || a.Outcome() != lease.Done || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
 		t.Errorf("over %t, usable %t, job %+v", a.Over(), a.SlotUsable(), j)
 	}
 	if bells := w.bells(); len(bells) != 0 {
@@ -307,22 +308,23 @@ func TestHowAnAttemptEnds(t *testing.T) {
 	later := time.UnixMilli(1_700_000_000_000).UTC().Add(time.Hour)
 	for name, c := range map[string]struct {
 		end      slot.Outcome
+		outcome  lease.Outcome
 		state    job.State
 		failures int64
 		wait     time.Duration // at least
 		message  string
 	}{
-		"permanent": {slot.Outcome{Kind: slot.Permanent, Error: "no such folder"}, job.Dead, 0, 0, "no such folder"},
-		"later":     {slot.Outcome{Kind: slot.Later, At: later}, job.Ready, 0, time.Hour, ""},
-		"unfit":     {slot.Outcome{Kind: slot.Unfit, Error: "cursor of mail@9"}, job.Ready, 0, time.Second, "cursor of mail@9"},
+		"permanent": {slot.Outcome{Kind: slot.Permanent, Error: "no such folder"}, lease.Dead, job.Dead, 0, 0, "no such folder"},
+		"later":     {slot.Outcome{Kind: slot.Later, At: later}, lease.Returned, job.Ready, 0, time.Hour, ""},
+		"unfit":     {slot.Outcome{Kind: slot.Unfit, Error: "cursor of mail@9"}, lease.Returned, job.Ready, 0, time.Second, "cursor of mail@9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			a := w.begin()
 			a.Report(t.Context(), outcome(c.end))
 			j := w.job()
-			if want := map[bool]job.State{true: j.State}[j.State.Terminal()]; a.Finished() != want {
-				t.Errorf("finished %q, in state %s", a.Finished(), j.State)
+			if a.Outcome() != c.outcome || a.Outcome().Final() != j.State.Terminal() {
+				t.Errorf("outcome %s, in state %s, want %s", a.Outcome(), j.State, c.outcome)
 			}
 			if !a.SlotUsable() || j.State != c.state || j.Failures != c.failures || j.LastError != c.message {
 				t.Errorf("usable %t, job %+v", a.SlotUsable(), j)

@@ -78,13 +78,14 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 		return
 	}
 	if refusal == nil && r.Checkpoint != nil {
+		a.durable(a.pendingAt)
 		a.drop(ctx, a.job.CursorRef)
 	}
 	if refusal != nil && a.mine(refusal.Current) {
 		a.finish(ctx, job.End{State: job.Cancelled}) // cancelled meanwhile
 		return
 	}
-	a.end("job handed back", "drained", r.Drained, "failed", r.Failed, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
+	a.end(a.returned(r, refusal), "job handed back", "drained", r.Drained, "failed", r.Failed, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
 	if a.job.Paused || bellDelay > queue.MaxDelay {
 		return
 	}
@@ -105,15 +106,34 @@ func (a *Attempt) finish(ctx context.Context, e job.End) {
 	e.Checkpoint = cp
 	refusal, err := a.settle(ctx, func(now time.Time) job.Write { return job.Finish(a.claim, e, now) })
 	if err == nil {
+		outcome := Refused
 		if refusal == nil {
-			a.finished = e.State
+			outcome = Ending(e.State)
+			if cp != nil {
+				a.durable(a.pendingAt)
+			}
 		}
-		a.end("job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)
+		a.end(outcome, "job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)
 	}
 }
 
-func (a *Attempt) end(message string, args ...any) {
-	a.over = true
+// returned is the outcome of an attempt that hands its job back.
+func (a *Attempt) returned(r job.Return, refusal *job.RefusedError) Outcome {
+	switch {
+	case refusal != nil:
+		return Refused
+	case r.Drained:
+		return Drained
+	case r.Failed:
+		return Failed
+	case a.stop != nil && a.stop.why == paused:
+		return Paused
+	}
+	return Returned
+}
+
+func (a *Attempt) end(o Outcome, message string, args ...any) {
+	a.over, a.outcome = true, o
 	a.log.Info(message, args...)
 }
 
@@ -123,7 +143,7 @@ func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Writ
 	for n := int64(0); ; n++ {
 		now := a.Clock.Monotonic()
 		if now >= a.deadline {
-			a.lose("the lease ran out before the end could be written")
+			a.lose(Expired, "the lease ran out before the end could be written")
 			return nil, context.DeadlineExceeded
 		}
 		w := build(a.Clock.Now())
@@ -135,7 +155,7 @@ func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Writ
 		a.log.Warn("end not written, trying again", "error", err.Error())
 		wait := min(backoff(a.Rand, n, a.Timing.Lease/50), a.Timing.Heartbeat, a.deadline-a.Clock.Monotonic())
 		if err := a.Clock.Sleep(ctx, max(0, wait)); err != nil {
-			a.lose("told to exit before the end could be written")
+			a.lose(Expired, "told to exit before the end could be written")
 			return nil, err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 )
 
@@ -55,7 +55,7 @@ func TestRunningJobsCountAsBusyBeforeTheyEnd(t *testing.T) {
 	}
 	now += 30 * time.Second
 	m.Add(-1)
-	m.Ended(job.Done)
+	m.Ended(lease.Done)
 	now += 30 * time.Second
 	if got := m.Take(); got.Busy != 90*time.Second || got.Ended != 1 {
 		t.Errorf("one of them ended half-way: busy %s, ended %d", got.Busy, got.Ended)

@@ -37,7 +37,7 @@ func (s *Supervisor) publishLoop(ctx context.Context) {
 }
 
 func (s *Supervisor) publish(ctx context.Context) {
-	usage := s.meter.Take()
+	usage := s.Meter.Take()
 	data := append([]metrics.Datum{metrics.Busy(usage.Percent)}, usage.Counts...)
 	if c := s.census.Load(); c != nil && s.Attempts.Clock.Monotonic()-c.at <= publishInterval+2*s.Sweeper.Interval {
 		data = append(data, metrics.Jobs(c.Ready, c.Running, c.Dead)...)

@@ -76,7 +76,7 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 		},
 		Metrics: metrics.NewPublisher(sent, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"}),
 		Log:     log,
-		meter:   metrics.NewMeter(2, clock.Monotonic),
+		Meter:   metrics.NewMeter(2, clock.Monotonic),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{}, 2)
@@ -104,12 +104,12 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.meter.Add(1)
+		w.Meter.Add(1)
 		time.Sleep(45 * time.Second)
-		w.meter.Add(-1)
-		w.meter.Ended(job.Done)
+		w.Meter.Add(-1)
+		w.Meter.Ended(lease.Done)
 		time.Sleep(20 * time.Second) // past the first minute
-		w.meter.Add(2)
+		w.Meter.Add(2)
 		time.Sleep(2 * time.Minute)
 		w.stop()
 		// 45 s of one slot; then two slots from second 65 on. The mean starts from two jobs of a minute:
@@ -134,12 +134,12 @@ func TestWhatHappensToJobsIsCounted(t *testing.T) {
 		if _, err := w.table.Write(t.Context(), job.ClaimSubmission(key, job.Submission{Payload: []byte("1")}, "i-9/1", time.Minute, time.Now())); err != nil {
 			t.Fatal(err)
 		}
-		w.meter.Claimed(job.Job{Epoch: 1})
-		w.meter.Claimed(job.Job{Epoch: 3, Cursor: "7"})
-		w.meter.Claimed(job.Job{Epoch: 5, CursorRef: "jobs/mail/a/5-2"})
-		w.meter.Claimed(job.Job{Epoch: 3})
-		w.meter.Reaped(2, []job.State{job.Dead})
-		w.meter.Ended(job.Cancelled)
+		w.Meter.Claimed(job.Job{Epoch: 1})
+		w.Meter.Claimed(job.Job{Epoch: 3, Cursor: "7"})
+		w.Meter.Claimed(job.Job{Epoch: 5, CursorRef: "jobs/mail/a/5-2"})
+		w.Meter.Claimed(job.Job{Epoch: 3})
+		w.Meter.Reaped(2, []job.State{job.Dead})
+		w.Meter.Ended(lease.Cancelled)
 		time.Sleep(3*time.Minute + time.Second)
 		w.stop()
 		published := func(request string) (names []string) {
@@ -198,7 +198,7 @@ func TestCloudWatchDelaysNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := startLoops(t, answer)
-				w.meter.Add(1)
+				w.Meter.Add(1)
 				sweeps, last := 0, any(nil)
 				for range 3*60 + 5 { // ends while the third request is under way
 					time.Sleep(time.Second)

@@ -10,6 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
@@ -29,6 +30,7 @@ func TestJobClaimedForADeadSlotInADrainIsHandedBack(t *testing.T) {
 	s := &Supervisor{
 		Slot:     slot.Options{Executable: "/does/not/exist", Log: log},
 		Attempts: lease.Deps{Store: table, Bells: messages, Clock: SystemClock{}, Rand: Random(), Timing: timing, Log: log, Failures: 5}, Log: log,
+		Meter: metrics.NewMeter(1, SystemClock{}.Monotonic),
 	}
 	w := &worker{Supervisor: s, jobs: make(chan lease.Claimed, 1), log: log}
 	ctx, stop := context.WithCancelCause(t.Context())

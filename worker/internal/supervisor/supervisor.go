@@ -47,7 +47,7 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, Protector, Hurried and
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, EMF, Protector, Hurried and
 // Vitals are required.
 type Supervisor struct {
 	Processes int // slots
@@ -57,25 +57,26 @@ type Supervisor struct {
 	Attempts  lease.Deps
 	Sweeper   *sweep.Sweeper
 	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
+	Meter     *metrics.Meter                  // counts what happens
 	Metrics   *metrics.Publisher              // nil: not published
+	EMF       *metrics.EMF                    // nil: attempts are not logged in this format
 	Protector *protect.Protector              // nil: busy instances are not protected from scale-in
 	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
 	Vitals    *vitals.Board                   // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	running atomic.Int64
-	meter   *metrics.Meter
 	oldest  atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
 	away    atomic.Bool            // table or bucket does not answer
 	paused  atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
 	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
+	signs   signs
 }
 
 // Run works until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress
 // reach a step boundary within the budget of the drain's cause, and hands them back. It returns once
 // every slot process has ended.
 func (s *Supervisor) Run(ctx context.Context) {
-	s.meter = metrics.NewMeter(s.Processes, s.Attempts.Clock.Monotonic)
 	idle := make(chan *worker, s.Processes)
 
 	var slots, loops sync.WaitGroup
@@ -138,6 +139,7 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 			s.giveBack(ctx, messages)
 			return
 		}
+		note(&s.signs.received, err)
 		if err != nil {
 			s.Log.WarnContext(ctx, "nothing received, trying again", "error", err.Error())
 			s.Vitals.Within(receiving, slack)
@@ -150,7 +152,7 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		err = s.Intake.Take(context.WithoutCancel(ctx), messages, func(c lease.Claimed) {
 			w := free[len(free)-1]
 			free = free[:len(free)-1]
-			s.meter.Claimed(c.Job)
+			s.Meter.Claimed(c.Job)
 			w.jobs <- c
 		})
 		if err != nil {
@@ -244,6 +246,7 @@ func (s *Supervisor) pause(ctx context.Context, n int) {
 
 // received notes for the next sweep where the queue is.
 func (s *Supervisor) received(messages []queue.Message) {
+	s.Meter.Received.Add(int64(len(messages)))
 	for _, m := range messages {
 		if oldest := s.oldest.Load(); oldest == 0 || m.SentAt.UnixMilli() < oldest {
 			s.oldest.Store(m.SentAt.UnixMilli()) // a sweep in between makes the next one see a little less
@@ -258,20 +261,34 @@ func (s *Supervisor) sweepLoop(ctx context.Context) {
 		}
 		began := s.Attempts.Clock.Monotonic()
 		result, err := s.Sweeper.Once(ctx)
-		s.meter.Reaped(result.Reaped, result.Ended)
-		if err != nil && ctx.Err() == nil {
+		s.swept(ctx, result, err)
+		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(began, result))
+	}
+}
+
+// swept takes note of what a sweep found, for those who ask and for the receiving loop.
+func (s *Supervisor) swept(ctx context.Context, result sweep.Result, err error) {
+	s.Meter.Reaped(result.Reaped, result.Ended)
+	s.Meter.Rung.Add(int64(result.Rung))
+	now := s.Attempts.Clock.Monotonic()
+	if err == nil || result.Led { // the table answered
+		s.signs.heard.Store(int64(now))
+		s.paused.Store(&result.Paused)
+		note(&s.signs.unheard, nil)
+	} else if ctx.Err() == nil {
+		note(&s.signs.unheard, err)
+	}
+	switch {
+	case err != nil:
+		if ctx.Err() == nil {
+			s.signs.unswept.Add(1)
 			s.Log.WarnContext(ctx, "sweep not finished, trying again", "error", err.Error())
 		}
-		if err == nil && result.Led {
-			s.Log.DebugContext(ctx, "swept", "ready", result.Ready, "running", result.Running, "reaped", result.Reaped, "rung", result.Rung)
-			s.census.Store(&census{result, s.Attempts.Clock.Monotonic()})
-		} else if err == nil {
-			s.census.Store(nil)
-		}
-		if err == nil || result.Led {
-			s.paused.Store(&result.Paused)
-		}
-		_ = s.Attempts.Clock.Sleep(ctx, s.untilNextSweep(began, result))
+	case result.Led:
+		s.Log.DebugContext(ctx, "swept", "ready", result.Ready, "running", result.Running, "reaped", result.Reaped, "rung", result.Rung)
+		s.census.Store(&census{result, now})
+	default:
+		s.census.Store(nil)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
@@ -150,6 +151,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 			Interval: 200 * time.Millisecond, Slots: slots, Crashes: 5,
 		},
 		Probe: func(context.Context) error { return nil },
+		Meter: metrics.NewMeter(slots, clock.Monotonic),
 		Log:   log,
 	}
 	ctx, cancel := context.WithCancelCause(tr.t.Context())

@@ -49,9 +49,9 @@ func (w *worker) serve(ctx context.Context, idle chan<- *worker) {
 			if !open {
 				return
 			}
-			w.meter.Add(1)
+			w.Meter.Add(1)
 			usable := w.run(ctx, process, claimed)
-			w.meter.Add(-1)
+			w.Meter.Add(-1)
 			announced = false
 			if ctx.Err() != nil {
 				return
@@ -76,6 +76,7 @@ func (w *worker) refuse(ctx context.Context) {
 		attempt := lease.Begin(work, w.Attempts, claimed, noSlot{})
 		w.drain(attempt, drain.Of(ctx))
 		attempt.Ended(work, errNoSlot)
+		w.count(work, attempt)
 	}
 }
 
@@ -92,6 +93,7 @@ func (w *worker) discard(process *slot.Process) {
 	if process == nil {
 		return
 	}
+	w.signs.slots.Add(-1)
 	process.Kill()
 	for range process.Reports() {
 	}
@@ -105,9 +107,12 @@ func (w *worker) startPatiently(ctx context.Context) *slot.Process {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		process, err := w.start(ctx)
 		if err == nil {
+			w.signs.slots.Add(1)
+			w.signs.started.Add(1)
 			return process
 		}
 		if ctx.Err() == nil {
+			w.signs.unstarted.Add(1)
 			w.log.ErrorContext(ctx, "slot not started, trying again", "error", err.Error())
 			w.pause(ctx, failures)
 		}
@@ -175,10 +180,16 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 		}
 		timer.Stop()
 	}
-	if state := attempt.Finished(); state != "" {
-		w.meter.Ended(state)
-	}
+	w.count(work, attempt)
 	return attempt.SlotUsable()
+}
+
+// count counts an attempt that is over.
+func (w *worker) count(ctx context.Context, attempt *lease.Attempt) {
+	w.Meter.Ended(attempt.Outcome())
+	if w.EMF != nil {
+		w.EMF.Ended(ctx, attempt.Account())
+	}
 }
 
 func (w *worker) drain(attempt *lease.Attempt, cause *drain.Cause) {

@@ -1,0 +1,38 @@
+package main_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// The line is a JSON document by itself on the worker's standard error, as its journal takes it: that is what CloudWatch wants.
+func TestAttemptsAreLoggedForCloudWatch(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "embedded", steady)
+	tr.settings.EMF = true
+	b := tr.box()
+	tr.underWay("job")
+	b.signal(t)
+	b.ends(t, 0)
+	var attempts []string
+	for _, line := range b.log {
+		if strings.Contains(line, `"msg":"attempt ended"`) {
+			attempts = append(attempts, line)
+		}
+	}
+	if len(attempts) != 1 {
+		t.Fatalf("%d attempts logged", len(attempts))
+	}
+	var got struct {
+		Environment, ContentType, Outcome, Job, Instance string
+		AttemptSeconds, AgainSeconds, Units              float64
+	}
+	if err := json.Unmarshal([]byte(attempts[0]), &got); err != nil {
+		t.Fatal(err)
+	}
+	// A step is a tenth of a second; the job is handed back at the end of one.
+	if got.Environment != "embedded-test" || got.ContentType != "backup" || got.Outcome != "drained" || got.Job != "backup#job" || got.Instance != boxID || got.AttemptSeconds <= 0 || got.AgainSeconds > 1 || got.Units < 1 {
+		t.Errorf("%+v in %s", got, attempts[0])
+	}
+}

@@ -1,0 +1,78 @@
+// Package metrics counts what happens to a worker and its jobs, once, and shows it to CloudWatch, Prometheus and Graphite:
+// how busy the slots are, how jobs end, what is asked of AWS.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// CloudWatch is the part of the API that publishing needs.
+type CloudWatch interface {
+	PutMetricData(context.Context, *cloudwatch.PutMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error)
+}
+
+// Publisher sends the metrics of one content type. The instance is no dimension: each combination is
+// billed as a metric, and alarms want the whole group.
+type Publisher struct {
+	api        CloudWatch
+	dimensions []types.Dimension
+}
+
+// NewPublisher publishes for the content type of s.
+func NewPublisher(api CloudWatch, s contract.Settings) *Publisher {
+	return &Publisher{api: api, dimensions: []types.Dimension{
+		{Name: aws.String(contract.DimensionEnvironment), Value: aws.String(contract.MetricEnvironment(s.Tier, s.Environment))},
+		{Name: aws.String(contract.DimensionContentType), Value: aws.String(s.ContentType)},
+	}}
+}
+
+// Datum is one value of one metric.
+type Datum struct {
+	name  string
+	value float64
+	unit  types.StandardUnit
+}
+
+// Busy is the per cent of busy slot time of this instance. CloudWatch averages those of all instances.
+func Busy(percent float64) Datum {
+	return Datum{contract.MetricBusy, percent, types.StandardUnitPercent}
+}
+
+// Jobs are the READY, RUNNING and DEAD jobs of the content type: three metrics, of which the first two are one short.
+func Jobs(ready, running, dead int) []Datum {
+	return []Datum{
+		{contract.MetricUnfinished, float64(ready + running), types.StandardUnitCount},
+		{contract.MetricReady, float64(ready), types.StandardUnitCount},
+		{contract.MetricDead, float64(dead), types.StandardUnitCount},
+	}
+}
+
+// CheckpointAge is how long the RUNNING job that has been without a checkpoint for longest has been so.
+func CheckpointAge(d time.Duration) Datum {
+	return Datum{contract.MetricCheckpointAge, d.Seconds(), types.StandardUnitSeconds}
+}
+
+// MeanJobTime is how long the content type's jobs take.
+func MeanJobTime(d time.Duration) Datum {
+	return Datum{contract.MetricMeanJobTime, d.Seconds(), types.StandardUnitSeconds}
+}
+
+// Publish sends data with one request: requests are billed too.
+func (p *Publisher) Publish(ctx context.Context, data ...Datum) error {
+	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String(contract.MetricNamespace)}
+	for _, d := range data {
+		in.MetricData = append(in.MetricData, types.MetricDatum{MetricName: &d.name, Value: &d.value, Unit: d.unit, Dimensions: p.dimensions})
+	}
+	if _, err := p.api.PutMetricData(ctx, in); err != nil {
+		return fmt.Errorf("publish metrics: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package main_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/internal/control"
+	"github.com/worker-tier/worker-tier/worker/internal/health"
+)
+
+// says waits until the worker's report is that only the named checks fail, and returns what is said of them.
+func (b *box) says(t *testing.T, of string, failing ...string) string {
+	t.Helper()
+	var last health.Report
+	await(t, of+": these fail: "+strings.Join(failing, ", "), func() bool {
+		var err error
+		if last, err = control.Report(t.Context(), b.socket, of); err != nil {
+			return false
+		}
+		var failed []string
+		for _, c := range last.Checks {
+			if !c.OK {
+				failed = append(failed, c.Name)
+			}
+		}
+		return strings.Join(failed, " ") == strings.Join(failing, " ") && last.OK == (len(failed) == 0)
+	})
+	return last.Failed()
+}
+
+func TestReadyMeansThatJobsAreTaken(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "readiness", steady)
+	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
+	b := tr.boxOf("readiness-group", func(b *box) { b.metadata.SetAway(true) })
+	b.says(t, control.ReadyPath, "start", "service")
+	b.metadata.SetAway(false)
+	b.says(t, control.ReadyPath)
+	tr.underWay("job")
+	b.says(t, control.ReadyPath) // busy is not unready
+	tr.must("type", "pause")
+	b.says(t, control.ReadyPath, "pause")
+	tr.must("type", "resume")
+	b.says(t, control.ReadyPath)
+	b.aws.Close()
+	if said := b.says(t, control.ReadyPath, "table", "queue"); !strings.Contains(said, "connection refused") {
+		t.Errorf("it does not say why: %s", said)
+	}
+	b.says(t, control.AlivePath) // an outage is no reason to end a worker
+}
+
+func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "unready", steady)
+	b := tr.box()
+	tr.underWay("job")
+	b.drain(t, "--reason", "bad disk")
+	if said := b.says(t, control.ReadyPath, "drain", "slots"); !strings.Contains(said, "drain: drained (operator: bad disk): ") {
+		t.Errorf("it does not say why: %s", said)
+	}
+	b.says(t, control.AlivePath)
+}
+
+// Whoever watches must not cost a job: a worker whose port is taken says so and works.
+func TestATakenPortCostsNoJob(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "port-taken", steady)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	tr.settings.Listen = l.Addr().String()
+	b := tr.box()
+	tr.underWay("job")
+	b.says(t, control.ReadyPath)
+	if !b.wrote("nobody can watch this worker over TCP", "address already in use", tr.settings.Listen) {
+		t.Error("it does not say that its port is taken")
+	}
+}
+
+// A worker in a warm pool is alive and waits.
+func TestAWarmWorkerIsNotReady(t *testing.T) {
+	t.Parallel()
+	tr := newTier(t, "warm-watched")
+	tr.settings.WarmPool = true
+	b := tr.boxOf("warm-watched-group", func(b *box) { b.metadata.SetTargetState("Warmed:Running") })
+	b.says(t, control.ReadyPath, "service", "slots", "pause", "table")
+	b.says(t, control.AlivePath)
+	b.metadata.SetTargetState("InService")
+	b.says(t, control.ReadyPath)
+}
+
+// read is what the worker shows at a path of its socket.
+func (b *box) read(t *testing.T, path string) string {
+	t.Helper()
+	response, err := control.Get(t.Context(), b.socket, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", path, response.Status, err)
+	}
+	return string(text)
+}
+
+// metric is a row of the list in docs/watching.md.
+type metric struct{ Name, Kind, Labels, Unit, Meaning string }
+
+// documented are the metrics in docs/watching.md.
+func documented(t *testing.T) []metric {
+	t.Helper()
+	text, err := os.ReadFile("../docs/watching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []metric
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.ReplaceAll(line, "`", ""), "|")
+		if len(cells) != 8 || strings.HasPrefix(cells[1], " metric") || strings.HasPrefix(cells[1], "-") {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, metric{cells[1], cells[2], cells[3], cells[4], cells[5]})
+	}
+	return rows
+}
+
+// exposed are the metrics in a text in Prometheus' format, with the unit that their names promise, and the values by series.
+func exposed(t *testing.T, text string) (rows []metric, values map[string]float64) {
+	t.Helper()
+	values = map[string]float64{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if help, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, meaning, _ := strings.Cut(help, " ")
+			rows = append(rows, metric{Name: name, Meaning: meaning})
+			continue
+		}
+		last := &rows[len(rows)-1]
+		if kind, ok := strings.CutPrefix(line, "# TYPE "+last.Name+" "); ok {
+			last.Kind = kind
+			continue
+		}
+		series, value, _ := strings.Cut(line, " ")
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil || !strings.HasPrefix(series, last.Name) {
+			t.Errorf("line %q after %+v: %v", line, *last, err)
+		}
+		values[series] = number
+		var labels []string
+		for _, m := range regexp.MustCompile(`[{,]([a-z0-9_]+)=`).FindAllStringSubmatch(series, -1) {
+			labels = append(labels, m[1])
+		}
+		last.Labels = strings.Join(labels, ", ")
+	}
+	return rows, values
+}
+
+// A worker that has done a job, resumed another and been through an outage of its queue exposes what docs/watching.md lists.
+func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "metrics", steady)
+	before := tr.box()
+	tr.underWay("long")
+	before.signal(t)
+	before.ends(t, 0)
+	tr.handedBack("long")
+	tr.settings.Listen = freeAddress(t)
+	b := tr.boxOf("metrics-second-group", func(*box) {})
+	await(t, "the job is resumed", func() bool { return b.logged("job claimed") })
+	await(t, "it has beaten", func() bool {
+		_, values := exposed(t, b.read(t, control.MetricsPath))
+		return values["worker_beats_total"] > 0 && values["worker_checkpoints_total"] > 0
+	})
+	text := b.read(t, control.MetricsPath)
+	got, values := exposed(t, text)
+	want := documented(t)
+	for i, m := range want { // units are named for people, but those in names are Prometheus' base units
+		for _, unit := range []string{"seconds", "bytes"} {
+			if strings.Contains(m.Name, "_"+unit) != (m.Unit == unit) {
+				t.Errorf("unit of %s is %q", m.Name, m.Unit)
+			}
+		}
+		want[i].Unit = ""
+	}
+	byName := func(a, b metric) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(want, byName)
+	slices.SortFunc(got, byName)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/watching.md (-) and a running worker (+):\n%s", diff)
+	}
+	for series, want := range map[string]float64{
+		"worker_alive": 1, "worker_ready": 1, "worker_draining": 0, "worker_drained": 0, `worker_ready_check{check="table"}`: 1, "worker_slots": 2, "worker_slots_busy": 1, "worker_slots_running": 2,
+		`worker_claims_total{kind="resumed"}`: 1, `worker_claims_total{kind="first"}`: 0, `worker_attempts_ended_total{outcome="done"}`: 0, "worker_zombies_reaped_total": 0, "worker_messages_received_total": 1,
+	} {
+		if got, there := values[series]; !there || got != want {
+			t.Errorf("%s is %v (there: %t), want %v", series, got, there, want)
+		}
+	}
+	for _, series := range []string{`worker_aws_requests_total{service="DynamoDB",operation="UpdateItem",status="200"}`, `worker_aws_request_seconds_total{service="SQS",operation="ReceiveMessage",status="200"}`, "worker_slots_busy_seconds_total", "process_cpu_seconds_total"} {
+		if values[series] <= 0 {
+			t.Errorf("%s is %v", series, values[series])
+		}
+	}
+	overTCP(t, tr.settings.Listen, text)
+	promtool(t, text)
+}
+
+// freeAddress is a loopback address on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// overTCP checks that the same can be read at a TCP address, and nothing be changed.
+func overTCP(t *testing.T, address, socket string) {
+	t.Helper()
+	response, err := http.Get("http://" + address + control.MetricsPath) //nolint:noctx // a test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := func(text string) (f []metric) { f, _ = exposed(t, text); return f }
+	if diff := cmp.Diff(families(socket), families(string(text))); diff != "" {
+		t.Errorf("the socket (-) and TCP (+) expose:\n%s", diff)
+	}
+	if response, err = http.Post("http://"+address+"/drain", "application/json", strings.NewReader(`{}`)); err != nil || response.StatusCode != http.StatusNotFound { //nolint:noctx // a test's own server
+		t.Errorf("a drain over TCP: %v, error %v", response, err)
+	}
+	_ = response.Body.Close()
+}
+
+// promtool has Prometheus itself read a text and lint it.
+func promtool(t *testing.T, text string) {
+	t.Helper()
+	tool, err := exec.LookPath("promtool")
+	if err != nil {
+		tool = "../.tools/bin/promtool"
+	}
+	if _, err := os.Stat(tool); err != nil {
+		t.Skip("promtool is not on the PATH and make promtool has not brought it: Prometheus itself has not read the metrics")
+	}
+	check := exec.CommandContext(t.Context(), tool, "check", "metrics")
+	check.Stdin = strings.NewReader(text)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+	bad := exec.CommandContext(t.Context(), tool, "check", "metrics")
+	bad.Stdin = strings.NewReader("# HELP worker_jobs Jobs.\n# TYPE worker_jobs counter\nworker_jobs 1\n")
+	if out, err := bad.CombinedOutput(); err == nil {
+		t.Errorf("promtool objects to nothing: %s", out)
+	}
+}
