@@ -130,6 +130,13 @@ const (
 	MetricUnits          = "Units"          // by which the job got on, of its own unit
 )
 
+// The age of a queue's oldest message in seconds, as SQS publishes it: an alarm's threshold on it says how long jobs may wait.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+const (
+	QueueNamespace = "AWS/SQS"
+	QueueAge       = "ApproximateAgeOfOldestMessage"
+)
+
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
 func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }
 
