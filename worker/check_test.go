@@ -90,19 +90,7 @@ func TestAnyUserMayWatchAndNoneMayTouch(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "check-user")
 	b := tr.box()
-	folder := filepath.Dir(b.socket)
-	if err := os.Chmod(folder, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	// The binary stands in a folder of root's alone.
-	public := filepath.Join(folder, "worker")
-	program, err := os.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(public, program, 0o755); err != nil { //nolint:gosec // others are to run it
-		t.Fatal(err)
-	}
+	public := inPublic(t, filepath.Dir(b.socket))
 	for socket, want := range map[string]string{b.watched(): "worker OK: ", b.socket: "worker UNKNOWN: this user may not enter " + b.socket} {
 		said, status := asNobody(t, public, "check", "service", "--socket", socket)
 		if !strings.HasPrefix(said, want) || (status == 0) != strings.HasPrefix(want, "worker OK") {
