@@ -124,7 +124,7 @@ func TestCheckServiceOfWhatIsNoWorker(t *testing.T) {
 // like it.
 func (tr *tier) alarmed(threshold int) *cloudwatch.Client {
 	tr.t.Helper()
-	cfg, err := localaws.StartT(tr.t).AWSConfig(tr.t.Context())
+	cfg, err := tr.server.AWSConfig(tr.t.Context())
 	if err != nil {
 		tr.t.Fatal(err)
 	}
