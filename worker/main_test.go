@@ -53,17 +53,22 @@ type tier struct {
 	t        testing.TB
 	settings contract.Settings
 	environ  []string
+	server   *localaws.Server
 	sqs      *sqs.Client
 }
 
 func newTier(t testing.TB, name string) *tier {
 	t.Helper()
-	server := localaws.StartT(t)
+	return newTierOn(t, localaws.StartT(t), name)
+}
+
+func newTierOn(t testing.TB, server *localaws.Server, name string) *tier {
+	t.Helper()
 	cfg, err := server.AWSConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &tier{t: t, environ: server.Environ(), sqs: sqs.NewFromConfig(cfg)}
+	tr := &tier{t: t, environ: server.Environ(), server: server, sqs: sqs.NewFromConfig(cfg)}
 	tr.settings = contract.Settings{
 		Tier: name, Environment: "test", ContentType: "backup", Processor: "backup", Processes: 2,
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",

@@ -30,8 +30,8 @@ const (
 )
 
 var (
-	queueVisible    = Metric{string(visible), "waiting messages", Queue, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"}
-	queueAge        = Metric{string(age), "age of the oldest message, seconds", Queue, "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"}
+	queueVisible    = Metric{string(visible), "waiting messages", Queue, contract.QueueNamespace, "ApproximateNumberOfMessagesVisible", "Maximum"}
+	queueAge        = Metric{string(age), "age of the oldest message, seconds", Queue, contract.QueueNamespace, contract.QueueAge, "Maximum"}
 	groupDesired    = Metric{string(desired), "desired instances", Group, "AWS/AutoScaling", "GroupDesiredCapacity", "Average"}
 	groupMax        = Metric{string(most), "largest number of instances", Group, "AWS/AutoScaling", "GroupMaxSize", "Average"}
 	groupInService  = Metric{string(inService), "instances in service", Group, "AWS/AutoScaling", "GroupInServiceInstances", "Average"}

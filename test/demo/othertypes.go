@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/outputs"
 )
 
@@ -44,9 +45,26 @@ func (d *demo) otherTypes(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", contentType, err)
 		}
+		if err := d.checkType(ctx, contentType); err != nil {
+			return "", err
+		}
 		seen = append(seen, fmt.Sprintf("%s %d files", contentType, files))
 	}
-	return strings.Join(seen, ", ") + ", each listed with its SHA-256", nil
+	return strings.Join(seen, ", ") + ", each listed with its SHA-256; worker check type says OK of each", nil
+}
+
+// checkType has the Nagios plugin say that all is well with a content type, within the limit of its deployed alarm.
+func (d *demo) checkType(ctx context.Context, contentType string) error {
+	said, err := d.worker(ctx, "check", "type", "--type", contentType)
+	if err != nil {
+		return err
+	}
+	n := slices.IndexFunc(d.config.tier.ContentTypes, func(c config.ContentType) bool { return c.Name == contentType })
+	limit := fmt.Sprintf("|oldest_job=0s;;%g;0 ", d.config.tier.ContentTypes[n].ScaleOut.TargetLatency.Seconds())
+	if !strings.HasPrefix(said, contentType+" OK: ") || !strings.Contains(said, limit) {
+		return fmt.Errorf("worker check type: want OK and %s, not %s", limit, said)
+	}
+	return nil
 }
 
 // checkInventory waits for an inventory and compares it with the tree.

@@ -42,7 +42,7 @@ func (d *demo) worker(ctx context.Context, args ...string) (string, error) {
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("worker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(said.String()))
+		return "", fmt.Errorf("worker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()+said.String()))
 	}
 	return strings.TrimSpace(out.String()), nil
 }

@@ -123,6 +123,13 @@ const (
 	MetricZombies        = "Zombies"   // jobs taken from workers that died without a word
 )
 
+// The age of a queue's oldest message in seconds, as SQS publishes it: an alarm's threshold on it says how long jobs may wait.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+const (
+	QueueNamespace = "AWS/SQS"
+	QueueAge       = "ApproximateAgeOfOldestMessage"
+)
+
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
 func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }
 

@@ -92,8 +92,8 @@ describe 'what differs between the platforms' do
     { 'debian' => ['/etc/nagios/nrpe.d', 'nagios-nrpe-server'], 'amazon' => ['/etc/nrpe.d', 'nrpe'] }.each do |platform, (folder, unit)|
       image(folder)
       run = converge(platform)
-      expect(run).to render_file("#{folder}/worker.cfg").with_content("command[check_worker]=/usr/local/lib/worker-tier/check_unit worker\n")
-      expect(run.file("#{folder}/worker.cfg")).to notify("service[#{unit}]").to(:restart).delayed
+      expect(run).to render_file("#{folder}/worker.cfg").with_content("command[check_worker]=#{WorkerTier::BINARY} check service\n")
+      expect(run.cookbook_file("#{folder}/worker.cfg")).to notify("service[#{unit}]").to(:restart).delayed
     end
   end
 

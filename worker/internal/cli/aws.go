@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
@@ -24,12 +25,14 @@ const credentialsTimeout = 10 * time.Second
 
 var errNoCredentials = errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role")
 
-// awsConfig is the SDK's default configuration, with what is missing said in one sentence.
+// awsConfig is the SDK's default configuration, with what is missing said in one sentence. The SDK's own warnings are of
+// tries that it repeats; what fails in the end is said in any case.
 func awsConfig(ctx context.Context) (aws.Config, error) {
 	cfg, err := regionConfig(ctx)
 	if err != nil {
 		return cfg, err
 	}
+	cfg.Logger = logging.Nop{}
 	return cfg, hasCredentials(ctx, cfg)
 }
 

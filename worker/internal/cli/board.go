@@ -42,12 +42,16 @@ const (
 
 var _ control.Worker = (*board)(nil)
 
-// listen opens the socket in the runtime folder, if there is one, and the TCP address, if there is one: without that
+// listen opens the sockets in the runtime folder, if there is one, and the TCP address, if there is one: without that
 // the worker works unwatched.
 func (b *board) listen(address string, log *slog.Logger) error {
 	if folder := os.Getenv(runtimeDirectory); folder != "" {
 		server, err := control.Listen(filepath.Join(folder, control.SocketName), b)
 		if err != nil {
+			return err
+		}
+		b.servers = append(b.servers, server)
+		if server, err = control.ListenToAll(filepath.Join(folder, control.WatchSocketName), b); err != nil {
 			return err
 		}
 		b.servers = append(b.servers, server)

@@ -15,6 +15,7 @@ type commands struct {
 	Submit submitCommand `cmd:"" help:"Submit a job."`
 	Jobs   jobsCommand   `cmd:"" help:"Look at jobs and steer them."`
 	Type   typeCommand   `cmd:"" help:"Pause and resume a whole content type."`
+	Check  checkCommand  `cmd:"" help:"Answer as a Nagios plugin: is the worker here, or a content type, as it should be?"`
 	Drain  drainCommand  `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
 	Doctor doctorCommand `cmd:"" help:"Check that a worker can work on this instance, and say what is wrong."`
 	Boot   bootCommand   `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
@@ -29,7 +30,7 @@ type env struct {
 }
 
 // Main runs the command line in os.Args and returns the exit status: 0 for success, 1 for a failure, 2
-// for a command line that cannot be read.
+// for a command line that cannot be read; 'check' has those of a Nagios plugin.
 func Main(p Program) int {
 	var c commands
 	parser, err := kong.New(&c, kong.Name("worker"), kong.UsageOnError(),
@@ -38,23 +39,32 @@ func Main(p Program) int {
 		panic(err) // the struct above is wrong
 	}
 	command, err := parser.Parse(os.Args[1:])
+	if err != nil && len(os.Args) > 1 && os.Args[1] == "check" {
+		return int(printUnknown(os.Stdout, err))
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "worker: %s (worker --help lists what there is)\n", err)
 		return 2
 	}
 	e := &env{Program: p, out: os.Stdout, err: os.Stderr}
 	command.BindTo(context.Background(), (*context.Context)(nil))
-	if err := command.Run(e); err != nil {
-		if !errors.Is(err, errReported) {
-			fmt.Fprintf(os.Stderr, "worker: %s\n", explain(err))
-		}
+	err = command.Run(e)
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "worker: %s\n", explain(err))
 		return 1
 	}
 	return 0
 }
 
-// errReported is a failure whose reason has been printed.
-var errReported = errors.New("reported")
+// exitStatus ends a command whose reason has been printed.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+const errReported = exitStatus(1)
 
 type slotCommand struct {
 	Processor string `required:"" help:"Processor that runs the jobs."`

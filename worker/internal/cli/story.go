@@ -116,7 +116,7 @@ func nextOfReady(j job.Job, typePaused bool, now time.Time) string {
 }
 
 func nextOfRunning(j job.Job, now time.Time) string {
-	silentUntil := j.UpdatedAt.Add(j.Patience())
+	silentUntil := j.SilentUntil()
 	switch {
 	case now.After(silentUntil):
 		return fmt.Sprintf("its worker is silent for longer than %s, its lease is %s: a sweep gives it to another", j.Patience(), j.Lease)

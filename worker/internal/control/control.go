@@ -1,6 +1,6 @@
 // Package control lets an operator on the instance talk to the running worker: HTTP on a unix socket in
-// the service's runtime folder, which only root and the worker's own user can enter. Who may only look may do so on a
-// TCP address too.
+// the service's runtime folder, of which only root and the worker's own user can ask anything. Who may only look may do
+// so on a socket beside it, whatever user that is, and on a TCP address.
 package control
 
 import (
@@ -18,8 +18,11 @@ import (
 	"time"
 )
 
-// SocketName is the socket's name in the runtime folder of the worker's service.
-const SocketName = "control.sock"
+// The sockets' names in the runtime folder of the worker's service.
+const (
+	SocketName      = "control.sock"
+	WatchSocketName = "watch.sock"
+)
 
 const (
 	// statusInterval is how often a drain that is waited for is looked at.
@@ -66,26 +69,35 @@ func serve(l net.Listener, handler http.Handler, limit time.Duration) *Server {
 	return s
 }
 
-// Listen serves w on a socket at path; the folder must be there. A socket that a dead worker left is
-// replaced, that of a living one is an error.
+// Listen serves w on a socket at path, of which only root and this process's user may ask anything; the folder must be there.
 func Listen(path string, w Worker) (*Server, error) {
+	l, err := listen(path, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	mux := watching(w)
+	mux.HandleFunc("POST /drain", func(out http.ResponseWriter, r *http.Request) { drain(w, out, r) })
+	return serve(l, mux, 0), nil // a drain is told until its end
+}
+
+// listen listens on a socket at path for whoever mode lets write to it. A socket that a dead worker left is
+// replaced, that of a living one is an error.
+func listen(path string, mode os.FileMode) (net.Listener, error) {
 	if peer, err := net.Dial("unix", path); err == nil {
 		_ = peer.Close()
 		return nil, fmt.Errorf("another worker listens on %s: each needs a runtime folder of its own", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("worker's socket: %w", err)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("worker's socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
+	if err := os.Chmod(path, mode); err != nil {
+		return nil, errors.Join(fmt.Errorf("worker's socket: %w", err), l.Close())
 	}
-	mux := watching(w)
-	mux.HandleFunc("POST /drain", func(out http.ResponseWriter, r *http.Request) { drain(w, out, r) })
-	return serve(l, mux, 0), nil // a drain is told until its end
+	return l, nil
 }
 
 // Close lets those who wait for a drain read its end, and stops listening.

@@ -65,7 +65,7 @@ func socket(t *testing.T) string {
 	return filepath.Join(dir, SocketName)
 }
 
-func listen(t *testing.T, path string, w *worker) *Server {
+func serving(t *testing.T, path string, w *worker) *Server {
 	t.Helper()
 	s, err := Listen(path, w)
 	if err != nil {
@@ -78,7 +78,7 @@ func listen(t *testing.T, path string, w *worker) *Server {
 func TestDrainShowsEachStatusUntilTheOutcome(t *testing.T) {
 	path := socket(t)
 	w := &worker{jobs: 2, outcome: "group mail was asked"}
-	listen(t, path, w)
+	serving(t, path, w)
 	var seen []Status
 	got, err := Drain(t.Context(), path, "a bad disk", func(s Status) { seen = append(seen, s) })
 	if err != nil {
@@ -96,7 +96,7 @@ func TestDrainShowsEachStatusUntilTheOutcome(t *testing.T) {
 
 func TestWorkerThatEndsFirstIsAnError(t *testing.T) {
 	path := socket(t)
-	s := listen(t, path, &worker{jobs: 1 << 30})
+	s := serving(t, path, &worker{jobs: 1 << 30})
 	_, err := Drain(t.Context(), path, "x", func(Status) { _ = s.http.Close() })
 	if err == nil || !strings.Contains(err.Error(), "the worker ended before it said that it had drained") {
 		t.Errorf("error %v", err)
@@ -105,7 +105,7 @@ func TestWorkerThatEndsFirstIsAnError(t *testing.T) {
 
 func TestSocketIsOfTheWorkersUserAlone(t *testing.T) {
 	path := socket(t)
-	listen(t, path, &worker{})
+	serving(t, path, &worker{})
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, error %v", info.Mode(), err)
@@ -129,7 +129,7 @@ func TestSocketOfADeadWorker(t *testing.T) {
 	if _, err := Drain(t.Context(), path, "x", func(Status) {}); !errors.Is(err, ErrNoWorker) {
 		t.Errorf("with a dead socket: %v", err)
 	}
-	listen(t, path, &worker{outcome: "done"})
+	serving(t, path, &worker{outcome: "done"})
 	if got, err := Drain(t.Context(), path, "x", func(Status) {}); err != nil || got.Outcome != "done" {
 		t.Errorf("after a restart: %+v, %v", got, err)
 	}

@@ -38,6 +38,15 @@ func watching(w Watched) *http.ServeMux {
 	return mux
 }
 
+// ListenToAll shows w to every user of the machine, and lets nobody change anything, on a socket at path.
+func ListenToAll(path string, w Watched) (*Server, error) {
+	l, err := listen(path, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return serve(l, watching(w), requestTimeout), nil
+}
+
 // ListenTCP shows w, and lets nobody change anything, at a TCP address such as "127.0.0.1:9464".
 func ListenTCP(address string, w Watched) (*Server, error) {
 	l, err := net.Listen("tcp", address)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestReportsAreAskedFor(t *testing.T) {
 		t.Errorf("without a worker: %v", err)
 	}
 	w := &worker{}
-	listen(t, path, w)
+	serving(t, path, w)
 	for of, want := range map[string]health.Report{AlivePath: w.Alive(), ReadyPath: w.Ready()} {
 		got, err := Report(t.Context(), path, of)
 		if err != nil {
@@ -85,5 +86,24 @@ func TestTCPAddressShowsAndChangesNothing(t *testing.T) {
 	}
 	if _, err := ListenTCP(address, w); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("a second worker at the address: %v", err)
+	}
+}
+
+// Every user may look, nobody may touch.
+func TestSocketForWatchingShowsToAllAndChangesNothing(t *testing.T) {
+	path, w := socket(t), &worker{}
+	s, err := ListenToAll(path, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+	if got, err := Report(t.Context(), path, ReadyPath); err != nil || cmp.Diff(w.Ready(), got) != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Drain(t.Context(), path, "none", func(Status) {}); err == nil || !strings.Contains(err.Error(), "404 Not Found") || len(w.reasons) != 0 {
+		t.Errorf("a drain: %v, reasons %q", err, w.reasons)
 	}
 }

@@ -105,6 +105,9 @@ type Job struct {
 // because the rates of clocks differ.
 func (j Job) Patience() time.Duration { return j.Lease + j.Lease/4 }
 
+// SilentUntil is how long the job's holder has not been silent for too long yet, by the clock of who wrote the item.
+func (j Job) SilentUntil() time.Time { return j.UpdatedAt.Add(j.Patience()) }
+
 // Position is how far a job is, as its processor counts.
 type Position struct {
 	Done  int64

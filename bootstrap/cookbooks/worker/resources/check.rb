@@ -4,34 +4,17 @@ provides :worker_check
 unified_mode true
 default_action :create
 
-description 'Gives Nagios a check of the worker, where the image holds NRPE.'
+description 'Gives Nagios a check of the worker, where the image holds NRPE: `worker check service`, which any user may run.'
 
-property :unit, String, name_property: true, description: 'systemd unit that is looked at.'
 property :folder, String, default: lazy { platform?('debian') ? '/etc/nagios/nrpe.d' : '/etc/nrpe.d' },
                           description: 'Folder of commands that NRPE reads.'
 property :nrpe, String, default: lazy { platform?('debian') ? 'nagios-nrpe-server' : 'nrpe' }, description: 'systemd unit of NRPE.'
 
-action :create, description: 'Writes the plug-in and the command check_<unit>, if NRPE is there.' do
+action :create, description: 'Writes the command check_worker, if NRPE is there.' do
   if ::File.directory?(new_resource.folder)
-    plugin = '/usr/local/lib/worker-tier/check_unit'
-
-    directory ::File.dirname(plugin) do
-      owner 'root'
-      group 'root'
-      mode '0755'
-      recursive true
-    end
-
-    cookbook_file plugin do
+    cookbook_file "#{new_resource.folder}/worker.cfg" do
       cookbook 'worker'
-      source 'check_unit'
-      owner 'root'
-      group 'root'
-      mode '0755'
-    end
-
-    file "#{new_resource.folder}/#{new_resource.unit}.cfg" do
-      content "# Written by Chef (cookbook worker).\ncommand[check_#{new_resource.unit}]=#{plugin} #{new_resource.unit}\n"
+      source 'nrpe.cfg'
       owner 'root'
       group 'root'
       mode '0644'

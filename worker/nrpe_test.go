@@ -1,0 +1,146 @@
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The programs of Debian's packages nagios-nrpe-server, nagios-nrpe-plugin and monitoring-plugins-basic.
+const (
+	nrpe      = "/usr/sbin/nrpe"
+	checkNRPE = "/usr/lib/nagios/plugins/check_nrpe"
+	negate    = "/usr/lib/nagios/plugins/negate"
+)
+
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := os.Stat(program); err != nil {
+			t.Skipf("%s: apt-get install nagios-nrpe-server nagios-nrpe-plugin monitoring-plugins-basic", err)
+		}
+	}
+}
+
+// inPublic is the binary in a folder that any user may enter, in which nobody may look around.
+func inPublic(t *testing.T, folder string) string {
+	t.Helper()
+	public := filepath.Join(folder, "worker")
+	program, err := os.ReadFile(binary)
+	if err == nil {
+		err = os.Chmod(folder, 0o711)
+	}
+	if err == nil {
+		err = os.WriteFile(public, program, 0o755) //nolint:gosec // others are to run it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
+// TestNRPEAsksTheWorker has a real NRPE, with the command that the cookbook gives it and as the user of its package, ask a worker.
+func TestNRPEAsksTheWorker(t *testing.T) {
+	needs(t, nrpe, checkNRPE)
+	if os.Getuid() != 0 {
+		t.Skip("only root can run NRPE as its own user")
+	}
+	t.Parallel()
+	tr, _ := newExecTier(t, "nrpe", steady)
+	b := tr.box()
+	command, err := os.ReadFile("../bootstrap/cookbooks/worker/files/nrpe.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Dir(b.socket)
+	const home, check = "/opt/worker-tier/bin/worker", "check service\n"
+	if !strings.Contains(string(command), home+" "+check) {
+		t.Fatalf("another command than was thought: %s", command)
+	}
+	here := strings.NewReplacer(home, inPublic(t, folder), check, "check service --socket "+b.watched()+"\n").Replace(string(command))
+	port := freePort(t)
+	config := filepath.Join(folder, "nrpe.cfg")
+	write(t, config, fmt.Sprintf("server_address=127.0.0.1\nserver_port=%d\nallowed_hosts=127.0.0.1\nnrpe_user=nagios\nnrpe_group=nagios\npid_file=%s/nrpe.pid\ndisable_syslog=1\n%s", port, folder, here))
+	server := exec.Command(nrpe, "-c", config, "-f")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+
+	var said string
+	is := func(status int, text string) {
+		t.Helper()
+		await(t, "NRPE says: "+text, func() bool {
+			cmd := exec.CommandContext(t.Context(), checkNRPE, "-H", "127.0.0.1", "-p", fmt.Sprint(port), "-c", "check_worker")
+			out, _ := cmd.Output() // its exit status is looked at
+			said = string(out)
+			return cmd.ProcessState.ExitCode() == status && strings.HasPrefix(said, text)
+		})
+		t.Logf("exit %d: %s", status, said)
+	}
+	is(0, "worker OK: slots: 2 of 2 run, 0 busy; ")
+	b.drain(t, "--reason", "bad disk")
+	is(1, "worker WARNING: drained (operator: bad disk): ")
+	_ = b.cmd.Process.Kill()
+	<-b.end
+	is(2, "worker CRITICAL: no worker runs here; ")
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
+}
+
+// perlParser has the parser of the monitoring plugins' own Perl library read performance data. It knows no ranges with @.
+const perlParser = `for (Monitoring::Plugin::Performance->parse_perfstring($ARGV[0])) {
+	printf "%s %s %s [%s] [%s] %s %s\n", $_->label, $_->value, $_->uom, $_->warning, $_->critical, $_->min // "", $_->max // "" }`
+
+// TestOthersReadTheChecks has those read a check's answer who read plugins' answers.
+func TestOthersReadTheChecks(t *testing.T) {
+	needs(t, negate)
+	tr := newTier(t, "check-read")
+	tr.alarmed(600)
+	of := []string{"check", "type", "--tier", "check-read", "-e", "test", "-t", "backup"}
+	turned := exec.CommandContext(t.Context(), negate, append([]string{"--substitute", binary}, of...)...)
+	turned.Env = tr.environ
+	out, err := turned.CombinedOutput()
+	if turned.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if status := turned.ProcessState.ExitCode(); status != 2 || !strings.HasPrefix(string(out), "backup CRITICAL: 0 READY, 0 RUNNING, ") {
+		t.Errorf("negate makes of OK: exit %d, %s", status, out)
+	}
+
+	of = append(of, "--warning", "ready=10:20;running=2:", "--warning", "zombies=~:5")
+	said, _, _ := tr.worker(tr.environ, of...)
+	_, perfdata, found := strings.Cut(said, "|")
+	perl := exec.CommandContext(t.Context(), "perl", "-MMonitoring::Plugin::Performance", "-e", perlParser, strings.TrimSpace(perfdata))
+	read, err := perl.CombinedOutput()
+	if err != nil && strings.Contains(string(read), "Can't locate Monitoring/Plugin/Performance.pm") {
+		t.Skip("apt-get install libmonitoring-plugin-perl")
+	}
+	want := `oldest_job 0 s [] [600] 0 
+ready 0  [10:20] [] 0 
+running 0  [2:] [] 0 
+dead 0  [0] [] 0 
+zombies 0  [~:5] [] 0 
+messages 0  [] [] 0 
+dead_letters 0  [0] [] 0 
+paused 0  [0] [] 0 1
+read_units 11  [] [] 0 
+`
+	if diff := cmp.Diff(want, string(read)); diff != "" || err != nil || !found {
+		t.Errorf("%s is read as (-want +got), %v:\n%s", perfdata, err, diff)
+	}
+}
