@@ -31,14 +31,14 @@ type failure struct {
 }
 
 var failures = []failure{
-	{name: "no network", contentType: "docs", fault: noNetwork, silent: 170, reason: "s3 cp .*endpoint URL"},
-	{name: "bundle with another digest", contentType: "calendars", fault: behind(nil, spoiled), reason: "has not the SHA-256"},
-	{name: "S3 answers 403", contentType: "sites", fault: behind(forbidden, nil), reason: "403"},
-	{name: "recipe fails", contentType: "mail", fault: failingRecipe, reason: "could not configure the role worker-mail"},
-	{name: "worker's check fails", contentType: "backup", fault: behind(withoutQueue, nil), reason: "could not pass the worker's check: .*sqs:getqueueattributes"},
-	{name: "disk is full", contentType: "restore", fault: fullDisk, reason: "zipfile -e bundle.zip|No space left"},
+	{name: "no network", contentType: "docs", fault: noNetwork, silent: 170, reason: `^could not fetch s3://\S+ \(exit-code\): Could not connect to the endpoint URL: "http://127.0.0.1:4566/`},
+	{name: "bundle with another digest", contentType: "calendars", fault: behind(nil, spoiled), reason: `^could not fetch s3://\S+ \(exit-code\): .*checksum did NOT match`},
+	{name: "S3 answers 403", contentType: "sites", fault: behind(forbidden, nil), reason: `^could not fetch s3://\S+ \(exit-code\): An error occurred \(AccessDenied\) .*: Access Denied`},
+	{name: "recipe fails", contentType: "mail", fault: failingRecipe, reason: `^could not configure the role worker-mail \(exit-code\): Errno::EROFS: .*/etc/worker-tier/worker.env`},
+	{name: "worker's check fails", contentType: "backup", fault: behind(withoutQueue, nil), reason: `^could not pass the worker's check \(exit-code\): .*sqs:getqueueattributes`},
+	{name: "disk is full", contentType: "restore", fault: fullDisk, reason: `^could not unpack the bundle \(exit-code\): .*No space left on device .* 24M .* 100% /`},
 	{name: "reboot in the middle", contentType: "export", during: reboot, recovers: true},
-	{name: "clock off by an hour", contentType: "export", fault: behind(skewed, nil), silent: 90, reason: "403"},
+	{name: "clock off by an hour", contentType: "export", fault: behind(skewed, nil), silent: 90, reason: `^could not fetch s3://\S+ \(exit-code\): An error occurred \(RequestTimeTooSkewed\) .*: The difference between the request time and the current time is too large`},
 }
 
 // reboot reboots a machine while Chef runs.
