@@ -1,14 +1,16 @@
 #!/bin/bash
-# Runs the tests of packages in a cgroup that was delegated to them, as a user without rights, under a Linux
-# of their own: cgroups are the machine's, and on most machines for development they are not to be had. The
+# Runs the tests of packages as the worker's unit runs the worker, by systemd under a Linux of their own, in a cgroup that was delegated
+# to them: cgroups are the machine's, and on most machines for development they are not to be had. The
 # kernel is Debian's package user-mode-linux, an ordinary program; its root is this machine's file system.
 set -euo pipefail
 
 command -v linux.uml >/dev/null || { echo "linux.uml is not there: install the Debian package user-mode-linux" >&2; exit 1; }
+command -v ruby >/dev/null || { echo "ruby is not there, which renders the unit: install the Debian package ruby" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 chmod 755 "$dir"
+ruby "$here/unit.rb" >"$dir/worker.service"
 for package in "$@"; do
 	CGO_ENABLED=0 go test -c -o "$dir/$(basename "$package").test" "$package"
 done
