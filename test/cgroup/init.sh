@@ -42,4 +42,4 @@ DefaultDependencies=no
 Type=oneshot
 ExecStart=/bin/bash /run/judge.sh
 UNIT
-exec /lib/systemd/systemd --unit=cgroup-test.service
+exec /lib/systemd/systemd --show-status=no --unit=cgroup-test.service
