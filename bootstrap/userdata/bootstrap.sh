@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 # The rest of what makes an instance a worker. User-data, once it has fetched the bundle, reads this into its shell, in
-# /opt/worker-tier: run, aws, fail, fetch, metadata, retry and ship are its (userdata.sh.tmpl). What differs between content
-# types stands in the first-boot document; nothing here does.
+# /opt/worker-tier: run, aws, doing, fetch, metadata, retry and ship are its (userdata.sh.tmpl). What differs between content
+# types stands in the first-boot document; nothing here does. Where it fails, the last line that was printed is the reason.
 : "${run:?is set by user-data, which reads this file}"
 export HOME=/root # systemd sets none, and Chef keeps its cache there
 document=/etc/chef/first-boot.json
 
-say() { echo "worker-tier: $*" >&2; }
+# fail REASON ends the boot.
+fail() {
+  echo "$*" >&2
+  exit 1
+}
 
 # attribute PATH [DEFAULT] prints a value of the first-boot document.
 attribute() {
@@ -31,8 +35,8 @@ unpack() {
   if [ -z "$object" ] || [ -e "unpacked-$1" ]; then return; fi
   bucket=$(attribute "worker_tier.$1.bucket")
   digest=$(attribute "worker_tier.$1.sha256")
-  say "fetch the content type's $1 from s3://$bucket/$object"
-  fetch "s3://$bucket/$object" "$digest" "$1.zip"
+  fetch "$bucket/$object" "$digest" "$1.zip"
+  doing "unpack the content type's $1"
   python3 - "$1.zip" "$2" <<'PYTHON'
 import os, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as archive:
@@ -55,11 +59,11 @@ install_client() {
   if [ ! -e $package ] && command -v "$1" >/dev/null; then return; fi
   [ -n "$url" ] || fail "the image holds no $1 and the config names no package to install: bake the client into the image, or set chef.package in worker-tier.yaml"
   digest=$(attribute worker_tier.chef.package.sha256)
-  say "install $1 from $url"
+  doing "install $1 from ${url%%\?*}"
   retry curl --fail --silent --show-error --location --connect-timeout 10 --output $package "$url"
   if ! echo "$digest *$package" | sha256sum --check --status; then
     rm $package
-    fail "$url has not the SHA-256 that chef.package.sha256 names: nothing was installed"
+    fail "it has not the SHA-256 that chef.package.sha256 names: nothing was installed"
   fi
   if [ $package = chef.deb ]; then
     dpkg --configure --pending
@@ -101,7 +105,7 @@ validation_key '$run/validator.pem'
 trusted_certs_dir '/etc/chef/trusted_certs'
 CLIENT
   if [ ! -e /etc/chef/client.pem ]; then
-    say "register with the Chef server $1 as $instance-$content_type"
+    doing "register with the Chef server $1 as $instance-$content_type"
     trap 'rm -f "$run/validator.pem"' EXIT
     retry fetch_validator "$secret"
   fi
@@ -122,17 +126,12 @@ UNIT
   systemctl enable --now worker-tier-chef
 }
 
-# last COMMAND… runs it and, should it fail, fails with the last thing it said that matters.
-last() {
-  local what=$1 matters=$2 said
-  shift 2
-  say "$what"
-  "$@" 2>&1 | tee "$run/said" || {
-    said=$(sed -n "s/$matters//p" "$run/said" | tail -n 1)
-    fail "could not $what: ${said:-see the log}"
-  }
+# converge OPTION… runs the Chef client, which has more to say after the reason why it failed.
+converge() {
+  "$client" "$@" 2>&1 | tee "$run/chef" || fail "$(sed -n 's/.*FATAL: //p' "$run/chef" | tail -n 1 | grep . || echo "see the log")"
 }
 
+doing "read what this instance is to be"
 chmod 755 bin/*
 mkdir -p /etc/chef
 cp "$run/first-boot.json" $document
@@ -142,7 +141,9 @@ unpack files files
 unpack cookbooks cookbooks
 client=$(attribute worker_tier.chef.client)
 if [ -n "$(attribute worker_tier.chef.accept_license '')" ]; then export CHEF_LICENSE=accept-no-persist; fi
+doing "find the Chef client"
 install_client "$client"
+doing "prepare the Chef client"
 server=$(attribute worker_tier.chef.server.url '')
 options=(--config /etc/chef/client.rb --json-attributes "$document")
 if [ -n "$server" ]; then
@@ -152,9 +153,11 @@ else
   echo "chef_repo_path '$PWD'" >/etc/chef/client.rb
   options+=(--local-mode)
 fi
-last "configure the role $role" '.*FATAL: ' "$client" "${options[@]}"
+doing "configure the role $role"
+converge "${options[@]}"
 rm -f "$run/validator.pem"
-last "pass the worker's check" ^ bin/worker boot complete --document $document
-say "done"
+doing "pass the worker's check"
+bin/worker boot complete --document $document
 systemctl disable worker-tier
-ship || say "the log could not be sent to CloudWatch Logs"
+echo "done"
+ship || echo "the log could not be sent to CloudWatch Logs" >&2

@@ -73,7 +73,7 @@ func TestEachValueMissingInTurn(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			said, ok := m.serve(t)
-			m.failed(t, said, ok, "the first-boot document has no "+c.missing)
+			m.failed(t, said, ok, ": the first-boot document has no "+c.missing)
 		})
 	}
 }
@@ -91,7 +91,7 @@ func TestEachVariableMissingInTurn(t *testing.T) {
 			t.Fatalf("no %q in the script", assignment)
 		}
 		m.write(t, "part-001", broken, 0o755)
-		if out, err := m.enter(t.Context(), "/part-001 start"); err == nil || !strings.Contains(out, variable+": unbound variable") {
+		if out, err := m.enter(t.Context(), "/part-001 boot"); err == nil || !strings.Contains(out, variable+": unbound variable") {
 			t.Errorf("without %s: %v\n%s", variable, err, out)
 		}
 	}

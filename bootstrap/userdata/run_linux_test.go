@@ -26,7 +26,7 @@ func TestBootstrapLaysOutWhatChefNeeds(t *testing.T) {
 	m := newMachine(t, client)
 	p := m.pool(t)
 	said, ok := m.boot(t, p)
-	if !ok || !strings.HasSuffix(said, "worker-tier: done\n") {
+	if !ok || !strings.HasSuffix(said, "\ndone\n") {
 		t.Fatalf("bootstrap failed:\n%s", said)
 	}
 	var boot contract.FirstBoot
@@ -56,11 +56,11 @@ func TestBootstrapLaysOutWhatChefNeeds(t *testing.T) {
 	}
 	if diff := cmp.Diff(`sync 
 systemctl enable --now worker-tier
-aws --cli-connect-timeout 5 s3 cp --only-show-errors s3://assets/bundle.zip bundle.zip
+aws --cli-connect-timeout 5 s3api get-object --bucket assets --key bundle.zip bundle.zip
 sync 
-aws --cli-connect-timeout 5 s3 cp --only-show-errors s3://assets/files.zip files.zip
+aws --cli-connect-timeout 5 s3api get-object --bucket assets --key files.zip files.zip
 sync 
-aws --cli-connect-timeout 5 s3 cp --only-show-errors s3://assets/cookbooks.zip cookbooks.zip
+aws --cli-connect-timeout 5 s3api get-object --bucket assets --key cookbooks.zip cookbooks.zip
 sync 
 cinc-client --config /etc/chef/client.rb --json-attributes /etc/chef/first-boot.json --local-mode
 bin/worker boot complete --document /etc/chef/first-boot.json
@@ -79,11 +79,11 @@ systemctl disable worker-tier
 // shipped is how the log goes to CloudWatch Logs.
 const shipped = token + `curl -sSfm5 -H X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/instance-id
 aws --cli-connect-timeout 5 logs create-log-stream --log-group-name the-logs --log-stream-name i-1
-journalctl -u worker-tier -ocat -n99
+journalctl -u worker* -ocat -n99
 aws --cli-connect-timeout 5 logs put-log-events --log-group-name the-logs --log-stream-name i-1 --log-events
 `
 
-const token = "curl -sSfm5 -X PUT -H X-aws-ec2-metadata-token-ttl-seconds: 60 http://169.254.169.254/latest/api/token\n"
+const token = "curl -sSfm5 -XPUT -H X-aws-ec2-metadata-token-ttl-seconds: 60 http://169.254.169.254/latest/api/token\n"
 
 // givenUp is what a failed boot ends with: its worker stopped, the launch abandoned in fifteen minutes, the failure counted
 // and its log kept.
@@ -96,7 +96,9 @@ aws --cli-connect-timeout 5 cloudwatch put-metric-data --namespace WorkerTier --
 // failed checks a failed boot: one line says why, first of what CloudWatch Logs gets, and it is given up.
 func (m machine) failed(t *testing.T, said string, ok bool, want string) {
 	t.Helper()
-	if ok || strings.Contains(said, "worker-tier: done") || strings.Count(said, "FAILED: ") != 1 || !strings.Contains(said, "FAILED: "+want) {
+	_, reason, _ := strings.Cut(said, "FAILED: ")
+	reason, _, _ = strings.Cut(reason, "\n")
+	if ok || strings.Contains(said, "\ndone\n") || strings.Count(said, "FAILED: ") != 1 || !strings.Contains(reason, want) {
 		t.Errorf("want one failure with %q, got ok=%t:\n%s", want, ok, said)
 	}
 	if calls := m.read(t, "calls"); !strings.HasSuffix(calls, givenUp) {
@@ -132,7 +134,7 @@ func TestFailedBootstrapSaysWhy(t *testing.T) {
 	withPackage := func(p *userdata.Props) {
 		p.Chef.Package = &config.ChefPackage{URL: "https://packages.example.com/cinc.rpm", SHA256: strings.Repeat("0", 64)}
 	}
-	refused := map[string]string{"aws": `case "$3 $4" in "s3 cp") echo "An error occurred (403): Forbidden" >&2; exit 1 ;; esac
+	refused := map[string]string{"aws": `case "$3 $4" in "s3api get-object") echo -e "\nAn error occurred (AccessDenied) when calling the GetObject operation: Access Denied" >&2; exit 254 ;; esac
 ` + tools["aws"], "cinc-client": ""}
 	const missing = `echo '[2026] ERROR: Exception handlers complete'; echo '[2026] FATAL: Stacktrace dumped'
 echo '[2026] FATAL: Chef::Exceptions::MissingRole: The expanded run list includes nonexistent roles: worker-mail'; exit 1`
@@ -142,15 +144,16 @@ echo '[2026] FATAL: Chef::Exceptions::MissingRole: The expanded run list include
 		want   string
 		never  string // a call that must not be noted
 	}{
-		"refused":         {nil, refused, "aws s3 cp --only-show-errors s3://assets/bundle.zip bundle.zip: An error occurred (403): Forbidden", "cinc-client"},
-		"another bundle":  {func(p *userdata.Props) { p.Bundle.SHA256 = strings.Repeat("0", 64) }, client, "s3://assets/bundle.zip has not the SHA-256 0000", "cinc-client"},
-		"other files":     {func(p *userdata.Props) { p.Files.SHA256 = strings.Repeat("0", 64) }, client, "s3://assets/files.zip has not the SHA-256 0000", "cinc-client"},
-		"other cookbooks": {func(p *userdata.Props) { p.Cookbooks.SHA256 = strings.Repeat("0", 64) }, client, "s3://assets/cookbooks.zip has not the SHA-256 0000", "cinc-client"},
-		"no client":       {nil, nil, "the image holds no cinc-client and the config names no package", "dnf"},
-		"wrong package":   {withPackage, nil, "https://packages.example.com/cinc.rpm has not the SHA-256", "dnf"},
-		"no package":      {withPackage, map[string]string{"curl": "case \"$*\" in *--output*) echo 'curl: (22) 404' >&2; exit 22 ;; esac\n" + tools["curl"]}, "curl --fail --silent --show-error --location --connect-timeout 10 --output chef.rpm https://packages.example.com/cinc.rpm: curl: (22) 404", "dnf"},
-		"chef fails":      {nil, map[string]string{"cinc-client": missing}, "could not configure the role worker-mail: Chef::Exceptions::MissingRole: The expanded run list includes nonexistent roles: worker-mail", "boot complete"},
-		"chef is killed":  {nil, map[string]string{"cinc-client": "kill -9 $$"}, "could not configure the role worker-mail: see the log", "boot complete"},
+		"refused":         {nil, refused, "could not fetch s3://assets/bundle.zip (exit-code): An error occurred (AccessDenied) when calling the GetObject operation: Access Denied", "cinc-client"},
+		"another bundle":  {func(p *userdata.Props) { p.Bundle.SHA256 = strings.Repeat("0", 64) }, client, "could not fetch s3://assets/bundle.zip (exit-code): sha256sum: WARNING: 1 computed checksum did NOT match", "cinc-client"},
+		"other files":     {func(p *userdata.Props) { p.Files.SHA256 = strings.Repeat("0", 64) }, client, "could not fetch s3://assets/files.zip (exit-code): sha256sum: WARNING: 1 computed checksum did NOT match", "cinc-client"},
+		"other cookbooks": {func(p *userdata.Props) { p.Cookbooks.SHA256 = strings.Repeat("0", 64) }, client, "could not fetch s3://assets/cookbooks.zip (exit-code): sha256sum: WARNING: 1 computed checksum did NOT match", "cinc-client"},
+		"no client":       {nil, nil, "could not find the Chef client (exit-code): the image holds no cinc-client and the config names no package", "dnf"},
+		"wrong package":   {withPackage, nil, "could not install cinc-client from https://packages.example.com/cinc.rpm (exit-code): it has not the SHA-256", "dnf"},
+		"secret address":  {func(p *userdata.Props) { withPackage(p); p.Chef.Package.URL += "?X-Amz-Signature=abc" }, map[string]string{"curl": "case \"$*\" in *--output*) echo \"curl: ${@: -1} answers 403\" >&2; exit 22 ;; esac\n" + tools["curl"]}, "could not install cinc-client from https://packages.example.com/cinc.rpm (exit-code): curl: https://packages.example.com/cinc.rpm answers 403", "dnf"},
+		"no package":      {withPackage, map[string]string{"curl": "case \"$*\" in *--output*) echo 'curl: (22) 404' >&2; exit 22 ;; esac\n" + tools["curl"]}, "could not install cinc-client from https://packages.example.com/cinc.rpm (exit-code): curl: (22) 404", "dnf"},
+		"chef fails":      {nil, map[string]string{"cinc-client": missing}, "could not configure the role worker-mail (exit-code): Chef::Exceptions::MissingRole: The expanded run list includes nonexistent roles: worker-mail", "boot complete"},
+		"chef is killed":  {nil, map[string]string{"cinc-client": "kill -9 $$"}, "could not configure the role worker-mail (exit-code): see the log", "boot complete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, c.tools)
@@ -169,7 +172,7 @@ echo '[2026] FATAL: Chef::Exceptions::MissingRole: The expanded run list include
 
 // A download that fails at first leaves no trace of a failure.
 func TestDownloadsAreTriedAgain(t *testing.T) {
-	m := newMachine(t, map[string]string{"cinc-client": "", "aws": `case "$3 $4" in "s3 cp") echo x >>/tries; [ "$(wc -l </tries)" -gt 4 ] || exit 1 ;; esac
+	m := newMachine(t, map[string]string{"cinc-client": "", "aws": `case "$3 $4" in "s3api get-object") echo x >>/tries; [ "$(wc -l </tries)" -gt 4 ] || exit 1 ;; esac
 ` + tools["aws"]})
 	said, ok := m.boot(t, m.pool(t))
 	if !ok || strings.Contains(said, "FAILED") || strings.Contains(m.read(t, "shipped"), "FAILED") {
@@ -185,14 +188,14 @@ func TestTheWorkersCheckDecides(t *testing.T) {
 	m := newMachine(t, client)
 	m.write(t, "status", "1", 0o644)
 	said, ok := m.boot(t, m.pool(t))
-	m.failed(t, said, ok, "could not pass the worker's check: the worker says why")
+	m.failed(t, said, ok, "could not pass the worker's check (exit-code): the worker says why")
 }
 
 // Whatever ends the unit is a failed boot: a hang, and a death that leaves no word.
 func TestBootThatDoesNotEndByItselfFails(t *testing.T) {
 	for name, c := range map[string]struct{ chef, want string }{
-		"hangs":  {"/usr/bin/sleep 600", "the boot ended: timeout"},
-		"killed": {"kill -9 $(ps -o ppid= $PPID) $PPID", "the boot ended: "},
+		"hangs":  {"/usr/bin/sleep 600", "could not configure the role worker-mail (timeout): configure the role worker-mail"},
+		"killed": {"kill -9 $PPID", "could not configure the role worker-mail (signal): configure the role"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, map[string]string{"cinc-client": c.chef})
@@ -231,7 +234,7 @@ func TestBootThatIsCutGoesOn(t *testing.T) {
 	if !ok {
 		t.Fatalf("the second boot failed:\n%s", said)
 	}
-	if calls := m.read(t, "calls"); strings.Contains(calls, "s3 cp") || !strings.Contains(calls, "boot complete") || !strings.Contains(calls, "systemctl disable worker-tier") {
+	if calls := m.read(t, "calls"); strings.Contains(calls, "get-object") || !strings.Contains(calls, "boot complete") || !strings.Contains(calls, "systemctl disable worker-tier") {
 		t.Errorf("the second boot:\n%s", calls)
 	}
 }
@@ -244,7 +247,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 	}
 	m.write(t, "opt", "", 0o644)
 	said, err := m.cloudInit(t, userdata.Render(m.pool(t)))
-	m.failed(t, said, err == nil && false, "the boot ended: mkdir -p $home")
+	m.failed(t, said, err == nil && false, "could not begin (1): mkdir: cannot create directory")
 }
 
 func TestShellcheck(t *testing.T) {

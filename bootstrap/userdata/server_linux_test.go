@@ -190,7 +190,7 @@ func TestLifeOnAChefServer(t *testing.T) {
 		t.Errorf("left on the server: nodes %s, clients %s", nodes, clients)
 	}
 	said, ok = m.serve(t)
-	m.failed(t, said, ok, `could not configure the role worker-mail: Net::HTTPClientException: 401 "Unauthorized"`)
+	m.failed(t, said, ok, `could not configure the role worker-mail (exit-code): Net::HTTPClientException: 401 "Unauthorized"`)
 }
 
 func TestRoleThatTheServerLacks(t *testing.T) {
@@ -199,7 +199,7 @@ func TestRoleThatTheServerLacks(t *testing.T) {
 	m, p := s.machine()
 	p.Role = "worker-mial"
 	said, ok := m.boot(t, p)
-	m.failed(t, said, ok, "could not configure the role worker-mial: Chef::Exceptions::MissingRole: The expanded run list includes nonexistent roles: worker-mial")
+	m.failed(t, said, ok, "could not configure the role worker-mial (exit-code): Chef::Exceptions::MissingRole: The expanded run list includes nonexistent roles: worker-mial")
 	if _, err := os.Stat(filepath.Join(m.root, "run/worker-tier/validator.pem")); err == nil {
 		t.Error("the validator's key is still there")
 	}

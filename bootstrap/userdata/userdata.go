@@ -130,8 +130,11 @@ func document(v any) (string, error) {
 		return "", err
 	}
 	err := json.Indent(&out, compact.Bytes(), "", "")
-	return strings.TrimSuffix(out.String(), "\n"), err
+	return strings.TrimSuffix(key.ReplaceAllString(out.String(), "$1"), "\n"), err
 }
+
+// key is what begins a line of indented JSON and has a value on it.
+var key = regexp.MustCompile(`(?m)^("(?:[^"\\]|\\.)*":) `)
 
 // quote makes one shell word of s.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

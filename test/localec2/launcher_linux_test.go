@@ -1,6 +1,7 @@
 package localec2
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -185,22 +186,32 @@ func TestShutdownIsReplaced(t *testing.T) {
 }
 
 func TestInstanceThatAsksForItIsReplaced(t *testing.T) {
-	p := newPool(t, 1, "CONTINUE")
-	instances, _ := p.running(t, 1)
-	cfg := p.cfg
-	cfg.BaseEndpoint = &instances[0].AWS.URL
-	_, err := autoscaling.NewFromConfig(cfg).TerminateInstanceInAutoScalingGroup(t.Context(), &autoscaling.TerminateInstanceInAutoScalingGroupInput{
-		InstanceId: &instances[0].ID, ShouldDecrementDesiredCapacity: new(false),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-instances[0].Machine.Done()
-	if calls := instances[0].hookCalls("CompleteLifecycleAction", "terminate"); len(calls) != 1 {
-		t.Errorf("%d completed lifecycle actions, want 1", len(calls))
-	}
-	if replaced, _ := p.running(t, 1); replaced[0] == instances[0] {
-		t.Error("not replaced")
+	for name, ask := range map[string]func(ctx context.Context, api *autoscaling.Client, id *string) error{
+		"to be terminated": func(ctx context.Context, api *autoscaling.Client, id *string) error {
+			_, err := api.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: id, ShouldDecrementDesiredCapacity: new(false)})
+			return err
+		},
+		"as unhealthy": func(ctx context.Context, api *autoscaling.Client, id *string) error {
+			_, err := api.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{InstanceId: id, HealthStatus: new("Unhealthy"), ShouldRespectGracePeriod: new(false)})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(t, 1, "CONTINUE")
+			instances, _ := p.running(t, 1)
+			cfg := p.cfg
+			cfg.BaseEndpoint = &instances[0].AWS.URL
+			if err := ask(t.Context(), autoscaling.NewFromConfig(cfg), &instances[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			<-instances[0].Machine.Done()
+			if calls := instances[0].hookCalls("CompleteLifecycleAction", "terminate"); len(calls) != 1 {
+				t.Errorf("%d completed lifecycle actions, want 1", len(calls))
+			}
+			if replaced, _ := p.running(t, 1); replaced[0] == instances[0] {
+				t.Error("not replaced")
+			}
+		})
 	}
 }
 

@@ -68,6 +68,7 @@ func (n *nspawn) said() string {
 }
 
 func TestMachineRunsUserDataAndSeesAWSAlone(t *testing.T) {
+	t.Parallel()
 	n, _ := bootOne(t)
 	said := n.said()
 	for _, want := range []string{"I am root of " + n.boot.ID, "AWS says hello"} {
@@ -81,6 +82,7 @@ func TestMachineRunsUserDataAndSeesAWSAlone(t *testing.T) {
 }
 
 func TestMachineEndsInOrder(t *testing.T) {
+	t.Parallel()
 	n, _ := bootOne(t)
 	n.Shutdown()
 	<-n.Done()
@@ -91,6 +93,7 @@ func TestMachineEndsInOrder(t *testing.T) {
 }
 
 func TestPowerCutLeavesNothing(t *testing.T) {
+	t.Parallel()
 	n, _ := bootOne(t)
 	pids := n.Processes()
 	n.PowerCut()
@@ -118,6 +121,7 @@ func nothingLeft(t *testing.T, n *nspawn) {
 }
 
 func TestFrozenMachineStandsStill(t *testing.T) {
+	t.Parallel()
 	n, _ := bootOne(t)
 	// A unit's process is in the machine's control group; one that is brought in from outside is not.
 	count, err := n.Command(t.Context(), "systemd-run", "--quiet", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i >/run/count; sleep 0.01; done")
@@ -151,6 +155,7 @@ func TestFrozenMachineStandsStill(t *testing.T) {
 }
 
 func TestRebootKeepsTheDiskAndRunsUserDataOnce(t *testing.T) {
+	t.Parallel()
 	n, metadata := bootOne(t)
 	before := strings.Count(n.said(), "I am root") // in the journal and on the console
 	reboot, err := n.Command(t.Context(), "systemctl", "reboot")

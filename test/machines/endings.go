@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
@@ -19,6 +22,7 @@ type ending struct {
 	begin       func(ctx context.Context, t *trial, i *localec2.Instance) error
 	crash       bool // the jobs are found by the sweeper; else they are handed back
 	hook        bool // the termination hook is completed
+	unhealthy   bool // the instance is marked so
 }
 
 // endings of a machine, each on a content type of its own, all at once.
@@ -38,15 +42,37 @@ var endings = []ending{
 		i.Machine.PowerCut()
 		return nil
 	}},
+	{name: "worker dies for good", contentType: "restore", crash: true, unhealthy: true, begin: func(ctx context.Context, _ *trial, i *localec2.Instance) error {
+		// systemd starts it again, up to its limit, and then the unit's OnFailure= does something.
+		_, err := inside(ctx, i, "bash", "-c", "until systemctl is-failed --quiet worker; do systemctl kill --signal=KILL worker || true; sleep 0.5; done")
+		return err
+	}},
 }
 
 // spotNotice is how long before its end a Spot machine is told; EC2 gives two minutes, which nobody here waits for.
 const spotNotice = 30 * time.Second
 
 const (
-	busyTime   = time.Minute     // for a machine to have jobs under way
-	endingTime = 2 * time.Minute // for it to end, and for its jobs to be done elsewhere
+	busyTime   = 3 * time.Minute // for machines to serve, some in the place of those of the lost zone, and then to have jobs under way
+	endingTime = 3 * time.Minute // for one to end, and for its jobs to be done elsewhere
 )
+
+// disturb takes a zone away, and then, which is mostly waiting, ends machines in every way, makes boots fail and follows the
+// lost zone's jobs, all at once. The zone goes first, so that it takes no machine that something else is tried on.
+func (t *trial) disturb(ctx context.Context) error {
+	after, err := t.loseZone(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.setDesired(ctx, "backup", 0); err != nil { // nothing more is tried on its machines, and others need the processors
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, part := range []func(context.Context) error{after, t.endings, t.failures} {
+		group.Go(func() error { return part(ctx) })
+	}
+	return group.Wait()
+}
 
 // endings ends machines with jobs on them and follows the jobs to their end.
 func (t *trial) endings(ctx context.Context) error {
@@ -67,7 +93,7 @@ func (t *trial) endings(ctx context.Context) error {
 			t.say("%-24s %s", e.name, seen[n])
 		}
 	}
-	return t.loseZone(ctx)
+	return nil
 }
 
 // endOne fills the machines of a content type with jobs and ends the oldest.
@@ -110,6 +136,10 @@ func (t *trial) endOne(ctx context.Context, e ending) (string, error) {
 	if want := 1; e.hook && completed != want+1 {
 		return "", fmt.Errorf("machine %s completed %d lifecycle actions, want those of its launch and its end", victim.ID, completed)
 	}
+	marked := len(victim.AWS.Requests(func(r awsproxy.Request) bool { return r.Operation == "SetInstanceHealth" && r.Status == 200 }))
+	if e.unhealthy != (marked == 1) {
+		return "", fmt.Errorf("machine %s was marked unhealthy %d times", victim.ID, marked)
+	}
 	how := "handed back, no attempt burned"
 	if e.crash {
 		how = "found by the sweeper"
@@ -117,9 +147,16 @@ func (t *trial) endOne(ctx context.Context, e ending) (string, error) {
 	return fmt.Sprintf("off after %4.1f s; its %d jobs %s and done elsewhere; drains %d, failures 0", took.Seconds(), len(held), how, records[held[0]].Drains), nil
 }
 
-// fill gives the machines of a content type as many jobs as they can do at once, and returns the oldest machine
-// and which of the jobs it has.
+// fill waits until all machines of a content type serve, gives them as many jobs as they can do at once, and returns the
+// oldest machine and which of the jobs it has.
 func (t *trial) fill(ctx context.Context, contentType, prefix string) (victim *localec2.Instance, ids []string, held []int, err error) {
+	err = localtier.Await(ctx, fmt.Sprintf("%d machines of %s to serve", perType, contentType), busyTime, func(context.Context) (bool, error) {
+		serving := slices.DeleteFunc(t.instances(contentType), func(i *localec2.Instance) bool { return !t.launcher.InService(i) })
+		return len(serving) == perType, nil
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	for n := range perType * t.config.ContentTypes[0].ProcessesPerInstance {
 		id := fmt.Sprintf("%s%d", prefix, n+1)
 		ids = append(ids, id)
@@ -163,12 +200,12 @@ func (t *trial) awaitDone(ctx context.Context, contentType string, ids []string)
 	})
 }
 
-// loseZone cuts the power of everything in a zone.
-func (t *trial) loseZone(ctx context.Context) error {
+// loseZone cuts the power of everything in a zone and returns what follows the jobs of its machines to their end.
+func (t *trial) loseZone(ctx context.Context) (after func(context.Context) error, err error) {
 	const contentType = "export"
 	victim, ids, held, err := t.fill(ctx, contentType, "zone-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	lost := 0
 	for _, i := range t.launcher.Instances() {
@@ -177,15 +214,17 @@ func (t *trial) loseZone(ctx context.Context) error {
 		}
 	}
 	t.launcher.LoseZone(victim.Zone)
-	if err := t.awaitDone(ctx, contentType, ids); err != nil {
-		t.fail("loss of a zone: %v", err)
-		return nil
-	}
-	for _, i := range t.launcher.Instances() {
-		if i.Zone == victim.Zone {
-			return errors.New("a machine runs in the lost zone")
+	return func(ctx context.Context) error {
+		if err := t.awaitDone(ctx, contentType, ids); err != nil {
+			t.fail("loss of a zone: %v", err)
+			return nil
 		}
-	}
-	t.say("%-24s %s with %d machines is gone; %d jobs found by the sweeper and done in other zones", "loss of a zone", victim.Zone, lost, len(held))
-	return nil
+		for _, i := range t.launcher.Instances() {
+			if i.Zone == victim.Zone {
+				return errors.New("a machine runs in the lost zone")
+			}
+		}
+		t.say("%-24s %s with %d machines is gone; %d jobs found by the sweeper and done in other zones", "loss of a zone", victim.Zone, lost, len(held))
+		return nil
+	}, nil
 }

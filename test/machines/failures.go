@@ -21,24 +21,41 @@ import (
 
 // failure is a boot that fails.
 type failure struct {
-	name        string
-	contentType string // whose machine it is tried on; those of one type go one after the other
-	fault       fault
-	during      func(ctx context.Context, t *trial, i *localec2.Instance) error // nil: nothing
-	reason      string                                                          // pattern of the reason on the console
-	silent      int32                                                           // where AWS cannot be told: the seconds after which the launch hook times out, five minutes would be too long here
-	recovers    bool                                                            // it does not fail after all
+	name     string
+	fault    fault                                                           // nil: none
+	during   func(ctx context.Context, t *trial, i *localec2.Instance) error // nil: nothing
+	reason   string                                                          // pattern of the reason on the console
+	silent   bool                                                            // AWS cannot be told: the launch hook times out
+	recovers bool                                                            // it does not fail after all
+}
+
+// The content types whose machines they are tried on: the latter's launch hook times out soon.
+const (
+	faultyType = "faulty"
+	silentType = "silent"
+)
+
+// silentTime is after how many seconds that is: the boot has failed by then, after five tries of a download.
+const silentTime = 140
+
+func (f failure) contentType() string {
+	if f.silent {
+		return silentType
+	}
+	return faultyType
 }
 
 var failures = []failure{
-	{name: "no network", contentType: "docs", fault: noNetwork, silent: 170, reason: "s3 cp .*endpoint URL"},
-	{name: "bundle with another digest", contentType: "calendars", fault: behind(nil, spoiled), reason: "has not the SHA-256"},
-	{name: "S3 answers 403", contentType: "sites", fault: behind(forbidden, nil), reason: "403"},
-	{name: "recipe fails", contentType: "mail", fault: failingRecipe, reason: "could not configure the role worker-mail"},
-	{name: "worker's check fails", contentType: "backup", fault: behind(withoutQueue, nil), reason: "could not pass the worker's check: .*sqs:getqueueattributes"},
-	{name: "disk is full", contentType: "restore", fault: fullDisk, reason: "zipfile -e bundle.zip|No space left"},
-	{name: "reboot in the middle", contentType: "export", during: reboot, recovers: true},
-	{name: "clock off by an hour", contentType: "export", fault: behind(skewed, nil), silent: 90, reason: "403"},
+	{name: "no network", fault: noNetwork, silent: true, reason: `^could not fetch s3://\S+ \(exit-code\): Could not connect to the endpoint URL: "http://127.0.0.1:4566/`},
+	{name: "bundle with another digest", fault: behind(nil, spoiled), reason: `^could not fetch s3://\S+ \(exit-code\): .*checksum did NOT match`},
+	{name: "S3 answers 403", fault: behind(forbidden, nil), reason: `^could not fetch s3://\S+ \(exit-code\): An error occurred \(AccessDenied\) .*: Access Denied`},
+	{name: "recipe fails", fault: failingRecipe, reason: `^could not configure the role worker-faulty \(exit-code\): Errno::EROFS: .*/etc/worker-tier/worker.env`},
+	{name: "worker's check fails", fault: behind(withoutQueue, nil), reason: `^could not pass the worker's check \(exit-code\): .*sqs:getqueueattributes`},
+	{name: "disk is full", fault: fullDisk, reason: `^could not unpack the bundle \(exit-code\): .*No space left on device .* 24M .* 100% /`},
+	{name: "attribute out of range", fault: userData(`"WORKER_PROCESSES":"2"`, `"WORKER_PROCESSES":"0"`), reason: `^could not configure the role worker-faulty \(exit-code\): .*\['WORKER_PROCESSES'\] is "0": it must be a whole number from 1 to 1000`},
+	{name: "document of another schema", fault: userData(`"schema":1`, `"schema":9`), reason: `^could not pass the worker's check \(exit-code\): .*the first-boot document has schema 9 and this worker reads 1: stack and bundle are of different releases`},
+	{name: "reboot in the middle", during: reboot, recovers: true},
+	{name: "clock off by an hour", fault: behind(skewed, nil), silent: true, reason: `^could not fetch s3://\S+ \(exit-code\): An error occurred \(RequestTimeTooSkewed\) .*: The difference between the request time and the current time is too large`},
 }
 
 // reboot reboots a machine while Chef runs.
@@ -62,58 +79,76 @@ type outcome struct {
 	after          time.Duration
 }
 
-// failures ends all machines and tries each failure on a machine of its own.
+// failures tries each failure on a machine of its own, all at once.
 func (t *trial) failures(ctx context.Context) error {
-	if err := t.emptyGroups(ctx); err != nil {
+	t.say("boots that fail: none counts, each is given up and replaced")
+	if err := t.shortenHook(ctx); err != nil {
 		return err
 	}
-	t.say("boots that fail: none counts, each is given up and replaced")
+	machines := map[string]int32{}
+	for _, f := range failures {
+		machines[f.contentType()]++
+	}
+	for contentType, n := range machines {
+		if err := t.setDesired(ctx, contentType, n); err != nil {
+			return err
+		}
+	}
 	outcomes := make([]outcome, len(failures))
 	var all sync.WaitGroup
-	for _, c := range t.config.ContentTypes {
+	for n, f := range failures {
 		all.Go(func() {
-			for n, f := range failures {
-				if f.contentType != c.Name {
-					continue
-				}
-				var err error
-				if outcomes[n], err = t.failOne(ctx, f); err != nil {
-					t.fail("%s: %v", f.name, err)
-				}
+			var err error
+			if outcomes[n], err = t.failOne(ctx, n); err != nil {
+				t.fail("%s: %v", f.name, err)
 			}
 		})
 	}
 	all.Wait()
 	t.say("%-27s %8s %-42s %s", "failure", "after", "signal", "reason on the console")
 	for n, o := range outcomes {
-		t.say("%-27s %6.1f s %-42s %.140s", failures[n].name, o.after.Seconds(), o.signal, o.reason)
+		t.say("%-27s %6.1f s %-42s %.300s", failures[n].name, o.after.Seconds(), o.signal, o.reason)
 	}
-	return t.emptyGroups(ctx)
+	return t.awaitReplaced(ctx)
 }
 
-// emptyGroups sets all groups to no machine and waits until there is none.
-func (t *trial) emptyGroups(ctx context.Context) error {
-	for _, c := range t.config.ContentTypes {
-		if err := t.setDesired(ctx, c.Name, 0); err != nil {
-			return err
+// nextFault is that of the first failure that has no machine yet. A machine that replaces one of these is seen to be booted, and has nothing to do.
+func (t *trial) nextFault(b localec2.Boot) fault {
+	contentType := b.Document.WorkerTier.Environment[contract.EnvContentType]
+	if contentType != faultyType && contentType != silentType {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n, f := range failures {
+		if f.contentType() == contentType && t.failing[n] == "" {
+			t.failing[n] = b.ID
+			return f.fault
 		}
 	}
-	return localtier.Await(ctx, "all machines to end", endingTime, func(context.Context) (bool, error) {
-		return len(t.launcher.Instances()) == 0, nil
+	t.replaced++
+	return noUserData
+}
+
+// awaitReplaced waits until there has been a machine for each that was given up.
+func (t *trial) awaitReplaced(ctx context.Context) error {
+	want := 0
+	for _, f := range failures {
+		if !f.recovers {
+			want++
+		}
+	}
+	return localtier.Await(ctx, fmt.Sprintf("%d machines that replace those that failed", want), bootTime, func(context.Context) (bool, error) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.replaced >= want, nil
 	})
 }
 
-// failOne boots a machine that must fail, and follows it until it is given up and replaced.
-func (t *trial) failOne(ctx context.Context, f failure) (outcome, error) {
-	if err := t.shortenHook(ctx, f); err != nil {
-		return outcome{}, err
-	}
-	t.setFault(f.contentType, f.fault)
-	defer t.setFault(f.contentType, nil)
-	if err := t.setDesired(ctx, f.contentType, 1); err != nil {
-		return outcome{}, err
-	}
-	i, err := t.next(ctx, f.contentType, nil)
+// failOne follows the machine with a fault until it is given up.
+func (t *trial) failOne(ctx context.Context, n int) (outcome, error) {
+	f := failures[n]
+	i, err := t.faultyMachine(ctx, n)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -122,91 +157,57 @@ func (t *trial) failOne(ctx context.Context, f failure) (outcome, error) {
 			return outcome{}, err
 		}
 	}
+	what := "to be given up"
 	if f.recovers {
-		return t.recovered(ctx, f, i)
+		what = "to be in service"
 	}
-	err = localtier.Await(ctx, "machine "+i.ID+" to be given up", fleetTime, func(context.Context) (bool, error) {
-		if t.launcher.InService(i) {
+	err = localtier.Await(ctx, "machine "+i.ID+" "+what, fleetTime, func(context.Context) (bool, error) {
+		in, gone := t.launcher.InService(i), ended(i)
+		switch {
+		case in && !f.recovers:
 			return false, fmt.Errorf("machine %s counts as capacity", i.ID)
+		case gone && f.recovers:
+			return false, fmt.Errorf("machine %s ended: %s", i.ID, failedLine(i))
 		}
-		return ended(i), nil
+		return in || gone, nil
 	})
-	if err != nil {
-		return outcome{}, err
+	o := outcome{failedLine(i), signalOf(i), time.Since(i.Started)}
+	if f.recovers {
+		o.signal = "in service: the boot went on"
+		f.reason = "^none$"
 	}
-	o := outcome{after: time.Since(i.Started)}
-	if err := t.discard(ctx, f.contentType, i); err != nil {
+	if err != nil {
 		return o, err
 	}
-	o.reason, o.signal = failedLine(i), signalOf(i)
-	if f.reason != "" && !regexp.MustCompile(f.reason).MatchString(o.reason) {
+	if !regexp.MustCompile(f.reason).MatchString(o.reason) {
 		return o, fmt.Errorf("the console of %s gives the reason %q, want %q", i.ID, o.reason, f.reason)
 	}
-	if want := told; f.silent == 0 && o.signal != want {
-		return o, fmt.Errorf("machine %s was %s, want %s", i.ID, o.signal, want)
+	if !f.recovers && !f.silent && o.signal != told {
+		return o, fmt.Errorf("machine %s was %s, want %s", i.ID, o.signal, told)
 	}
 	return o, nil
 }
 
-// recovered waits for a machine to be in service after all, and ends it.
-func (t *trial) recovered(ctx context.Context, f failure, i *localec2.Instance) (outcome, error) {
-	err := localtier.Await(ctx, "machine "+i.ID+" to be in service", fleetTime, func(context.Context) (bool, error) {
-		return t.launcher.InService(i), nil
-	})
-	if err != nil {
-		return outcome{}, err
-	}
-	o := outcome{reason: failedLine(i), signal: "in service: the boot went on", after: time.Since(i.Started)}
-	if err := t.setDesired(ctx, f.contentType, 0); err != nil {
-		return o, err
-	}
-	return o, localtier.Await(ctx, "machine "+i.ID+" to end", endingTime, func(context.Context) (bool, error) { return ended(i), nil })
-}
-
-// discard waits for the machine that replaces one, and ends it.
-func (t *trial) discard(ctx context.Context, contentType string, replaced *localec2.Instance) error {
-	next, err := t.next(ctx, contentType, replaced)
-	if err != nil {
-		return err
-	}
-	if err := t.setDesired(ctx, contentType, 0); err != nil {
-		return err
-	}
-	// It is told to go, but boots: nothing on it listens.
-	err = localtier.Await(ctx, "machine "+next.ID+" to be taken away", bootTime, func(context.Context) (bool, error) {
-		return next.Metadata.TargetState() == "Terminated" || ended(next), nil
-	})
-	next.Machine.PowerCut()
-	return err
-}
-
-// next waits for the machine of a content type that was booted after another, or runs if there is none.
-func (t *trial) next(ctx context.Context, contentType string, after *localec2.Instance) (*localec2.Instance, error) {
+// faultyMachine waits for the machine that has a failure's fault.
+func (t *trial) faultyMachine(ctx context.Context, n int) (*localec2.Instance, error) {
 	var found *localec2.Instance
-	err := localtier.Await(ctx, "a machine of "+contentType, bootTime, func(context.Context) (bool, error) {
-		for _, i := range t.instances(contentType) {
-			if after == nil || i.Started.After(after.Started) && i != after {
+	err := localtier.Await(ctx, "a machine for "+failures[n].name, bootTime, func(context.Context) (bool, error) {
+		t.mu.Lock()
+		id := t.failing[n]
+		t.mu.Unlock()
+		for _, i := range t.launcher.All() {
+			if i.ID == id {
 				found = i
-				return true, nil
 			}
 		}
-		return false, nil
+		return found != nil, nil
 	})
 	return found, err
 }
 
-func (t *trial) setFault(contentType string, f fault) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.faults[contentType] = f
-}
-
-// shortenHook lets a content type's launch hook time out soon, where the machine can tell nobody.
-func (t *trial) shortenHook(ctx context.Context, f failure) error {
-	if f.silent == 0 {
-		return nil
-	}
-	group := t.groups[f.contentType]
+// shortenHook lets the launch hook of the machines that can tell nobody time out soon.
+func (t *trial) shortenHook(ctx context.Context) error {
+	group := t.groups[silentType]
 	hooks, err := t.tier.Groups.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: &group})
 	if err != nil {
 		return err
@@ -215,7 +216,7 @@ func (t *trial) shortenHook(ctx context.Context, f failure) error {
 		if strings.HasSuffix(*h.LifecycleTransition, "LAUNCHING") {
 			_, err = t.tier.Groups.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
 				AutoScalingGroupName: &group, LifecycleHookName: h.LifecycleHookName, LifecycleTransition: h.LifecycleTransition,
-				DefaultResult: h.DefaultResult, HeartbeatTimeout: &f.silent,
+				DefaultResult: h.DefaultResult, HeartbeatTimeout: new(int32(silentTime)),
 			})
 			return err
 		}

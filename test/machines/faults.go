@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,12 @@ type fault func(*localec2.Machines, *localec2.Boot) error
 // noNetwork: nothing answers where AWS should be. On EC2 packets are dropped, which takes longer to notice.
 func noNetwork(_ *localec2.Machines, b *localec2.Boot) error {
 	b.Endpoint = ""
+	return nil
+}
+
+// noUserData: there is no metadata service, so that the machine has nothing to do.
+func noUserData(_ *localec2.Machines, b *localec2.Boot) error {
+	b.Metadata = ""
 	return nil
 }
 
@@ -40,29 +48,58 @@ func failingRecipe(m *localec2.Machines, b *localec2.Boot) error {
 
 // behind puts a server between the machine and its way to AWS that answers what it likes, and passes the rest on.
 func behind(answer func(http.ResponseWriter, *http.Request) bool, change func(*http.Response) error) fault {
-	return func(_ *localec2.Machines, b *localec2.Boot) error {
-		target, err := url.Parse(b.Endpoint)
+	return func(_ *localec2.Machines, b *localec2.Boot) (err error) {
+		b.Endpoint, err = between(b.Endpoint, answer, change)
+		return err
+	}
+}
+
+// userData serves the machine a user-data in which something else stands in the place of a text.
+func userData(text, other string) fault {
+	change := func(r *http.Response) error {
+		if r.Request.URL.Path != "/latest/user-data" {
+			return nil
+		}
+		script, err := io.ReadAll(r.Body)
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return err
+		if !bytes.Contains(script, []byte(text)) {
+			return fmt.Errorf("user-data has no %s to change", text)
 		}
-		quiet := log.New(io.Discard, "", 0) // a machine that was ended in mid request is no news
-		pass := &httputil.ReverseProxy{ModifyResponse: change, ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // it is signed
-		}}
-		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if answer == nil || !answer(w, r) {
-				pass.ServeHTTP(w, r)
-			}
-		})
-		go func() { _ = http.Serve(l, handler) }() //nolint:gosec // on the loopback interface, until this process ends
-		b.Endpoint = "http://" + l.Addr().String()
+		script = bytes.ReplaceAll(script, []byte(text), []byte(other))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(script)), int64(len(script))
+		r.Header.Set("Content-Length", strconv.Itoa(len(script)))
 		return nil
 	}
+	return func(_ *localec2.Machines, b *localec2.Boot) (err error) {
+		b.Metadata, err = between(b.Metadata, nil, change)
+		return err
+	}
+}
+
+// between is the URL of a server before another.
+func between(before string, answer func(http.ResponseWriter, *http.Request) bool, change func(*http.Response) error) (string, error) {
+	target, err := url.Parse(before)
+	if err != nil {
+		return "", err
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	quiet := log.New(io.Discard, "", 0) // a machine that was ended in mid request is no news
+	pass := &httputil.ReverseProxy{ModifyResponse: change, ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answer == nil || !answer(w, r) {
+			pass.ServeHTTP(w, r)
+		}
+	})
+	go func() { _ = http.Serve(l, handler) }() //nolint:gosec // on the loopback interface, until this process ends
+	return "http://" + l.Addr().String(), nil
 }
 
 // s3Object is true for a request for an object.

@@ -25,7 +25,7 @@ const (
 
 // fleet waits until all machines serve jobs, converges each again, and returns the line that sums it up.
 func (t *trial) fleet(ctx context.Context) (string, error) {
-	want := perType * len(t.config.ContentTypes)
+	want := perType * len(t.serving())
 	t.say("booting %d machines", want)
 	begun := time.Now()
 	before, err := t.usage()
@@ -41,9 +41,6 @@ func (t *trial) fleet(ctx context.Context) (string, error) {
 		return "", err
 	}
 	instances := t.launcher.Instances()
-	for _, i := range instances {
-		t.groups[i.ContentType] = i.Group
-	}
 	if len(t.launcher.All()) != want {
 		t.fail("%d machines were booted to have %d", len(t.launcher.All()), want)
 	}
@@ -88,7 +85,7 @@ func (t *trial) awaitServing(ctx context.Context, want int) error {
 		submitted++
 		return t.submit(ctx, contentType, fmt.Sprintf("%s%d", servePrefix, submitted), t.smallJob(contentType))
 	}
-	for _, c := range t.config.ContentTypes {
+	for _, c := range t.serving() {
 		for range perType * c.ProcessesPerInstance {
 			if err := submit(ctx, c.Name); err != nil {
 				return err

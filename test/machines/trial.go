@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +41,14 @@ type trial struct {
 	launcher *localec2.Launcher
 	stop     func() error // ends the launcher and everything that it started
 
-	mu     sync.Mutex
-	faults map[string]fault // by content type: what is wrong with the machines that are booted next
-	wrong  []string         // what did not hold
+	mu       sync.Mutex
+	failing  map[int]string // ids of the machines that have a fault, by the place of theirs in failures
+	replaced int            // how many have replaced one of these
+	wrong    []string       // what did not hold
 }
 
 func newTrial(o options) *trial {
-	return &trial{options: o, out: os.Stdout, begin: time.Now(), queues: map[string]string{}, groups: map[string]string{}, faults: map[string]fault{}}
+	return &trial{options: o, out: os.Stdout, begin: time.Now(), queues: map[string]string{}, groups: map[string]string{}, failing: map[int]string{}}
 }
 
 // say prints what is going on, with the seconds since the start.
@@ -69,7 +71,7 @@ func (t *trial) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		t.deploy, t.launch,
 		func(ctx context.Context) (err error) { summary, err = t.fleet(ctx); return err },
-		t.endings, t.failures, t.nothingLeft,
+		t.disturb, t.nothingLeft,
 	} {
 		err := part(ctx)
 		if ctx.Err() != nil {
@@ -129,8 +131,34 @@ func (t *trial) deploy(ctx context.Context) error {
 		if t.queues[c.Name], err = localtier.Parameter(ctx, t.aws, contract.QueueURLParameter(t.config.Name, runtime.GOARCH, c.Name)); err != nil {
 			return err
 		}
+		if t.groups[c.Name], err = t.group(ctx, c.Name); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// group is the name of a content type's Auto Scaling group, which CloudFormation begins with that of its stack.
+func (t *trial) group(ctx context.Context, contentType string) (string, error) {
+	stack := fmt.Sprintf("%s-%s-%s-", t.config.Name, runtime.GOARCH, contentType)
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(t.tier.Groups, &autoscaling.DescribeAutoScalingGroupsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, g := range page.AutoScalingGroups {
+			if strings.HasPrefix(*g.AutoScalingGroupName, stack) {
+				return *g.AutoScalingGroupName, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no deployed group is of the stack of %s", contentType)
+}
+
+// serving are the content types whose machines serve from the start.
+func (t *trial) serving() []config.ContentType {
+	return slices.DeleteFunc(slices.Clone(t.config.ContentTypes), func(c config.ContentType) bool { return c.Name == faultyType || c.Name == silentType })
 }
 
 // launch starts the local EC2.
@@ -155,13 +183,10 @@ func (t *trial) launch(ctx context.Context) error {
 	return nil
 }
 
-// boot boots a machine, with the fault that its content type has at the time.
+// boot boots a machine, with a fault if it is one of those that are to fail.
 func (t *trial) boot(b localec2.Boot) (localec2.Machine, error) {
 	m := localec2.Machines{Image: t.image}
-	t.mu.Lock()
-	wrong := t.faults[b.Document.WorkerTier.Environment[contract.EnvContentType]]
-	t.mu.Unlock()
-	if wrong != nil {
+	if wrong := t.nextFault(b); wrong != nil {
 		if err := wrong(&m, &b); err != nil {
 			return nil, err
 		}

@@ -78,7 +78,7 @@ type ChefServer struct {
 const BundleVariable = "bundle"
 
 // FirstBootMarker ends the here-document that holds the first-boot document in user-data.
-const FirstBootMarker = "FIRST_BOOT"
+const FirstBootMarker = "JSON"
 
 // FirstBootFrom takes the first-boot document out of a user-data script, and the bundle's object, without its digest.
 func FirstBootFrom(userData string) (FirstBoot, error) {

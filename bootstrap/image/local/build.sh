@@ -62,6 +62,8 @@ chmod 755 "$image"/usr/local/bin/* "$image"/usr/local/sbin/*
 inside "$image" systemctl enable --quiet user-data.service
 # A login on the console hangs up whoever has it open. The console of EC2's kernels is exempt from that, a machine's terminal is not.
 inside "$image" systemctl mask --quiet console-getty.service
+# Nobody logs in or is asked for a password. Each of these takes an inotify instance, of which all machines together have the 128 of one user.
+inside "$image" systemctl mask --quiet systemd-logind.service systemd-ask-password-console.path systemd-ask-password-wall.path
 umount "$image/proc"
 # What is this machine's, not an instance's. An empty machine-id is filled at the first boot; a missing one would set up all units anew.
 rm -rf "$image"/etc/{hostname,resolv.conf,dpkg/dpkg.cfg.d/build} "$image"/var/lib/dbus/machine-id "$image"/var/cache/apt/* "$image"/var/lib/apt/lists/*

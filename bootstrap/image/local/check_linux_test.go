@@ -58,7 +58,7 @@ func TestCheckOfAnImage(t *testing.T) {
 	}{
 		"as it was made":         {"", image.Check(image.Debian, chef()), "", []string{"Chef Infra Client: 18."}},
 		"the version to the dot": {"", image.Check(image.Debian, exact), "", nil},
-		"services":               {"", services("systemd-journald systemd-logind"), "", nil},
+		"services":               {"", services("systemd-journald systemd-networkd"), "", nil},
 		"no AWS CLI":             {"rm usr/bin/aws usr/local/bin/aws", image.Check(image.Debian, chef()), "the image lacks the command aws", nil},
 		"no clock and no curl":   {"rm usr/sbin/chronyd usr/bin/curl", image.Check(image.Debian, chef()), "the image lacks the command chronyd", []string{"the image lacks the command curl"}},
 		"no client":              {"rm usr/local/bin/cinc-client", image.Check(image.Debian, chef()), "the image lacks the command cinc-client", nil},

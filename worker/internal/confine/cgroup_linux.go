@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,10 +78,7 @@ func write(dir, file, text string) error {
 }
 
 // cgroup is that of one slot.
-type cgroup struct {
-	dir    string
-	handle *os.File
-}
+type cgroup struct{ dir string }
 
 // add makes a cgroup whose processes are killed together when they need more than limit bytes, which they
 // cannot evade into swap.
@@ -91,7 +87,7 @@ func (g *cgroups) add(limit int64) (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cgroup{dir: dir}
+	c := &cgroup{dir}
 	if err := c.prepare(limit); err != nil {
 		c.remove()
 		return nil, err
@@ -106,16 +102,14 @@ func (c *cgroup) prepare(limit int64) (err error) {
 			err = errors.Join(err, swap)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	c.handle, err = os.Open(c.dir)
 	return err
 }
 
-// enter has clone(2) put the process into the cgroup, so that it is never outside.
-func (c *cgroup) enter(a *syscall.SysProcAttr) {
-	a.UseCgroupFD, a.CgroupFD = true, int(c.handle.Fd())
+// admit puts a process into the cgroup. The kernel could do so at the start (clone3 with CLONE_INTO_CGROUP), but a unit with
+// RestrictNamespaces= has no clone3: its flags lie in memory, where no system call filter can look at them.
+// https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#RestrictNamespaces=
+func (c *cgroup) admit(pid int) error {
+	return write(c.dir, "cgroup.procs", strconv.Itoa(pid))
 }
 
 // exceeded says whether the kernel killed the processes because they were at the limit; "oom_kill" alone would
@@ -145,7 +139,6 @@ func (c *cgroup) number(file, key string) int64 {
 
 // remove kills what is left and removes the cgroup. One that cannot be removed goes with the worker's unit.
 func (c *cgroup) remove() {
-	_ = c.handle.Close() // nil if it was never opened
 	killCgroup(c.dir)
 	for end := time.Now().Add(removeTime); ; time.Sleep(time.Millisecond) {
 		if err := os.Remove(c.dir); !errors.Is(err, unix.EBUSY) || time.Now().After(end) {

@@ -16,7 +16,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // Variables by which a slot and what it starts are found, and by which a slot finds its own cgroup.
@@ -117,11 +116,12 @@ func (c *Cell) Environ(environ []string) []string {
 	return environ
 }
 
-// Enter has the process that is started with these attributes begin its life in the cell.
-func (c *Cell) Enter(a *syscall.SysProcAttr) {
-	if c.cgroup != nil {
-		c.cgroup.enter(a)
+// Admit puts a slot's process, which has been started and has no job yet, into the cell.
+func (c *Cell) Admit(pid int) error {
+	if c.cgroup == nil {
+		return nil
 	}
+	return c.cgroup.admit(pid)
 }
 
 // Watch calls kill when the slot, whose process group has this number, is over its limit. It returns then,

@@ -73,7 +73,6 @@ func Start(o Options) (*Process, error) {
 	cmd.ExtraFiles = []*os.File{pipes.orders.read, pipes.reports.write}
 	cmd.Stdout, cmd.Stderr = pipes.output.write, pipes.output.write
 	cmd.SysProcAttr = attributes()
-	cell.Enter(cmd.SysProcAttr)
 
 	p := &Process{cmd: cmd, cell: cell, reports: make(chan Report)}
 	started := make(chan error)
@@ -89,9 +88,9 @@ func Start(o Options) (*Process, error) {
 func (p *Process) live(pipes *pipes, log *slog.Logger, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := p.cmd.Start(); err != nil {
+	if err := p.start(); err != nil {
 		pipes.closeAll()
-		_ = p.cell.Close() // nobody was in it
+		_ = p.cell.Close() // nobody is in it
 		started <- err
 		return
 	}
@@ -127,6 +126,19 @@ func (p *Process) live(pipes *pipes, log *slog.Logger, started chan<- error) {
 	<-delivered
 	p.err = p.reason(status, exceeded)
 	close(p.reports)
+}
+
+// start starts the process, in its cell before it gets a job.
+func (p *Process) start() error {
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	if err := p.cell.Admit(p.Pid()); err != nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+		return err
+	}
+	return nil
 }
 
 // reap waits for the process to end, kills what is left of its group while the group's number still

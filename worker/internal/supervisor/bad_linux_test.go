@@ -24,7 +24,7 @@ func failed(j job.Job) bool { return j.Failures > 0 || j.State == job.Dead }
 func TestBadProcessorCostsOnlyItsOwnJob(t *testing.T) {
 	for how, want := range map[string]string{
 		"exit":         "exit status 7: I have had enough",
-		"eat":          "its limit is 300 MiB",
+		"eat":          "its limit is 200 MiB",
 		"large cursor": fmt.Sprintf("a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor),
 		"garbage":      `not a report: "this is % no report"`,
 		"binary":       `not a report: "\x00\x01\xfe\xff"`,
@@ -159,9 +159,9 @@ func TestBadProgramCostsOnlyItsOwnJob(t *testing.T) {
 	for name, p := range map[string]program{
 		"exits":                  {`echo no such mailbox >&2; exit 1`, "exit status 1: no such mailbox"},
 		"dies":                   {`kill -SEGV $$`, "signal: segmentation fault"},
-		"eats":                   {`exec tail /dev/zero`, "its limit is 300 MiB"},
-		"has a child that eats":  {`tail /dev/zero | cat >/dev/null; sleep 60`, "its limit is 300 MiB"},
-		"has a daemon that eats": {`setsid tail /dev/zero; sleep 60`, "its limit is 300 MiB"},
+		"eats":                   {`exec tail /dev/zero`, "its limit is 200 MiB"},
+		"has a child that eats":  {`tail /dev/zero | cat >/dev/null; sleep 60`, "its limit is 200 MiB"},
+		"has a daemon that eats": {`setsid tail /dev/zero; sleep 60`, "its limit is 200 MiB"},
 		"garbage":                {`echo '{"cursor":1' >&$WORKER_REPORT_FD; sleep 60`, `wrote a report that is none: "{\"cursor\":1"`},
 		"endless line":           {`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, "wrote a report of more than 1048576 bytes"},
 		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; sleep 60`, fmt.Sprintf("a cursor of 200002 bytes, more than %d", slot.MaxCursor)},
