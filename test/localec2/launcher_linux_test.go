@@ -185,13 +185,13 @@ func TestShutdownIsReplaced(t *testing.T) {
 	}
 }
 
-func TestInstanceThatAsksForItIsReplaced(t *testing.T) {
+func TestReplacedWhenAsked(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, api *autoscaling.Client, id *string) error{
-		"to be terminated": func(ctx context.Context, api *autoscaling.Client, id *string) error {
+		"terminate": func(ctx context.Context, api *autoscaling.Client, id *string) error {
 			_, err := api.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: id, ShouldDecrementDesiredCapacity: new(false)})
 			return err
 		},
-		"as unhealthy": func(ctx context.Context, api *autoscaling.Client, id *string) error {
+		"unhealthy": func(ctx context.Context, api *autoscaling.Client, id *string) error {
 			_, err := api.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{InstanceId: id, HealthStatus: new("Unhealthy"), ShouldRespectGracePeriod: new(false)})
 			return err
 		},
