@@ -148,7 +148,7 @@ func TestMeasuredJobTimeIsReadFromTheWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `"WORKER_JOB_TIME": "3m0s"`; !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\`, ``).Replace(string(script)), want) {
+	if want := `"WORKER_JOB_TIME":"3m0s"`; !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\`, ``).Replace(string(script)), want) {
 		t.Errorf("the worker is not told what to assume: no %s in %s", want, script)
 	}
 }

@@ -113,7 +113,7 @@ func TestGrantsAreNoWiderThanAsked(t *testing.T) {
 		"nothing": {func(*config.ContentType) {}, nil, 0, nil},
 		"environment": {
 			func(c *config.ContentType) { c.Variables = map[string]string{"LANG": "C.UTF-8"} },
-			nil, 0, []string{`"LANG": "C.UTF-8"`},
+			nil, 0, []string{`"LANG":"C.UTF-8"`},
 		},
 		"secrets": {
 			func(c *config.ContentType) { c.Secrets = []string{"imap-service"} },

@@ -38,8 +38,7 @@ type demo struct {
 	stopLauncher context.CancelFunc
 	launched     chan error
 
-	snapshots    []string      // ids of the finished backups
-	startToClaim time.Duration // of an instance that found a job waiting
+	snapshots []string // ids of the finished backups
 }
 
 func newDemo(o options) *demo {

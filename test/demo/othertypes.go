@@ -22,15 +22,15 @@ const inventoryID = "inventory"
 // submitInventories submits a job to each of several content types; they run beside the backups.
 func (d *demo) submitInventories(ctx context.Context) error {
 	for contentType, folder := range inventories {
-		if err := d.submitInventory(ctx, contentType, folder); err != nil {
+		if err := d.submitInventory(ctx, contentType, inventoryID, folder); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *demo) submitInventory(ctx context.Context, contentType, folder string) error {
-	return d.submit(ctx, contentType, inventoryID, map[string]string{"directory": filepath.Join(d.tree, folder), "output": d.inventoryOutput(contentType)})
+func (d *demo) submitInventory(ctx context.Context, contentType, id, folder string) error {
+	return d.submit(ctx, contentType, id, map[string]string{"directory": filepath.Join(d.tree, folder), "output": d.inventoryOutput(contentType)})
 }
 
 func (d *demo) inventoryDir(contentType string) string {
@@ -104,7 +104,7 @@ func (d *demo) addedType(ctx context.Context) (string, error) {
 	if _, err := d.running(ctx, addedType, 1); err != nil {
 		return "", err
 	}
-	if err := d.submitInventory(ctx, addedType, "image"); err != nil {
+	if err := d.submitInventory(ctx, addedType, inventoryID, "image"); err != nil {
 		return "", err
 	}
 	files, err := d.checkInventory(ctx, addedType, "image")
