@@ -32,15 +32,13 @@ func needs(t *testing.T, programs ...string) {
 func inPublic(t *testing.T, folder string) string {
 	t.Helper()
 	public := filepath.Join(folder, "worker")
-	program, err := os.ReadFile(binary)
-	if err == nil {
-		err = os.Chmod(folder, 0o711)
-	}
-	if err == nil {
-		err = os.WriteFile(public, program, 0o755) //nolint:gosec // others are to run it
-	}
-	if err != nil {
+	if err := os.Chmod(folder, 0o711); err != nil { //nolint:gosec // others are to enter it
 		t.Fatal(err)
+	}
+	// By another process: one that this one starts meanwhile would inherit the open file, which cannot be run until it is closed.
+	// https://github.com/golang/go/issues/22315
+	if said, err := exec.CommandContext(t.Context(), "install", "--mode=0755", binary, public).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
 	}
 	return public
 }
