@@ -1,23 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
-	"github.com/worker-tier/worker-tier/test/localec2"
 )
 
 // What the worker may need.
@@ -74,11 +68,7 @@ func (d *demo) startToClaim(ctx context.Context) (time.Duration, error) {
 		}
 		for _, i := range d.launcher.Instances() {
 			if writes := i.AWS.Requests(accepted(aboutJob(contentType, id))); len(writes) > 0 && i.Started.After(running[0].Started) {
-				began, err := d.workerBegan(i)
-				if err != nil {
-					return 0, err
-				}
-				least = min(least, writes[0].At.Add(writes[0].Took).Sub(began))
+				least = min(least, writes[0].At.Add(writes[0].Took).Sub(i.Machine.Began()))
 			}
 		}
 	}
@@ -86,40 +76,6 @@ func (d *demo) startToClaim(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("of %d instances of %s that replaced each other none claimed the job that waited", instances, contentType)
 	}
 	return least, nil
-}
-
-// startedLog is what a worker logs once it has started.
-var startedLog = regexp.MustCompile(`"msg":"worker started","pid":(\d+)`)
-
-// workerBegan is when the worker's process of an instance that runs began, to a hundredth of a second; a machine's processes
-// are not seen from here: when the machine began.
-func (d *demo) workerBegan(i *localec2.Instance) (time.Time, error) {
-	if d.machines {
-		return i.Started, nil
-	}
-	const perSecond = 100 // ticks, of all architectures: proc_pid_stat(5), times(2)
-	log, err := os.ReadFile(filepath.Join(i.Dir, localec2.LogFile))
-	if err != nil {
-		return time.Time{}, err
-	}
-	found := startedLog.FindSubmatch(log)
-	if found == nil {
-		return time.Time{}, fmt.Errorf("the log of %s does not say which process its worker is", i.ID)
-	}
-	stat, err := os.ReadFile(filepath.Join("/proc", string(found[1]), "stat"))
-	if err != nil {
-		return time.Time{}, err
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name may hold spaces
-	ticks, err := strconv.ParseInt(fields[19], 10, 64)
-	if err != nil {
-		return time.Time{}, err
-	}
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return time.Time{}, err
-	}
-	return time.Now().Add(time.Duration(ticks)*time.Second/perSecond - time.Duration(now.Nano())), nil
 }
 
 // figures checks size, memory and start of the worker.

@@ -1,6 +1,10 @@
 package localec2
 
-import "github.com/worker-tier/worker-tier/worker/contract"
+import (
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
 
 // Boot is what a machine is started with.
 type Boot struct {
@@ -18,6 +22,7 @@ type Machine interface {
 	PowerCut()              // ends everything on the machine at once and returns when nothing is left
 	Freeze() error          // stops everything on the machine in mid step
 	Thaw() error            // lets a frozen machine go on
+	Began() time.Time       // when the supervisor's process did; of a machine that boots: when that did
 	Done() <-chan struct{}  // closed when it has ended and nothing is left of it
 	Memory() (int64, error) // resident memory of the supervisor, in bytes
 	Processes() []int       // what runs on the machine

@@ -25,6 +25,7 @@ const defaultDisk = 2 << 30
 // nspawn is a machine that boots.
 type nspawn struct {
 	boot     Boot
+	began    time.Time
 	cmd      *exec.Cmd // boot.sh, the first process of a process namespace
 	cgroup   cgroup
 	log      *os.File
@@ -94,12 +95,16 @@ func (n *nspawn) start() error {
 	if n.network, err = newNetwork(n.boot); err != nil {
 		return err
 	}
+	n.began = time.Now()
 	if err := n.cmd.Start(); err != nil {
 		n.network.close()
 		return err
 	}
 	return nil
 }
+
+// Began is when the machine was switched on.
+func (n *nspawn) Began() time.Time { return n.began }
 
 // Done is closed when the machine is off.
 func (n *nspawn) Done() <-chan struct{} { return n.done }

@@ -18,11 +18,12 @@ import (
 // process is a machine of processes: the worker that the first-boot document asks for runs in the
 // instance's folder, in a session of its own, with the document's environment and nothing of the user's.
 type process struct {
-	boot Boot
-	pid  int
-	cmd  *exec.Cmd
-	log  *os.File
-	done chan struct{}
+	boot  Boot
+	began time.Time
+	pid   int
+	cmd   *exec.Cmd
+	log   *os.File
+	done  chan struct{}
 }
 
 // metadataVariable also marks all processes of an instance: each has a service of its own.
@@ -82,6 +83,7 @@ func (p *process) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer func() { _ = p.log.Close() }()
+	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		started <- err
 		return
@@ -105,6 +107,9 @@ func (p *process) complete() error {
 	check.Stdout, check.Stderr = p.log, p.log
 	return check.Run()
 }
+
+// Began is when the worker did, for which everything had been laid out.
+func (p *process) Began() time.Time { return p.began }
 
 // Done is closed when the worker has ended and nothing is left of the machine.
 func (p *process) Done() <-chan struct{} { return p.done }
