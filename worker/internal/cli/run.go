@@ -68,6 +68,7 @@ func (c *runCommand) logger(to io.Writer) *slog.Logger {
 }
 
 func (c *runCommand) Run(ctx context.Context, e *env) error {
+	limitRuntime()
 	log := c.logger(e.err)
 	settings, err := e.settings()
 	if err != nil {
@@ -179,9 +180,13 @@ func hold(ctx context.Context, log *slog.Logger, group imds.Membership, notices 
 	return func() { end(); held.Wait() }
 }
 
-func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
+// limitRuntime makes the supervisor's process one that waits. Slots are other processes.
+func limitRuntime() {
 	runtime.GOMAXPROCS(processors)
 	debug.SetGCPercent(garbage)
+}
+
+func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the worker's own binary: %w", err)
