@@ -63,6 +63,13 @@ func (m *Meter) Add(n int) {
 	m.busy += n
 }
 
+// Busy is how many slots work on a job.
+func (m *Meter) Busy() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.busy
+}
+
 // Claimed counts the claim of a job.
 func (m *Meter) Claimed(j job.Job) {
 	kind := restarted
@@ -143,8 +150,8 @@ func (m *Meter) advance() {
 func (m *Meter) Families() []Family {
 	return []Family{
 		{Name: "worker_slots", Kind: Gauge, Help: "Slots that this worker was told to have.", Read: One(func() float64 { return float64(m.slots) })},
-		{Name: "worker_slots_busy", Kind: Gauge, Help: "Slots that work on a job.", Read: One(func() float64 { busy, _ := m.load(); return busy })},
-		{Name: "worker_slots_busy_seconds_total", Kind: Counter, Help: "Time that slots worked on jobs, of all slots together.", Read: One(func() float64 { _, spent := m.load(); return spent })},
+		{Name: "worker_slots_busy", Kind: Gauge, Help: "Slots that work on a job.", Read: One(func() float64 { return float64(m.Busy()) })},
+		{Name: "worker_slots_busy_seconds_total", Kind: Counter, Help: "Time that slots worked on jobs, of all slots together.", Read: One(m.busySeconds)},
 		{Name: "worker_messages_received_total", Kind: Counter, Help: "Messages received from the queue.", Read: Count(&m.Received)},
 		{Name: "worker_claims_total", Kind: Counter, Help: "Jobs claimed: held by nobody before, resumed at their cursor, or restarted without one.", Labels: []string{"kind"}, Read: counts(m.claims[:], claims[:])},
 		{Name: "worker_attempts_ended_total", Kind: Counter, Help: "Attempts that ended, by their outcome; done, dead and cancelled end the job.", Labels: []string{"outcome"}, Read: counts(m.attempts[1:], lease.Outcomes[1:])},
@@ -154,10 +161,10 @@ func (m *Meter) Families() []Family {
 	}
 }
 
-// load is how many slots are busy, and the seconds that they have been.
-func (m *Meter) load() (busy, seconds float64) {
+// busySeconds is how long slots have been busy, all slots together.
+func (m *Meter) busySeconds() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance()
-	return float64(m.busy), m.spent.Seconds()
+	return m.spent.Seconds()
 }

@@ -65,12 +65,11 @@ type Supervisor struct {
 	Vitals    *vitals.Board                   // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
-	running atomic.Int64
-	oldest  atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
-	away    atomic.Bool            // table or bucket does not answer
-	paused  atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
-	census  atomic.Pointer[census] // of the last sweep; nil: another worker leads
-	signs   signs
+	oldest atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
+	away   atomic.Bool            // table or bucket does not answer
+	paused atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
+	census atomic.Pointer[census] // of the last sweep; nil: another worker leads
+	signs  signs
 }
 
 // Run works until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress
@@ -105,7 +104,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 }
 
 // Running counts the jobs in progress.
-func (s *Supervisor) Running() int { return int(s.running.Load()) }
+func (s *Supervisor) Running() int { return s.Meter.Busy() }
 
 // State is what the worker does, in one line for people.
 func (s *Supervisor) State() string {

@@ -156,8 +156,6 @@ func (w *worker) run(ctx context.Context, process *slot.Process, claimed lease.C
 	w.Vitals.Within(w.name, promised)
 	defer w.Vitals.Rest(w.name)
 	attempt := lease.Begin(work, w.Attempts, claimed, process)
-	w.running.Add(1)
-	defer w.running.Add(-1)
 	draining, hurried := ctx.Done(), w.Hurried
 	for !attempt.Over() {
 		w.Vitals.Within(w.name, promised)
