@@ -82,26 +82,3 @@ func TestRingingNeverMultipliesABacklog(t *testing.T) {
 		})
 	}
 }
-
-// TestLostBellIsFoundBehindALastingBacklog: where jobs come as fast as they are done, the queue always
-// holds a message per slot; jobs whose bell was lost are rung once the queue has passed it.
-func TestLostBellIsFoundBehindALastingBacklog(t *testing.T) {
-	notUnderRaceDetector(t)
-	t.Parallel()
-	b := &backlog{jobs: 200, work: 56 * time.Second, every: 7 * time.Second, lose: 50}
-	b.play(t)
-	waiting, lost := 0, 0
-	for i, id := range b.world.ids[:1500] { // of the first three hours
-		if b.lost(i) {
-			lost++
-			if b.world.jobs[id].version == 0 {
-				waiting++
-			}
-		}
-	}
-	visible, _ := b.world.queue.memory.Visible(t.Context())
-	t.Logf("%d of %d jobs with a lost bell still wait, %d messages in the queue, %.3f messages per job", waiting, lost, visible, b.perJob())
-	if waiting > 0 || lost < 20 || visible < 8 || b.perJob() > 1.05 {
-		t.Error("want none waiting, a backlog to the end, and at most 1.05 messages per job")
-	}
-}

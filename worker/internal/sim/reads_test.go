@@ -1,3 +1,5 @@
+//go:build !race
+
 package sim
 
 import (
@@ -45,7 +47,6 @@ func sweepReads(t *testing.T, instances, finished int) (reads map[string]int, lo
 // TestSweepReadsWhatRunsAndNothingElse: what a sweep reads grows neither with the workers nor with the
 // jobs that have ended. Workers that do not sweep read the control item alone.
 func TestSweepReadsWhatRunsAndNothingElse(t *testing.T) {
-	notUnderRaceDetector(t)
 	type fleet struct{ instances, finished int }
 	base := map[string]int{}
 	for _, f := range []fleet{{1, 0}, {1, 1000}, {10, 0}, {10, 1000}, {100, 0}, {100, 1000}} {

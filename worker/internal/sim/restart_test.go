@@ -1,3 +1,5 @@
+//go:build !race
+
 package sim
 
 import (
@@ -41,7 +43,6 @@ func crashes(t *testing.T, seed uint64) []Restart {
 // TestDeadMachinesJobsRunAgainInTime measures L2: lease × 1.25 + sweep + 5 s, and one sweep and one lease
 // more where the machine was the sweeper.
 func TestDeadMachinesJobsRunAgainInTime(t *testing.T) {
-	notUnderRaceDetector(t)
 	const bound, asSweeper = 75*time.Second + 30*time.Second + 5*time.Second, 30*time.Second + time.Minute
 	var worst, worstSweeper, sum time.Duration
 	n := 0
