@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // ErrStopped is what a step returns that was cut short because of [Job.Draining]: the job goes on from
@@ -38,19 +38,19 @@ func (e *retryError) Unwrap() error { return e.error }
 
 // outcomeOf says what becomes of a job after an error. An error that may have come from the drain
 // itself, such as a network that is being taken down, is not counted as a failure.
-func outcomeOf(err error, draining bool) slot.Outcome {
+func outcomeOf(err error, draining bool) protocol.Outcome {
 	var retry *retryError
 	switch {
 	case IsPermanent(err):
-		return slot.Outcome{Kind: slot.Permanent, Error: brief(err)}
+		return protocol.Outcome{Kind: protocol.Permanent, Error: brief(err)}
 	case errors.As(err, &retry):
-		return slot.Outcome{Kind: slot.Later, Error: brief(err), At: retry.at}
+		return protocol.Outcome{Kind: protocol.Later, Error: brief(err), At: retry.at}
 	case draining && errors.Is(err, ErrStopped):
-		return slot.Outcome{Kind: slot.Stopped}
+		return protocol.Outcome{Kind: protocol.Stopped}
 	case draining:
-		return slot.Outcome{Kind: slot.Stopped, Error: brief(err)}
+		return protocol.Outcome{Kind: protocol.Stopped, Error: brief(err)}
 	}
-	return slot.Outcome{Kind: slot.Retry, Error: brief(err)}
+	return protocol.Outcome{Kind: protocol.Retry, Error: brief(err)}
 }
 
 // maxError is how much of an error's text is kept in the job, in bytes.

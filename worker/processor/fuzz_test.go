@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // fuzzCursor has the kinds of fields that cursors have.
@@ -31,7 +32,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add([]byte(nil), "")
 	f.Fuzz(func(t *testing.T, text []byte, written string) {
 		p := count()
-		r := runner{processor: p, task: &slot.Task{Assignment: slot.Assignment{Cursor: text, CursorVersion: written}}}
+		r := runner{processor: p, task: &slot.Task{Assignment: protocol.Assignment{Cursor: text, CursorVersion: written}}}
 		version, err := r.readable()
 		if err != nil {
 			if !strings.Contains(err.Error(), p.versioned()) {
@@ -48,12 +49,12 @@ func FuzzCursor(f *testing.F) {
 		}
 		saved, err := r.checkpoint(Step{Cursor: at})
 		if err != nil {
-			if long, _ := json.Marshal(at); len(long) <= slot.MaxCursor {
+			if long, _ := json.Marshal(at); len(long) <= protocol.MaxCursor {
 				t.Errorf("a cursor of %d bytes: %v", len(long), err)
 			}
 			return
 		}
-		if len(saved.Cursor) > slot.MaxCursor {
+		if len(saved.Cursor) > protocol.MaxCursor {
 			t.Errorf("saved a cursor of %d bytes", len(saved.Cursor))
 		}
 		r.task.Cursor, r.task.CursorVersion = saved.Cursor, saved.Version

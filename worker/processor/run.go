@@ -13,6 +13,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // runSlot is a slot process: it does the supervisor's jobs one after the other. It returns only if it
@@ -57,8 +58,8 @@ func (p Processor) versioned() string { return p.Name + "@" + strconv.Itoa(p.Ver
 
 // reporter is the part of [slot.Endpoint] that a running job needs.
 type reporter interface {
-	Progress(slot.Progress) error
-	Checkpoint(slot.Checkpoint) error
+	Progress(protocol.Progress) error
+	Checkpoint(protocol.Checkpoint) error
 }
 
 // runner does one job.
@@ -80,7 +81,7 @@ type current struct {
 
 var errJobEnded = errors.New("the job has ended in this process")
 
-func (c *current) Progress(p slot.Progress) error {
+func (c *current) Progress(p protocol.Progress) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
@@ -89,7 +90,7 @@ func (c *current) Progress(p slot.Progress) error {
 	return c.reporter.Progress(p)
 }
 
-func (c *current) Checkpoint(cp slot.Checkpoint) error {
+func (c *current) Checkpoint(cp protocol.Checkpoint) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
@@ -104,13 +105,13 @@ func (c *current) end() {
 	c.ended = true
 }
 
-func (r runner) run(ctx context.Context) slot.Outcome {
+func (r runner) run(ctx context.Context) protocol.Outcome {
 	version, err := r.readable()
 	if err != nil {
-		return slot.Outcome{Kind: slot.Unfit, Error: err.Error()}
+		return protocol.Outcome{Kind: protocol.Unfit, Error: err.Error()}
 	}
 	if r.draining() {
-		return slot.Outcome{Kind: slot.Stopped}
+		return protocol.Outcome{Kind: protocol.Stopped}
 	}
 	speaker := &current{reporter: r.to}
 	defer speaker.end()
@@ -127,7 +128,7 @@ func (r runner) run(ctx context.Context) slot.Outcome {
 }
 
 // step goes from step to step until the job is done, fails or is asked to stop.
-func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
+func (r runner) step(ctx context.Context, steps Steps) protocol.Outcome {
 	for {
 		reached, err := steps.Step(ctx)
 		if err != nil {
@@ -138,9 +139,9 @@ func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
 		case err != nil:
 			return outcomeOf(err, false)
 		case reached.Done:
-			return slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint}
+			return protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint}
 		case r.draining():
-			return slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint}
+			return protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint}
 		}
 		if err := r.to.Checkpoint(*checkpoint); err != nil {
 			return outcomeOf(err, r.draining())
@@ -150,7 +151,7 @@ func (r runner) step(ctx context.Context, steps Steps) slot.Outcome {
 
 // checkpoint refuses what no worker could go on from: that is a mistake in the processor, which the next
 // release may have mended, so it is a failure of this attempt and not the job's end.
-func (r runner) checkpoint(reached Step) (*slot.Checkpoint, error) {
+func (r runner) checkpoint(reached Step) (*protocol.Checkpoint, error) {
 	if reached.Cursor == nil && !reached.Done {
 		return nil, fmt.Errorf("processor %s returned a step without a cursor", r.processor.Name)
 	}
@@ -158,11 +159,11 @@ func (r runner) checkpoint(reached Step) (*slot.Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processor %s: cursor: %w", r.processor.Name, err)
 	}
-	if len(cursor) > slot.MaxCursor {
-		return nil, fmt.Errorf("processor %s: a cursor of %d bytes, more than %d", r.processor.Name, len(cursor), slot.MaxCursor)
+	if len(cursor) > protocol.MaxCursor {
+		return nil, fmt.Errorf("processor %s: a cursor of %d bytes, more than %d", r.processor.Name, len(cursor), protocol.MaxCursor)
 	}
-	return &slot.Checkpoint{
-		Cursor: cursor, Version: r.processor.versioned(), Progress: slot.Progress(reached.Progress),
+	return &protocol.Checkpoint{
+		Cursor: cursor, Version: r.processor.versioned(), Progress: protocol.Progress(reached.Progress),
 	}, nil
 }
 
@@ -201,7 +202,7 @@ func (r runner) job(cursorVersion int) *Job {
 		Settings:      r.settings,
 		Draining:      r.task.Draining(),
 		report: func(p Progress) {
-			_ = r.to.Progress(slot.Progress(p)) // a supervisor that is gone ends the slot by itself
+			_ = r.to.Progress(protocol.Progress(p)) // a supervisor that is gone ends the slot by itself
 		},
 		save: func(reached Step) error {
 			checkpoint, err := r.checkpoint(Step{Cursor: reached.Cursor, Progress: reached.Progress})

@@ -16,6 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // roleVariable makes the test's binary a slot with the processor "count".
@@ -68,7 +69,7 @@ func count() Processor {
 				case "no cursor":
 					return Step{}, nil
 				case "large":
-					return Step{Cursor: strings.Repeat("x", slot.MaxCursor)}, nil
+					return Step{Cursor: strings.Repeat("x", protocol.MaxCursor)}, nil
 				}
 			}
 			job.Report(Progress{Done: int64(n)})
@@ -107,9 +108,9 @@ func settings() contract.Settings {
 	}
 }
 
-func checkpoint(n int, to int64) *slot.Checkpoint {
-	return &slot.Checkpoint{
-		Cursor: fmt.Append(nil, n), Version: "count@3", Progress: slot.Progress{Done: int64(n), Total: to},
+func checkpoint(n int, to int64) *protocol.Checkpoint {
+	return &protocol.Checkpoint{
+		Cursor: fmt.Append(nil, n), Version: "count@3", Progress: protocol.Progress{Done: int64(n), Total: to},
 	}
 }
 
@@ -124,25 +125,25 @@ func TestOutcomes(t *testing.T) {
 		payload         string
 		cursor, version string
 		drain           bool
-		want            slot.Outcome
+		want            protocol.Outcome
 	}{
-		{name: "done", payload: `{"To":3}`, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(3, 3)}},
-		{name: "resumed", payload: `{"To":9}`, cursor: "8", version: "count@2", want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(9, 9)}},
-		{name: "newer cursor", payload: `{"To":3}`, cursor: "1", version: "count@4", want: slot.Outcome{Kind: slot.Unfit, Error: "the cursor was written by count@4, this worker runs count@3"}},
-		{name: "another's cursor", payload: `{"To":3}`, cursor: "1", version: "mail@1", want: slot.Outcome{Kind: slot.Unfit, Error: "the cursor was written by mail@1, this worker runs count@3"}},
-		{name: "broken cursor", payload: `{"To":3}`, cursor: `"x"`, version: "count@3", want: slot.Outcome{Kind: slot.Permanent, Error: "cursor of version 3: json: cannot unmarshal string into Go value of type int"}},
-		{name: "unknown field", payload: `{"Too":3}`, want: slot.Outcome{Kind: slot.Permanent, Error: `payload: json: unknown field "Too"`}},
-		{name: "permanent", payload: `{"To":3,"At":2,"Then":"permanent"}`, want: slot.Outcome{Kind: slot.Permanent, Error: "at 2: no such number"}},
-		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: slot.Outcome{Kind: slot.Later, Error: "closed on Sundays", At: someday}},
-		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: slot.Outcome{Kind: slot.Retry, Error: "processor count returned a step without a cursor"}},
-		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: slot.Outcome{Kind: slot.Retry, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor)}},
-		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint(2, 9)}},
-		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(2, 2)}},
-		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped}},
-		{name: "failed in the drain", payload: `{"To":9,"At":2,"Then":"fail in the drain"}`, drain: true, want: slot.Outcome{Kind: slot.Stopped, Error: "network is unreachable"}},
+		{name: "done", payload: `{"To":3}`, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(3, 3)}},
+		{name: "resumed", payload: `{"To":9}`, cursor: "8", version: "count@2", want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(9, 9)}},
+		{name: "newer cursor", payload: `{"To":3}`, cursor: "1", version: "count@4", want: protocol.Outcome{Kind: protocol.Unfit, Error: "the cursor was written by count@4, this worker runs count@3"}},
+		{name: "another's cursor", payload: `{"To":3}`, cursor: "1", version: "mail@1", want: protocol.Outcome{Kind: protocol.Unfit, Error: "the cursor was written by mail@1, this worker runs count@3"}},
+		{name: "broken cursor", payload: `{"To":3}`, cursor: `"x"`, version: "count@3", want: protocol.Outcome{Kind: protocol.Permanent, Error: "cursor of version 3: json: cannot unmarshal string into Go value of type int"}},
+		{name: "unknown field", payload: `{"Too":3}`, want: protocol.Outcome{Kind: protocol.Permanent, Error: `payload: json: unknown field "Too"`}},
+		{name: "permanent", payload: `{"To":3,"At":2,"Then":"permanent"}`, want: protocol.Outcome{Kind: protocol.Permanent, Error: "at 2: no such number"}},
+		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: protocol.Outcome{Kind: protocol.Later, Error: "closed on Sundays", At: someday}},
+		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: "processor count returned a step without a cursor"}},
+		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", protocol.MaxCursor+2, protocol.MaxCursor)}},
+		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint(2, 9)}},
+		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(2, 2)}},
+		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped}},
+		{name: "failed in the drain", payload: `{"To":9,"At":2,"Then":"fail in the drain"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped, Error: "network is unreachable"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			order := slot.Order{Run: &slot.Assignment{
+			order := protocol.Order{Run: &protocol.Assignment{
 				ID: test.name, Payload: json.RawMessage(test.payload), CursorVersion: test.version, Deadline: monotonic.Now() + time.Minute,
 			}}
 			if test.cursor != "" {
@@ -157,7 +158,7 @@ func TestOutcomes(t *testing.T) {
 						break
 					}
 				}
-				if err := p.Send(slot.Order{Drain: &slot.Drain{Cause: "test"}}); err != nil {
+				if err := p.Send(protocol.Order{Drain: &protocol.Drain{Cause: "test"}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -168,7 +169,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func outcome(t *testing.T, p *slot.Process) slot.Outcome {
+func outcome(t *testing.T, p *slot.Process) protocol.Outcome {
 	t.Helper()
 	for r := range p.Reports() {
 		if r.Outcome != nil {
@@ -182,11 +183,11 @@ func outcome(t *testing.T, p *slot.Process) slot.Outcome {
 func TestLongErrorsAreCut(t *testing.T) {
 	p := startSlot(t, "count")
 	<-p.Reports()
-	if err := p.Send(slot.Order{Run: &slot.Assignment{Payload: json.RawMessage(`{"To":3,"At":1,"Then":"retry"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
+	if err := p.Send(protocol.Order{Run: &protocol.Assignment{Payload: json.RawMessage(`{"To":3,"At":1,"Then":"retry"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	got := outcome(t, p)
-	if got.Kind != slot.Retry || len(got.Error) > maxError+10 || !strings.HasPrefix(got.Error, "lost lost") {
+	if got.Kind != protocol.Retry || len(got.Error) > maxError+10 || !strings.HasPrefix(got.Error, "lost lost") {
 		t.Errorf("outcome %s with %d bytes of error", got.Kind, len(got.Error))
 	}
 }
@@ -194,7 +195,7 @@ func TestLongErrorsAreCut(t *testing.T) {
 func TestPanicEndsTheProcess(t *testing.T) {
 	p := startSlot(t, "count")
 	<-p.Reports()
-	if err := p.Send(slot.Order{Run: &slot.Assignment{Payload: json.RawMessage(`{"To":3,"At":2,"Then":"panic"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
+	if err := p.Send(protocol.Order{Run: &protocol.Assignment{Payload: json.RawMessage(`{"To":3,"At":2,"Then":"panic"}`), Deadline: monotonic.Now() + time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	for r := range p.Reports() {
@@ -219,7 +220,7 @@ func TestJobThatEndedIsDumb(t *testing.T) {
 		}), nil
 	}}
 	r := runner{processor: p, task: &slot.Task{}, to: heard}
-	if got := r.run(t.Context()); got.Kind != slot.Done || heard.reports != 2 {
+	if got := r.run(t.Context()); got.Kind != protocol.Done || heard.reports != 2 {
 		t.Fatalf("outcome %+v after %d reports", got, heard.reports)
 	}
 	left.Report(Progress{Done: 2})
@@ -231,9 +232,9 @@ func TestJobThatEndedIsDumb(t *testing.T) {
 // hearer counts reports.
 type hearer struct{ reports int }
 
-func (h *hearer) Progress(slot.Progress) error { h.reports++; return nil }
+func (h *hearer) Progress(protocol.Progress) error { h.reports++; return nil }
 
-func (h *hearer) Checkpoint(slot.Checkpoint) error { h.reports++; return nil }
+func (h *hearer) Checkpoint(protocol.Checkpoint) error { h.reports++; return nil }
 
 func TestUnknownProcessor(t *testing.T) {
 	p := startSlot(t, "mial")

@@ -14,7 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // selfTestLife is how long a self-test's item lives at least; DynamoDB removes it within days after, at no cost.
@@ -59,7 +59,7 @@ func (t SelfTest) Run(ctx context.Context) (job.Job, error) {
 		return job.Job{}, table.failure
 	}
 	attempt.Drain("self-test", timing.DrainBudget)
-	attempt.Report(ctx, slot.Report{Outcome: &slot.Outcome{Kind: slot.Stopped}}) // hands back
+	attempt.Report(ctx, protocol.Report{Outcome: &protocol.Outcome{Kind: protocol.Stopped}}) // hands back
 	if table.failure != nil {
 		return job.Job{}, table.failure
 	}
@@ -116,5 +116,5 @@ func (noBells) Send(context.Context, string, time.Duration) error { return nil }
 // noSlot stands where a job's process would.
 type noSlot struct{}
 
-func (noSlot) Send(slot.Order) error { return nil }
-func (noSlot) Kill()                 {}
+func (noSlot) Send(protocol.Order) error { return nil }
+func (noSlot) Kill()                     {}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // Never is a moment on the monotonic clock that does not come.
@@ -18,7 +18,7 @@ const Never = time.Duration(math.MaxInt64)
 
 // Slot is the process that runs the job.
 type Slot interface {
-	Send(slot.Order) error
+	Send(protocol.Order) error
 	Kill() // the process with everything it started
 }
 
@@ -54,8 +54,8 @@ type Attempt struct {
 	pendingAt  time.Duration // when the slot reported the newest cursor
 	durableAt  time.Duration // when it reported the one that is saved; the beginning, before any is
 	seq        int64         // of the last checkpoint tried
-	pending    *slot.Checkpoint
-	progress   *slot.Progress // newer than any checkpoint
+	pending    *protocol.Checkpoint
+	progress   *protocol.Progress // newer than any checkpoint
 	pace       pace
 	stop       *stop
 	started    bool // the slot has taken the job
@@ -101,10 +101,10 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 		a.unreadable(ctx, err)
 		return a
 	}
-	a.started = a.send(slot.Order{Run: &slot.Assignment{
+	a.started = a.send(protocol.Order{Run: &protocol.Assignment{
 		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: payload,
 		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
-		Progress: slot.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
+		Progress: protocol.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
 	}})
 	return a
 }
@@ -122,11 +122,11 @@ func (a *Attempt) Outcome() Outcome { return a.outcome }
 func (a *Attempt) Key() job.Key { return a.claim.Key }
 
 // Progress of the job, as newly as the slot told it.
-func (a *Attempt) Progress() slot.Progress {
+func (a *Attempt) Progress() protocol.Progress {
 	if a.progress != nil {
 		return *a.progress
 	}
-	return slot.Progress{Done: a.job.Done, Total: a.job.Total, Unit: a.job.Unit}
+	return protocol.Progress{Done: a.job.Done, Total: a.job.Total, Unit: a.job.Unit}
 }
 
 // Next is when Tick wants to be called at the latest, on the monotonic clock.
@@ -225,7 +225,7 @@ func (a *Attempt) renew(ctx context.Context) {
 // acknowledged takes what the table answered to a beat: the lease runs from before the first try.
 func (a *Attempt) acknowledged(item job.Item, stamp time.Duration) {
 	a.beatAt, a.deadline, a.retryAt = stamp, stamp+a.Timing.Lease, 0
-	a.send(slot.Order{Deadline: &slot.Deadline{At: a.deadline}})
+	a.send(protocol.Order{Deadline: &protocol.Deadline{At: a.deadline}})
 	current, err := job.FromItem(item)
 	if err != nil {
 		a.log.Error("job item cannot be read", "error", err.Error())
@@ -255,11 +255,11 @@ func (a *Attempt) ask(reason why, budget time.Duration) {
 		return
 	}
 	a.stop = &stop{why: reason, killAt: killAt}
-	a.send(slot.Order{Drain: &slot.Drain{Cause: string(reason), At: killAt}})
+	a.send(protocol.Order{Drain: &protocol.Drain{Cause: string(reason), At: killAt}})
 }
 
 // Report takes one line from the slot.
-func (a *Attempt) Report(ctx context.Context, r slot.Report) {
+func (a *Attempt) Report(ctx context.Context, r protocol.Report) {
 	a.heardAt = a.Clock.Monotonic()
 	switch {
 	case a.over:
@@ -288,7 +288,7 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		return
 	}
 	if !a.started { // no fault of the job
-		a.conclude(ctx, slot.Outcome{Kind: slot.Stopped, Error: "the slot had ended before it took the job"})
+		a.conclude(ctx, protocol.Outcome{Kind: protocol.Stopped, Error: "the slot had ended before it took the job"})
 		return
 	}
 	text := "slot ended without a word"
@@ -298,11 +298,11 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 	case err != nil:
 		text = err.Error()
 	}
-	a.conclude(ctx, slot.Outcome{Kind: slot.Retry, Error: text})
+	a.conclude(ctx, protocol.Outcome{Kind: protocol.Retry, Error: text})
 }
 
 // send hands an order to the slot. One that cannot take it is dead or deaf; its end is reported.
-func (a *Attempt) send(o slot.Order) bool {
+func (a *Attempt) send(o protocol.Order) bool {
 	err := a.slot.Send(o)
 	if err != nil {
 		a.log.Warn("slot takes no orders: killed", "error", err.Error())

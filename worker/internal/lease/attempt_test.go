@@ -10,7 +10,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 func TestLeaseIsRenewedAndToldToTheSlot(t *testing.T) {
@@ -47,7 +47,7 @@ func TestCheckpointsAreCoalesced(t *testing.T) {
 func TestDone(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done, Checkpoint: position(100)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Done, Checkpoint: position(100)}))
 	j := w.job()
 	if !a.Over() || !a.SlotUsable() || a.Outcome() != lease.Done || j.State != job.Done || j.Done != 100 || j.Epoch != 2 || j.Expires.IsZero() {
 		t.Errorf("over %t, usable %t, job %+v", a.Over(), a.SlotUsable(), j)
@@ -69,7 +69,7 @@ func TestDrainHandsTheJobBackAtItsBoundary(t *testing.T) {
 	if a.Over() || w.table.count("beat")+w.table.count("checkpoint") == 0 {
 		t.Fatalf("over %t; writes %v", a.Over(), w.table.writes)
 	}
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: position(41)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: position(41)}))
 	j := w.job()
 	want := [4]int64{1, 0, 0, 41}
 	if got := [4]int64{j.Drains, j.Failures, j.Crashes, j.Done}; got != want || j.State != job.Ready || j.Epoch != 2 || j.Owner != "" {
@@ -117,7 +117,7 @@ func TestMoreUrgentDrainShortensTheBudget(t *testing.T) {
 }
 
 func TestDrainIsNeverAFailure(t *testing.T) {
-	for _, o := range []slot.Outcome{{Kind: slot.Retry, Error: "interrupted"}, {Kind: slot.Stopped}} {
+	for _, o := range []protocol.Outcome{{Kind: protocol.Retry, Error: "interrupted"}, {Kind: protocol.Stopped}} {
 		w := newWorld(t)
 		a := w.begin()
 		a.Drain("signal", timing.DrainBudget)
@@ -144,7 +144,7 @@ func TestTakenOverJobIsLeftAlone(t *testing.T) {
 		t.Errorf("a zombie changed the job: %+v", j)
 	}
 	reached := len(w.table.writes)
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Done}))
 	a.Ended(t.Context(), nil)
 	a.Tick(t.Context())
 	if len(w.table.writes) != reached {
@@ -208,7 +208,7 @@ func TestLostAnswersChangeNothing(t *testing.T) {
 		a := w.begin()
 		w.table.lose = once("hand back")
 		a.Drain("signal", timing.DrainBudget)
-		a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+		a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped}))
 		if j := w.job(); j.State != job.Ready || j.Drains != 1 || j.Epoch != 2 {
 			t.Errorf("job %+v", j)
 		}
@@ -220,7 +220,7 @@ func TestLostAnswersChangeNothing(t *testing.T) {
 		w := newWorld(t)
 		a := w.begin()
 		w.table.lose = once("finish DONE")
-		a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done}))
+		a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Done}))
 		if j := w.job(); !a.Over() || j.State != job.Done || j.Epoch != 2 {
 			t.Errorf("over %t, job %+v", a.Over(), j)
 		}
@@ -237,7 +237,7 @@ func TestCancelIsSeenWithTheNextBeat(t *testing.T) {
 	if w.slot.drains() != 1 {
 		t.Fatal("the slot was not asked to stop")
 	}
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: position(9)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: position(9)}))
 	if j := w.job(); j.State != job.Cancelled || j.Done != 9 || len(w.bells()) != 0 {
 		t.Errorf("job %+v", j)
 	}
@@ -250,7 +250,7 @@ func TestCancelBetweenTheLastBeatAndTheHandback(t *testing.T) {
 	if _, err := w.table.Memory.Write(t.Context(), job.Cancel(one, new(w.job()), w.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped}))
 	if j := w.job(); j.State != job.Cancelled || len(w.bells()) != 0 {
 		t.Errorf("job %+v", j)
 	}
@@ -263,7 +263,7 @@ func TestPauseHandsBackWithoutABellOrACount(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.live(a, timing.Heartbeat+time.Second)
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped}))
 	if j := w.job(); j.State != job.Ready || !j.Paused || j.Drains != 0 || j.Failures != 0 || len(w.bells()) != 0 {
 		t.Errorf("job %+v", j)
 	}
@@ -272,7 +272,7 @@ func TestPauseHandsBackWithoutABellOrACount(t *testing.T) {
 func TestFailureIsRetriedLaterAndBoundedly(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Retry, Error: "no route to host", Checkpoint: position(5)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Retry, Error: "no route to host", Checkpoint: position(5)}))
 	for failures := int64(1); ; failures++ {
 		j := w.job()
 		if j.Failures != failures || j.LastError != "no route to host" || j.Done != 5 {
@@ -307,16 +307,16 @@ func TestFailureIsRetriedLaterAndBoundedly(t *testing.T) {
 func TestHowAnAttemptEnds(t *testing.T) {
 	later := time.UnixMilli(1_700_000_000_000).UTC().Add(time.Hour)
 	for name, c := range map[string]struct {
-		end      slot.Outcome
+		end      protocol.Outcome
 		outcome  lease.Outcome
 		state    job.State
 		failures int64
 		wait     time.Duration // at least
 		message  string
 	}{
-		"permanent": {slot.Outcome{Kind: slot.Permanent, Error: "no such folder"}, lease.Dead, job.Dead, 0, 0, "no such folder"},
-		"later":     {slot.Outcome{Kind: slot.Later, At: later}, lease.Returned, job.Ready, 0, time.Hour, ""},
-		"unfit":     {slot.Outcome{Kind: slot.Unfit, Error: "cursor of mail@9"}, lease.Returned, job.Ready, 0, time.Second, "cursor of mail@9"},
+		"permanent": {protocol.Outcome{Kind: protocol.Permanent, Error: "no such folder"}, lease.Dead, job.Dead, 0, 0, "no such folder"},
+		"later":     {protocol.Outcome{Kind: protocol.Later, At: later}, lease.Returned, job.Ready, 0, time.Hour, ""},
+		"unfit":     {protocol.Outcome{Kind: protocol.Unfit, Error: "cursor of mail@9"}, lease.Returned, job.Ready, 0, time.Second, "cursor of mail@9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -336,7 +336,7 @@ func TestHowAnAttemptEnds(t *testing.T) {
 	}
 	t.Run("the sweeper rings what comes later than a message can wait", func(t *testing.T) {
 		w := newWorld(t)
-		w.begin().Report(t.Context(), outcome(slot.Outcome{Kind: slot.Later, At: later}))
+		w.begin().Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Later, At: later}))
 		if j := w.job(); !j.RingAt.Equal(later) {
 			t.Errorf("ring at %s, want %s", j.RingAt, later)
 		}

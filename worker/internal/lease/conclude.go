@@ -8,7 +8,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 const (
@@ -19,21 +19,21 @@ const (
 )
 
 // conclude writes how the attempt ended. What ends a slot that was asked to stop is never a failure.
-func (a *Attempt) conclude(ctx context.Context, o slot.Outcome) {
-	if a.stop != nil && (o.Kind == slot.Retry || o.Kind == slot.Later || o.Kind == slot.Stopped) {
+func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
+	if a.stop != nil && (o.Kind == protocol.Retry || o.Kind == protocol.Later || o.Kind == protocol.Stopped) {
 		a.stopped(ctx, o)
 		return
 	}
 	switch o.Kind {
-	case slot.Done:
+	case protocol.Done:
 		a.finish(ctx, job.End{State: job.Done})
-	case slot.Permanent:
+	case protocol.Permanent:
 		a.finish(ctx, job.End{State: job.Dead, Reason: o.Error})
-	case slot.Later:
+	case protocol.Later:
 		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error})
-	case slot.Unfit:
+	case protocol.Unfit:
 		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unfitDelay), Error: o.Error})
-	case slot.Retry:
+	case protocol.Retry:
 		if a.job.Failures+1 >= a.Failures {
 			a.finish(ctx, job.End{State: job.Dead, Failed: true, Reason: o.Error})
 			return
@@ -45,7 +45,7 @@ func (a *Attempt) conclude(ctx context.Context, o slot.Outcome) {
 	}
 }
 
-func (a *Attempt) stopped(ctx context.Context, o slot.Outcome) {
+func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
 	switch a.stop.why {
 	case cancelled:
 		a.finish(ctx, job.End{State: job.Cancelled})
@@ -53,7 +53,7 @@ func (a *Attempt) stopped(ctx context.Context, o slot.Outcome) {
 		a.handBack(ctx, job.Return{})
 	default:
 		r := job.Return{Drained: true}
-		if o.Kind == slot.Later {
+		if o.Kind == protocol.Later {
 			r.NotBefore = o.At
 		}
 		a.handBack(ctx, r)

@@ -8,13 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // A cursor is reported after 21 s, saved at once as the last one is old, another after 25 s; a lease is 60 s.
 func TestWhatAnAttemptCameTo(t *testing.T) {
 	type end func(w *world, a *lease.Attempt)
-	report := func(o slot.Outcome) end {
+	report := func(o protocol.Outcome) end {
 		return func(w *world, a *lease.Attempt) { a.Report(w.t.Context(), outcome(o)) }
 	}
 	for name, c := range map[string]struct {
@@ -23,13 +23,13 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 		lasted, again              time.Duration
 		beats, failed, checkpoints int64
 	}{
-		"done":      {report(slot.Outcome{Kind: slot.Done, Checkpoint: position(90)}), lease.Done, 30 * time.Second, 0, 2, 0, 2},
-		"permanent": {report(slot.Outcome{Kind: slot.Permanent, Error: "no"}), lease.Dead, 30 * time.Second, 0, 2, 0, 2},
-		"failed":    {report(slot.Outcome{Kind: slot.Retry, Error: "no route"}), lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
+		"done":      {report(protocol.Outcome{Kind: protocol.Done, Checkpoint: position(90)}), lease.Done, 30 * time.Second, 0, 2, 0, 2},
+		"permanent": {report(protocol.Outcome{Kind: protocol.Permanent, Error: "no"}), lease.Dead, 30 * time.Second, 0, 2, 0, 2},
+		"failed":    {report(protocol.Outcome{Kind: protocol.Retry, Error: "no route"}), lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
 		"killed":    {func(w *world, a *lease.Attempt) { a.Ended(w.t.Context(), errors.New("killed")) }, lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
 		"drained at its boundary": {func(w *world, a *lease.Attempt) {
 			a.Drain("signal", timing.DrainBudget)
-			report(slot.Outcome{Kind: slot.Stopped, Checkpoint: position(90)})(w, a)
+			report(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: position(90)})(w, a)
 		}, lease.Drained, 30 * time.Second, 0, 2, 0, 2},
 		"outlived the drain": {func(w *world, a *lease.Attempt) {
 			a.Drain("signal", 3*time.Second)

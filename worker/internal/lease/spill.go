@@ -9,7 +9,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // unreadableDelay keeps a job whose objects cannot be read or written from coming straight back.
@@ -76,10 +76,10 @@ func (a *Attempt) read(ctx context.Context, ref string) ([]byte, error) {
 // job DEAD; anything else is an outage and counts for nothing.
 func (a *Attempt) unreadable(ctx context.Context, err error) {
 	if errors.Is(err, blob.ErrMissing) {
-		a.conclude(ctx, slot.Outcome{Kind: slot.Permanent, Error: err.Error()})
+		a.conclude(ctx, protocol.Outcome{Kind: protocol.Permanent, Error: err.Error()})
 		return
 	}
-	a.conclude(ctx, slot.Outcome{Kind: slot.Later, At: a.Clock.Now().Add(unreadableDelay), Error: err.Error()})
+	a.conclude(ctx, protocol.Outcome{Kind: protocol.Later, At: a.Clock.Now().Add(unreadableDelay), Error: err.Error()})
 }
 
 // checkpoint is the newest unsaved cursor, nil for none, with its object written where it needs one. Its

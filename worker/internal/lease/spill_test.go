@@ -14,7 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // long is JSON that does not fit into an item.
@@ -22,8 +22,8 @@ func long(at int64) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"at":%d,"filler":%q}`, at, strings.Repeat("x", job.InlineCursor)))
 }
 
-func longCheckpoint(at int64) *slot.Checkpoint {
-	return &slot.Checkpoint{Cursor: long(at), Version: "mail@1", Progress: slot.Progress{Done: at, Total: 100, Unit: "messages"}}
+func longCheckpoint(at int64) *protocol.Checkpoint {
+	return &protocol.Checkpoint{Cursor: long(at), Version: "mail@1", Progress: protocol.Progress{Done: at, Total: 100, Unit: "messages"}}
 }
 
 // resume claims the READY job and hands it to a new slot.
@@ -65,7 +65,7 @@ func TestLargeCursorsStandInTheBucketOneAtATime(t *testing.T) {
 		t.Errorf("a small job is of schema %d", j.Schema)
 	}
 	for at := int64(1); at <= 3; at++ {
-		a.Report(t.Context(), slot.Report{Checkpoint: longCheckpoint(at)})
+		a.Report(t.Context(), protocol.Report{Checkpoint: longCheckpoint(at)})
 		w.live(a, 15*time.Second)
 	}
 	j := w.job()
@@ -76,7 +76,7 @@ func TestLargeCursorsStandInTheBucketOneAtATime(t *testing.T) {
 		t.Errorf("objects (-named by the item +there):\n%s", diff)
 	}
 	a.Drain("signal", timing.DrainBudget)
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: longCheckpoint(4)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: longCheckpoint(4)}))
 	_, s := w.resume()
 	if got := s.orders[0].Run.Cursor; string(got) != string(long(4)) {
 		t.Errorf("the next holder was given %.40s", got)
@@ -89,7 +89,7 @@ func TestLargeCursorsStandInTheBucketOneAtATime(t *testing.T) {
 func TestSmallCursorReplacesALargeOne(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
-	a.Report(t.Context(), slot.Report{Checkpoint: longCheckpoint(1)})
+	a.Report(t.Context(), protocol.Report{Checkpoint: longCheckpoint(1)})
 	w.live(a, 15*time.Second)
 	a.Report(t.Context(), checkpoint(2))
 	w.live(a, 15*time.Second)
@@ -103,16 +103,16 @@ func TestSmallCursorReplacesALargeOne(t *testing.T) {
 func TestBucketOutageCostsNoJobAnything(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
-	a.Report(t.Context(), slot.Report{Checkpoint: longCheckpoint(1)})
+	a.Report(t.Context(), protocol.Report{Checkpoint: longCheckpoint(1)})
 	w.live(a, 15*time.Second)
 	w.blobs.away = true
-	a.Report(t.Context(), slot.Report{Checkpoint: longCheckpoint(2)})
+	a.Report(t.Context(), protocol.Report{Checkpoint: longCheckpoint(2)})
 	w.live(a, 10*time.Minute)
 	if j := w.job(); a.Over() || j.Done != 2 || !strings.HasPrefix(j.CursorRef, "jobs/mail/one/cursor.1.1.") {
 		t.Fatalf("over %t, done %d, cursor %s", a.Over(), j.Done, j.CursorRef)
 	}
 	a.Drain("signal", timing.DrainBudget)
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: longCheckpoint(3)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: longCheckpoint(3)}))
 	if j := w.job(); j.State != job.Ready || j.Drains != 1 || !strings.HasPrefix(j.CursorRef, "jobs/mail/one/cursor.1.1.") {
 		t.Fatalf("state %s, drains %d, cursor %s", j.State, j.Drains, j.CursorRef)
 	}
@@ -132,7 +132,7 @@ func TestDoneJobWhoseResultCannotBeWrittenGoesOnLater(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
 	w.blobs.away = true
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Done, Checkpoint: longCheckpoint(100)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Done, Checkpoint: longCheckpoint(100)}))
 	if j := w.job(); j.State != job.Ready || j.Failures+j.Crashes+j.Drains != 0 || !strings.Contains(j.LastError, "last cursor") {
 		t.Errorf("job %+v", j)
 	}
@@ -142,7 +142,7 @@ func TestJobWhoseCursorIsGoneIsDead(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
 	a.Drain("signal", timing.DrainBudget)
-	a.Report(t.Context(), outcome(slot.Outcome{Kind: slot.Stopped, Checkpoint: longCheckpoint(1)}))
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: longCheckpoint(1)}))
 	if err := w.blobs.Delete(context.Background(), w.job().CursorRef); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestJobWhoseCursorIsGoneIsDead(t *testing.T) {
 func TestSilentSlotIsKilledAndItsJobHasFailedOnce(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
-	a.Report(t.Context(), slot.Report{Progress: &slot.Progress{Done: 1}})
+	a.Report(t.Context(), protocol.Report{Progress: &protocol.Progress{Done: 1}})
 	w.live(a, timing.Stall-time.Second)
 	if w.slot.killed {
 		t.Fatal("killed too early")
@@ -165,7 +165,7 @@ func TestSilentSlotIsKilledAndItsJobHasFailedOnce(t *testing.T) {
 		t.Fatalf("killed %t, over %t", w.slot.killed, a.Over())
 	}
 	w.live(a, 5*time.Minute) // the process takes its time to end: the lease is kept
-	a.Ended(t.Context(), slot.ErrKilled)
+	a.Ended(t.Context(), protocol.ErrKilled)
 	if j := w.job(); j.State != job.Ready || j.Failures != 1 || !strings.Contains(j.LastError, "neither progress nor a checkpoint for 1h") {
 		t.Errorf("state %s, failures %d, last error %q", j.State, j.Failures, j.LastError)
 	}
@@ -179,7 +179,7 @@ func TestEveryReportIsASignOfLife(t *testing.T) {
 		if at%2 == 0 {
 			a.Report(t.Context(), checkpoint(at))
 		} else {
-			a.Report(t.Context(), slot.Report{Progress: &slot.Progress{Done: at}})
+			a.Report(t.Context(), protocol.Report{Progress: &protocol.Progress{Done: at}})
 		}
 	}
 	if w.slot.killed || a.Over() {

@@ -14,7 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
 
@@ -90,16 +90,16 @@ func (w *world) bells() []string {
 	return bodies
 }
 
-func checkpoint(at int64) slot.Report {
-	return slot.Report{Checkpoint: position(at)}
+func checkpoint(at int64) protocol.Report {
+	return protocol.Report{Checkpoint: position(at)}
 }
 
-func position(at int64) *slot.Checkpoint {
+func position(at int64) *protocol.Checkpoint {
 	cursor, _ := json.Marshal(map[string]int64{"at": at})
-	return &slot.Checkpoint{Cursor: cursor, Version: "mail@1", Progress: slot.Progress{Done: at, Total: 100, Unit: "messages"}}
+	return &protocol.Checkpoint{Cursor: cursor, Version: "mail@1", Progress: protocol.Progress{Done: at, Total: 100, Unit: "messages"}}
 }
 
-func outcome(o slot.Outcome) slot.Report { return slot.Report{Outcome: &o} }
+func outcome(o protocol.Outcome) protocol.Report { return protocol.Report{Outcome: &o} }
 
 type clock struct {
 	wall time.Time
@@ -184,14 +184,14 @@ func (s *table) count(op string) int {
 
 // fakeSlot records what it is told.
 type fakeSlot struct {
-	orders []slot.Order
+	orders []protocol.Order
 	killed bool
 	deaf   bool
 }
 
 func (s *fakeSlot) Kill() { s.killed = true }
 
-func (s *fakeSlot) Send(o slot.Order) error {
+func (s *fakeSlot) Send(o protocol.Order) error {
 	if s.deaf {
 		return errors.New("deaf")
 	}
@@ -227,5 +227,5 @@ func (s *fakeSlot) deadline() time.Duration {
 func (w *world) retry(c lease.Claimed, err error) {
 	w.t.Helper()
 	a := lease.Begin(w.t.Context(), w.deps, c, &fakeSlot{})
-	a.Report(w.t.Context(), outcome(slot.Outcome{Kind: slot.Retry, Error: err.Error()}))
+	a.Report(w.t.Context(), outcome(protocol.Outcome{Kind: protocol.Retry, Error: err.Error()}))
 }

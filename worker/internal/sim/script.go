@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // script is a job: what its processor does, and what really happened to it, as the harness knows.
@@ -77,10 +77,10 @@ func (w *world) newScript(id string) *script {
 }
 
 // trouble is what goes wrong at a step by the job's own fault; nil: nothing.
-func (s *script) trouble(p *slotProcess, c cursor) *slot.Outcome {
+func (s *script) trouble(p *slotProcess, c cursor) *protocol.Outcome {
 	w := p.world
 	if s.poison {
-		p.report(slot.Report{Checkpoint: c.checkpoint(s, p.node.release)})
+		p.report(protocol.Report{Checkpoint: c.checkpoint(s, p.node.release)})
 		p.sleep(w.upTo(20 * time.Second))
 		w.note("%s: %s takes the box down", p.name, s.id)
 		w.at(w.now, p.node.crash)
@@ -89,14 +89,14 @@ func (s *script) trouble(p *slotProcess, c cursor) *slot.Outcome {
 	switch {
 	case c.At != s.at:
 	case s.bad:
-		return &slot.Outcome{Kind: slot.Permanent, Error: "the payload is bad"}
+		return &protocol.Outcome{Kind: protocol.Permanent, Error: "the payload is bad"}
 	case s.fails > 0:
 		s.fails--
 		s.raised++
-		return &slot.Outcome{Kind: slot.Retry, Error: "the source is away"}
+		return &protocol.Outcome{Kind: protocol.Retry, Error: "the source is away"}
 	case s.later > 0:
 		s.later--
-		return &slot.Outcome{Kind: slot.Later, At: p.node.Now().Add(s.laterFor)}
+		return &protocol.Outcome{Kind: protocol.Later, At: p.node.Now().Add(s.laterFor)}
 	case s.dies > 0:
 		s.dies--
 		s.raised++

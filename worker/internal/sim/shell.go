@@ -7,7 +7,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
@@ -272,8 +272,8 @@ func (k *worker) refuse() {
 // noSlot is a slot that is gone.
 type noSlot struct{}
 
-func (noSlot) Send(slot.Order) error { return errEnded }
-func (noSlot) Kill()                 {}
+func (noSlot) Send(protocol.Order) error { return errEnded }
+func (noSlot) Kill()                     {}
 
 func (k *worker) startPatiently() *slotProcess {
 	n, w := k.node, k.node.world

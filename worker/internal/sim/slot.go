@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 var (
@@ -23,14 +23,14 @@ type slotProcess struct {
 	node    *node
 	holder  *holder
 	late    *lateClock
-	reports []slot.Report
+	reports []protocol.Report
 	spoke   signal // a report or the process's end
 	err     error
 	busy    bool // as the supervisor sees it
 
-	inbox    []slot.Order
+	inbox    []protocol.Order
 	ordered  signal
-	task     *slot.Assignment
+	task     *protocol.Assignment
 	deadline time.Duration
 	draining bool
 	killAt   time.Duration // as the supervisor said
@@ -49,20 +49,20 @@ func newSlotProcess(n *node) *slotProcess {
 			}
 			outcome := p.execute(p.task)
 			p.task = nil
-			p.report(slot.Report{Outcome: &outcome})
+			p.report(protocol.Report{Outcome: &outcome})
 		}
 	})
 	return p
 }
 
 // Send passes an order on; the oracle takes down what deadline the holder believes in.
-func (p *slotProcess) Send(o slot.Order) error {
+func (p *slotProcess) Send(o protocol.Order) error {
 	late := time.Duration(0)
 	if p.late != nil {
 		late = p.late.lost
 	}
 	if o.Deadline != nil {
-		o.Deadline = &slot.Deadline{At: o.Deadline.At + late}
+		o.Deadline = &protocol.Deadline{At: o.Deadline.At + late}
 		p.world.oracle.acknowledged(p.holder, o.Deadline.At)
 	}
 	switch {
@@ -83,7 +83,7 @@ func (p *slotProcess) Send(o slot.Order) error {
 
 // Kill ends the process.
 func (p *slotProcess) Kill() {
-	p.world.after(p.world.upTo(3*time.Millisecond), func() { p.die(slot.ErrKilled) })
+	p.world.after(p.world.upTo(3*time.Millisecond), func() { p.die(protocol.ErrKilled) })
 }
 
 func (p *slotProcess) die(err error) {
@@ -132,7 +132,7 @@ func (p *slotProcess) fuse(at time.Duration) {
 	}
 }
 
-func (p *slotProcess) report(r slot.Report) {
+func (p *slotProcess) report(r protocol.Report) {
 	switch {
 	case r.Outcome != nil:
 		p.world.note("%s: reports %s", p.name, r.Outcome.Kind)
@@ -146,7 +146,7 @@ func (p *slotProcess) report(r slot.Report) {
 	p.spoke.fire()
 }
 
-func (p *slotProcess) takeReport() slot.Report {
+func (p *slotProcess) takeReport() protocol.Report {
 	r := p.reports[0]
 	p.reports = p.reports[1:]
 	if r.Outcome != nil {
@@ -175,20 +175,20 @@ type ref struct {
 	Content string `json:"content"`
 }
 
-func (c cursor) checkpoint(s *script, release release) *slot.Checkpoint {
+func (c cursor) checkpoint(s *script, release release) *protocol.Checkpoint {
 	if s.long {
 		c.Filler = filler
 	}
 	text, _ := json.Marshal(c)
-	return &slot.Checkpoint{Cursor: text, Version: versioned(release), Progress: slot.Progress{Done: int64(c.At), Total: int64(len(s.steps)), Unit: "steps"}}
+	return &protocol.Checkpoint{Cursor: text, Version: versioned(release), Progress: protocol.Progress{Done: int64(c.At), Total: int64(len(s.steps)), Unit: "steps"}}
 }
 
 // execute is the simulated processor: each step's output is durable before its cursor is reported.
-func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
+func (p *slotProcess) execute(a *protocol.Assignment) protocol.Outcome {
 	s := p.world.jobs[a.ID]
 	release := p.node.release
 	if a.CursorVersion == versioned(newer) && release != newer {
-		return slot.Outcome{Kind: slot.Unfit, Error: "the cursor is of a newer release"}
+		return protocol.Outcome{Kind: protocol.Unfit, Error: "the cursor is of a newer release"}
 	}
 	if string(a.Payload) != s.payload {
 		p.world.violate("S7", "%s was given a payload of %d bytes, it was submitted with %d", a.ID, len(a.Payload), len(s.payload))
@@ -198,12 +198,12 @@ func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
 	var c cursor
 	if len(a.Cursor) > 0 {
 		if err := json.Unmarshal(a.Cursor, &c); err != nil {
-			return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+			return protocol.Outcome{Kind: protocol.Permanent, Error: err.Error()}
 		}
 	}
 	for {
 		if p.draining {
-			return slot.Outcome{Kind: slot.Stopped}
+			return protocol.Outcome{Kind: protocol.Stopped}
 		}
 		p.sleep(s.steps[c.At])
 		if s.hangs > 0 && c.At == s.at {
@@ -218,17 +218,17 @@ func (p *slotProcess) execute(a *slot.Assignment) slot.Outcome {
 		r := ref{s.nameOutput(p.world.control, content, c.At, a.Epoch), content}
 		next := cursor{At: c.At + 1, Outputs: append(append([]ref(nil), c.Outputs...), r)}
 		if p.world.control == CursorFirst {
-			p.report(slot.Report{Checkpoint: next.checkpoint(s, release)})
+			p.report(protocol.Report{Checkpoint: next.checkpoint(s, release)})
 		}
 		p.put(r)
 		c = next
 		switch {
 		case c.At == len(s.steps):
-			return slot.Outcome{Kind: slot.Done, Checkpoint: c.checkpoint(s, release)}
+			return protocol.Outcome{Kind: protocol.Done, Checkpoint: c.checkpoint(s, release)}
 		case p.draining:
-			return slot.Outcome{Kind: slot.Stopped, Checkpoint: c.checkpoint(s, release)}
+			return protocol.Outcome{Kind: protocol.Stopped, Checkpoint: c.checkpoint(s, release)}
 		}
-		p.report(slot.Report{Checkpoint: c.checkpoint(s, release)})
+		p.report(protocol.Report{Checkpoint: c.checkpoint(s, release)})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 const limit = 200 << 20
@@ -55,7 +56,7 @@ func modest(e *Endpoint, _ *Task) {
 	for range 3 * limit >> 20 {
 		runtime.KeepAlive(make([]byte, 1<<20))
 	}
-	must(e.Finish(Outcome{Kind: Done, Error: os.Getenv("GOMEMLIMIT")}))
+	must(e.Finish(protocol.Outcome{Kind: protocol.Done, Error: os.Getenv("GOMEMLIMIT")}))
 }
 
 // desert leaves the slot's process group for the supervisor's.
@@ -93,7 +94,7 @@ func TestMemoryLimit(t *testing.T) {
 					t.Errorf("%q does not say %q", err, word)
 				}
 			}
-			send(t, neighbour, Order{Drain: &Drain{Cause: "still here"}})
+			send(t, neighbour, protocol.Order{Drain: &protocol.Drain{Cause: "still here"}})
 			if r := next(t, neighbour); r.Outcome == nil || r.Outcome.Error != "still here" {
 				t.Errorf("the neighbour says %+v", r)
 			}
@@ -116,7 +117,7 @@ func TestNobodyEscapes(t *testing.T) {
 			p := startConfined(t, role, fifo)
 			awaitOpen(t, left)
 			p.Kill()
-			if err := end(t, p); !errors.Is(err, ErrKilled) {
+			if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
 				t.Errorf("Err() = %v", err)
 			}
 			nobodyLeft(t, left)
@@ -149,7 +150,7 @@ func TestManySlotsLeaveNothing(t *testing.T) {
 		for next(t, p).Outcome == nil {
 		}
 		p.Kill()
-		if err := end(t, p); !errors.Is(err, ErrKilled) {
+		if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // supervisorDied is the signal by which the kernel tells a slot that its supervisor is gone.
@@ -29,18 +31,18 @@ type Endpoint struct {
 
 // Task is a job at hand in a slot.
 type Task struct {
-	Assignment
+	protocol.Assignment
 
 	drain    chan struct{}
 	drained  sync.Once
-	deadline Drain
+	deadline protocol.Drain
 }
 
 // Draining is closed when the job must stop at its next step boundary.
 func (t *Task) Draining() <-chan struct{} { return t.drain }
 
 // Drain says why and until when; valid once [Task.Draining] is closed.
-func (t *Task) Drain() Drain { return t.deadline }
+func (t *Task) Drain() protocol.Drain { return t.deadline }
 
 // Attach takes up the descriptors that the supervisor left to this process and reports it ready;
 // processor is "<name>@<version>". From then on SIGTERM and SIGINT are the supervisor's business
@@ -68,7 +70,7 @@ func Attach(processor string) (*Endpoint, error) {
 	}()
 	go e.fuse.watch()
 	go e.take(os.NewFile(ordersFD, "orders"))
-	return e, e.send(Report{Ready: &Ready{Protocol: Protocol, Processor: processor}})
+	return e, e.send(protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version, Processor: processor}})
 }
 
 // Tasks delivers one job after the other; the next one comes after [Endpoint.Finish].
@@ -78,7 +80,7 @@ func (e *Endpoint) Tasks() <-chan *Task { return e.tasks }
 func (e *Endpoint) take(from io.Reader) {
 	lines := NewLineScanner(from, maxOrder)
 	for lines.Scan() {
-		var o Order
+		var o protocol.Order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			endGroup("cannot read an order: " + err.Error())
 		}
@@ -90,14 +92,14 @@ func (e *Endpoint) take(from io.Reader) {
 	endGroup("the supervisor is gone")
 }
 
-func (e *Endpoint) obey(o Order) {
+func (e *Endpoint) obey(o protocol.Order) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case o.Run != nil && e.task != nil:
 		// The processor has reported an outcome behind our back. The next job must not pay for it: one that
 		// is stopped unasked is handed back uncounted, and the supervisor sends this slot no other.
-		_ = e.send(Report{Outcome: &Outcome{Kind: Stopped, Error: "the slot was still at work on another job"}})
+		_ = e.send(protocol.Report{Outcome: &protocol.Outcome{Kind: protocol.Stopped, Error: "the slot was still at work on another job"}})
 		endGroup("was given a second job")
 	case o.Run != nil:
 		e.task = &Task{Assignment: *o.Run, drain: make(chan struct{})}
@@ -115,27 +117,29 @@ func (e *Endpoint) obey(o Order) {
 }
 
 // Progress reports how far the job at hand is.
-func (e *Endpoint) Progress(p Progress) error { return e.send(Report{Progress: &p}) }
+func (e *Endpoint) Progress(p protocol.Progress) error { return e.send(protocol.Report{Progress: &p}) }
 
 // Checkpoint reports a cursor whose outputs are durable.
-func (e *Endpoint) Checkpoint(c Checkpoint) error { return e.send(Report{Checkpoint: &c}) }
+func (e *Endpoint) Checkpoint(c protocol.Checkpoint) error {
+	return e.send(protocol.Report{Checkpoint: &c})
+}
 
 // Finish reports the outcome of the job at hand; the slot is idle then.
-func (e *Endpoint) Finish(o Outcome) error {
+func (e *Endpoint) Finish(o protocol.Outcome) error {
 	e.mu.Lock()
 	e.task = nil
 	e.fuse.set(0)
 	e.mu.Unlock()
-	return e.send(Report{Outcome: &o})
+	return e.send(protocol.Report{Outcome: &o})
 }
 
-func (e *Endpoint) send(r Report) error {
+func (e *Endpoint) send(r protocol.Report) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("report to the supervisor: %w", err)
 	}
-	if len(line) > MaxReport {
-		return fmt.Errorf("report to the supervisor: %d bytes are more than %d", len(line), MaxReport)
+	if len(line) > protocol.MaxReport {
+		return fmt.Errorf("report to the supervisor: %d bytes are more than %d", len(line), protocol.MaxReport)
 	}
 	if _, err := e.reports.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("report to the supervisor: %w", err)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // FuzzReports: whatever a slot writes on its descriptor is a sequence of sound reports or an error; the
@@ -25,10 +27,10 @@ func FuzzReports(f *testing.F) {
 		}
 		orders := newOrders(null)
 		defer orders.close()
-		if err := orders.send(Order{Run: &Assignment{ID: "one"}}); err != nil {
+		if err := orders.send(protocol.Order{Run: &protocol.Assignment{ID: "one"}}); err != nil {
 			t.Fatal(err)
 		}
-		reports := make(chan Report)
+		reports := make(chan protocol.Report)
 		broken := make(chan error, 1)
 		go func() {
 			defer close(reports)
@@ -38,7 +40,7 @@ func FuzzReports(f *testing.F) {
 		for r := range reports {
 			if r.Outcome != nil {
 				outcomes++
-				if !r.Outcome.Kind.known() {
+				if !r.Outcome.Kind.Known() {
 					t.Errorf("passed on the outcome %q", r.Outcome.Kind)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 func TestDeadlineEndsTheGroup(t *testing.T) {
@@ -21,7 +22,7 @@ func TestDeadlineEndsTheGroup(t *testing.T) {
 	next(t, p)
 	began := time.Now()
 	send(t, p, job(time.Second))
-	send(t, p, Order{Deadline: &Deadline{At: monotonic.Now() + 3*time.Second}}) // a beat
+	send(t, p, protocol.Order{Deadline: &protocol.Deadline{At: monotonic.Now() + 3*time.Second}}) // a beat
 	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
 		t.Errorf("Err() = %v", err)
 	}
@@ -36,7 +37,7 @@ func TestKillEndsTheGroup(t *testing.T) {
 	p := startJob(t, "busy", fifo)
 	awaitOpen(t, left)
 	p.Kill()
-	if err := end(t, p); !errors.Is(err, ErrKilled) {
+	if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
 		t.Errorf("Err() = %v", err)
 	}
 	nobodyLeft(t, left)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // FuzzAssignment: a job that a supervisor can write down comes out of the slot's end of the descriptor as it
@@ -20,9 +22,9 @@ func FuzzAssignment(f *testing.F) {
 	f.Add("", "\xff\n", []byte("\"\u2028 <\\n>\""), []byte(nil), "", int64(-1), int64(0), "\x00", int64(0))
 	f.Add("x", "", []byte("{"), []byte("null\n"), "@", int64(1<<62), int64(-1), "", int64(-1))
 	f.Fuzz(func(t *testing.T, id, tenant string, payload, cursor []byte, version string, epoch, done int64, unit string, deadline int64) {
-		sent := Assignment{
+		sent := protocol.Assignment{
 			ID: id, ContentType: "mail", Tenant: tenant, Epoch: epoch, Payload: payload, Cursor: cursor, CursorVersion: version,
-			Progress: Progress{Done: done, Unit: unit}, Deadline: time.Duration(deadline),
+			Progress: protocol.Progress{Done: done, Unit: unit}, Deadline: time.Duration(deadline),
 		}
 		read, write, err := os.Pipe()
 		if err != nil {
@@ -30,7 +32,7 @@ func FuzzAssignment(f *testing.F) {
 		}
 		defer func() { _ = read.Close() }()
 		orders := newOrders(write)
-		err = orders.send(Order{Run: &sent})
+		err = orders.send(protocol.Order{Run: &sent})
 		if writable := json.Valid(payload) && (len(cursor) == 0 || json.Valid(cursor)); (err == nil) != writable {
 			t.Errorf("sent: %v, want success: %t", err, writable)
 		}
@@ -45,11 +47,11 @@ func FuzzAssignment(f *testing.F) {
 		if !lines.Scan() {
 			t.Fatalf("no line: %v", lines.Err())
 		}
-		var got Order
+		var got protocol.Order
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(plain(Order{Run: &sent}), plain(got)); diff != "" {
+		if diff := cmp.Diff(plain(protocol.Order{Run: &sent}), plain(got)); diff != "" {
 			t.Errorf("order (-sent +received):\n%s", diff)
 		}
 		orders.close()
@@ -89,9 +91,9 @@ func FuzzOrders(f *testing.F) {
 		}()
 		defer close(e.fuse.deadlines)
 		var task *Task
-		var first *Drain
+		var first *protocol.Drain
 		for line := range strings.SplitSeq(text, "\n") {
-			var o Order
+			var o protocol.Order
 			if json.Unmarshal([]byte(line), &o) != nil || task != nil && o.Run != nil {
 				continue // a slot ends itself over these
 			}
@@ -119,10 +121,10 @@ func FuzzOrders(f *testing.F) {
 				}
 			}
 		}
-		if err := e.Finish(Outcome{Kind: Done}); err != nil {
+		if err := e.Finish(protocol.Outcome{Kind: protocol.Done}); err != nil {
 			t.Error(err)
 		}
-		e.obey(Order{Drain: &Drain{Cause: "late"}}) // about a job that ended: no panic, no wait
+		e.obey(protocol.Order{Drain: &protocol.Drain{Cause: "late"}}) // about a job that ended: no panic, no wait
 	})
 }
 
@@ -148,12 +150,12 @@ func FuzzReport(f *testing.F) {
 		var sent bytes.Buffer
 		e := &Endpoint{reports: &sent}
 		if err := e.send(r); err != nil {
-			if len(line) < MaxReport/8 && !errors.As(err, new(*json.MarshalerError)) {
+			if len(line) < protocol.MaxReport/8 && !errors.As(err, new(*json.MarshalerError)) {
 				t.Errorf("cannot be sent again: %v", err)
 			}
 			return // a checkpoint without a cursor, or a report that grows with its escapes
 		}
-		if n := bytes.Count(sent.Bytes(), []byte("\n")); n != 1 || sent.Len() > MaxReport+1 {
+		if n := bytes.Count(sent.Bytes(), []byte("\n")); n != 1 || sent.Len() > protocol.MaxReport+1 {
 			t.Fatalf("%d lines of %d bytes", n, sent.Len())
 		}
 		again, err := parseReport(bytes.TrimSuffix(sent.Bytes(), []byte("\n")))

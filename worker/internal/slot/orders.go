@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"sync"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // maxWaiting is how many orders may wait for a slot that does not read: at one deadline per beat it is
@@ -56,7 +58,7 @@ func (o *orders) write() {
 	}
 }
 
-func (o *orders) send(order Order) error {
+func (o *orders) send(order protocol.Order) error {
 	line, err := json.Marshal(order)
 	if err != nil {
 		return err
@@ -93,11 +95,11 @@ func (o *orders) busy() bool {
 	return o.running
 }
 
-func (o *orders) finish(kind Kind) {
+func (o *orders) finish(kind protocol.Kind) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.running = false
-	o.refused = o.refused || kind == Stopped && !o.asked // see Endpoint.obey
+	o.refused = o.refused || kind == protocol.Stopped && !o.asked // see Endpoint.obey
 }
 
 // refuse lets no order pass any more: a job that is given to a dying slot would be blamed for its end.

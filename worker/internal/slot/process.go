@@ -1,3 +1,6 @@
+// Package slot runs processors in child processes. The supervisor and a slot exchange JSON lines (package protocol) over
+// two inherited descriptors (3: to the slot, 4: from it), so that a panic, a hang, a leak or an ignored cancellation costs
+// one job: the slot is killed with its process group and replaced.
 package slot
 
 import (
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // The descriptors of a slot process, beside the usual three.
@@ -20,9 +24,6 @@ const (
 	ordersFD  = 3 // read end, orders to the slot
 	reportsFD = 4 // write end, reports from it
 )
-
-// ErrKilled is what [Process.Err] wraps after [Process.Kill].
-var ErrKilled = errors.New("killed by the supervisor")
 
 // leftoverTime is how long the output of an ended slot is still read. All that it started is dead by then
 // but for what package confine cannot find.
@@ -43,7 +44,7 @@ type Process struct {
 	cmd     *exec.Cmd
 	cell    *confine.Cell
 	orders  *orders
-	reports chan Report
+	reports chan protocol.Report
 	output  *output
 
 	mu     sync.Mutex
@@ -54,7 +55,7 @@ type Process struct {
 }
 
 // Start starts a slot process in a process group of its own. The caller must read [Process.Reports]
-// until it is closed; a slot's first report is [Ready].
+// until it is closed; a slot's first report is [protocol.Ready].
 func Start(o Options) (*Process, error) {
 	pipes, err := openPipes()
 	if err != nil {
@@ -74,7 +75,7 @@ func Start(o Options) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = pipes.output.write, pipes.output.write
 	cmd.SysProcAttr = attributes()
 
-	p := &Process{cmd: cmd, cell: cell, reports: make(chan Report)}
+	p := &Process{cmd: cmd, cell: cell, reports: make(chan protocol.Report)}
 	started := make(chan error)
 	go p.live(pipes, o.Log, started)
 	if err := <-started; err != nil {
@@ -101,7 +102,7 @@ func (p *Process) live(pipes *pipes, log *slog.Logger, started chan<- error) {
 	started <- nil
 
 	var readers sync.WaitGroup
-	mail := make(chan Report)
+	mail := make(chan protocol.Report)
 	readers.Go(func() { p.output.read(pipes.output.read) })
 	readers.Go(func() {
 		defer close(mail)
@@ -165,7 +166,7 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Send passes an order to the slot. It never waits for the slot: it fails if the slot has ended, if it
 // does not read, or if it is given a job while it has one.
-func (p *Process) Send(o Order) error {
+func (p *Process) Send(o protocol.Order) error {
 	if err := p.orders.send(o); err != nil {
 		return fmt.Errorf("send to slot %d: %w", p.Pid(), err)
 	}
@@ -175,7 +176,7 @@ func (p *Process) Send(o Order) error {
 // Reports delivers what the slot reports. For a slow reader only the newest progress and the newest
 // checkpoint of a job are kept; outcomes are never dropped. It is closed when the process has ended
 // and everything was delivered.
-func (p *Process) Reports() <-chan Report { return p.reports }
+func (p *Process) Reports() <-chan protocol.Report { return p.reports }
 
 // Kill ends the slot's whole process group at once. It may be called at any time, any number of times.
 func (p *Process) Kill() {
@@ -188,7 +189,7 @@ func (p *Process) Kill() {
 	p.killGroup()
 }
 
-// Err says why the process ended, with what it printed last; it wraps [ErrKilled] after Kill and is nil
+// Err says why the process ended, with what it printed last; it wraps [protocol.ErrKilled] after Kill and is nil
 // after an exit with status 0. Valid once [Process.Reports] is closed.
 func (p *Process) Err() error { return p.err }
 
@@ -230,7 +231,7 @@ func (p *Process) reason(status error, exceeded *confine.MemoryError) error {
 	case p.fault != nil:
 		return fmt.Errorf("slot %d broke the protocol and was killed: %w", p.Pid(), p.fault)
 	case p.killed && endedBy(status, syscall.SIGKILL):
-		return fmt.Errorf("slot %d: %w", p.Pid(), ErrKilled)
+		return fmt.Errorf("slot %d: %w", p.Pid(), protocol.ErrKilled)
 	case status == nil:
 		return nil
 	case endedBy(status, syscall.SIGKILL) && !strings.Contains(p.output.last(), endsItself):

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // patience bounds every wait of these tests; reaching it is a failure.
@@ -36,7 +37,7 @@ func startWith(t *testing.T, o Options) *Process {
 	return p
 }
 
-func next(t *testing.T, p *Process) Report {
+func next(t *testing.T, p *Process) protocol.Report {
 	t.Helper()
 	select {
 	case r, open := <-p.Reports():
@@ -68,13 +69,13 @@ func startJobWith(t *testing.T, o Options) *Process {
 	return p
 }
 
-func job(deadline time.Duration) Order {
-	return Order{Run: &Assignment{
+func job(deadline time.Duration) protocol.Order {
+	return protocol.Order{Run: &protocol.Assignment{
 		ID: "1", ContentType: "mail", Epoch: 7, Payload: json.RawMessage(`{"a":1}`), Deadline: monotonic.Now() + deadline,
 	}}
 }
 
-func send(t *testing.T, p *Process, o Order) {
+func send(t *testing.T, p *Process, o protocol.Order) {
 	t.Helper()
 	if err := p.Send(o); err != nil {
 		t.Fatal(err)
@@ -99,24 +100,24 @@ func end(t *testing.T, p *Process) error {
 
 func TestJobs(t *testing.T) {
 	p := start(t, "steps")
-	want := Report{Ready: &Ready{Protocol: Protocol, Processor: "p@1"}}
+	want := protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version, Processor: "p@1"}}
 	if diff := cmp.Diff(want, next(t, p)); diff != "" {
 		t.Fatal(diff)
 	}
 	for range 3 {
 		send(t, p, job(time.Minute))
-		checkpoint := Report{Checkpoint: &Checkpoint{Cursor: json.RawMessage(`{"a":1}`), Version: "p@1", Progress: Progress{Done: 1}}}
+		checkpoint := protocol.Report{Checkpoint: &protocol.Checkpoint{Cursor: json.RawMessage(`{"a":1}`), Version: "p@1", Progress: protocol.Progress{Done: 1}}}
 		if diff := cmp.Diff(checkpoint, next(t, p)); diff != "" {
 			t.Fatal(diff)
 		}
-		if diff := cmp.Diff(Report{Outcome: &Outcome{Kind: Done}}, next(t, p)); diff != "" {
+		if diff := cmp.Diff(protocol.Report{Outcome: &protocol.Outcome{Kind: protocol.Done}}, next(t, p)); diff != "" {
 			t.Fatal(diff)
 		}
 	}
 	p.Kill()
 	p.Kill()
-	if err := end(t, p); !errors.Is(err, ErrKilled) {
-		t.Errorf("Err() = %v, want %v", err, ErrKilled)
+	if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
+		t.Errorf("Err() = %v, want %v", err, protocol.ErrKilled)
 	}
 	p.Kill() // after the end
 	if err := p.Send(job(time.Minute)); err == nil {
@@ -126,15 +127,15 @@ func TestJobs(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	p := startJob(t, "drain")
-	send(t, p, Order{Drain: &Drain{Cause: "terminated"}})
-	send(t, p, Order{Drain: &Drain{Cause: "again"}})
-	want := Report{Outcome: &Outcome{Kind: Stopped, Error: "terminated"}}
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "terminated"}})
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "again"}})
+	want := protocol.Report{Outcome: &protocol.Outcome{Kind: protocol.Stopped, Error: "terminated"}}
 	if diff := cmp.Diff(want, next(t, p)); diff != "" {
 		t.Error(diff)
 	}
-	send(t, p, Order{Drain: &Drain{Cause: "too late"}}) // about no job: without effect on the next one
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "too late"}}) // about no job: without effect on the next one
 	send(t, p, job(time.Minute))
-	send(t, p, Order{Drain: &Drain{Cause: "the next"}})
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "the next"}})
 	if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "the next" {
 		t.Errorf("second job ended with %+v", r)
 	}
@@ -210,7 +211,7 @@ func TestDeafSlotDoesNotHoldUpTheSupervisor(t *testing.T) {
 		if n > 10_000 {
 			t.Fatal("orders wait without bound")
 		}
-		err = p.Send(Order{Drain: &Drain{Cause: strings.Repeat("x", 10_000)}})
+		err = p.Send(protocol.Order{Drain: &protocol.Drain{Cause: strings.Repeat("x", 10_000)}})
 	}
 	if !errors.Is(err, errNotRead) || time.Since(began) > 5*time.Second {
 		t.Errorf("Send failed after %s with %v", time.Since(began), err)

@@ -8,22 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
-
-// MaxReport is the longest line a slot may send, in bytes: room for a cursor of [MaxCursor].
-const MaxReport = 1 << 20
-
-// MaxCursor is the longest cursor, in bytes of JSON. Cursors are written at every checkpoint, so good
-// ones have some hundred bytes.
-const MaxCursor = 128 << 10
 
 // maxOrder is the longest line to a slot: a payload from S3 may be longer than an SQS message.
 const maxOrder = 64 << 20
 
 // readReports reads reports until the slot closes its end, and passes them on. An error means that
 // the slot broke the protocol.
-func readReports(from io.Reader, orders *orders, to chan<- Report) error {
-	lines := NewLineScanner(from, MaxReport)
+func readReports(from io.Reader, orders *orders, to chan<- protocol.Report) error {
+	lines := NewLineScanner(from, protocol.MaxReport)
 	ready := false
 	for lines.Scan() {
 		report, err := parseReport(lines.Bytes())
@@ -34,8 +29,8 @@ func readReports(from io.Reader, orders *orders, to chan<- Report) error {
 			return fmt.Errorf("%s before it was ready", excerpt(lines.Bytes()))
 		case ready && report.Ready != nil:
 			return errors.New("ready a second time")
-		case !ready && report.Ready.Protocol != Protocol:
-			return fmt.Errorf("slot speaks protocol %d, this supervisor %d", report.Ready.Protocol, Protocol)
+		case !ready && report.Ready.Protocol != protocol.Version:
+			return fmt.Errorf("slot speaks protocol %d, this supervisor %d", report.Ready.Protocol, protocol.Version)
 		case ready && !orders.busy():
 			return fmt.Errorf("%s without a job", excerpt(lines.Bytes()))
 		}
@@ -46,15 +41,15 @@ func readReports(from io.Reader, orders *orders, to chan<- Report) error {
 		to <- report
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("a report is longer than %d bytes", MaxReport)
+		return fmt.Errorf("a report is longer than %d bytes", protocol.MaxReport)
 	} else if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("read reports: %w", err)
 	}
 	return nil
 }
 
-func parseReport(line []byte) (Report, error) {
-	var r Report
+func parseReport(line []byte) (protocol.Report, error) {
+	var r protocol.Report
 	if err := DecodeLine(line, &r); err != nil {
 		return r, fmt.Errorf("not a report: %s: %w", excerpt(line), err)
 	}
@@ -70,22 +65,14 @@ func parseReport(line []byte) (Report, error) {
 	checkpoint := r.Checkpoint
 	if r.Outcome != nil {
 		checkpoint = r.Outcome.Checkpoint
-		if !r.Outcome.Kind.known() {
+		if !r.Outcome.Kind.Known() {
 			return r, fmt.Errorf("unknown outcome %q", r.Outcome.Kind)
 		}
 	}
-	if checkpoint != nil && len(checkpoint.Cursor) > MaxCursor {
-		return r, fmt.Errorf("a cursor of %d bytes, more than %d", len(checkpoint.Cursor), MaxCursor)
+	if checkpoint != nil && len(checkpoint.Cursor) > protocol.MaxCursor {
+		return r, fmt.Errorf("a cursor of %d bytes, more than %d", len(checkpoint.Cursor), protocol.MaxCursor)
 	}
 	return r, nil
-}
-
-func (k Kind) known() bool {
-	switch k {
-	case Done, Stopped, Retry, Permanent, Later, Unfit:
-		return true
-	}
-	return false
 }
 
 // DecodeLine reads a line that holds one JSON value; unknown keys are errors.
@@ -124,11 +111,11 @@ func excerpt(line []byte) string {
 }
 
 // deliver passes reports on to a reader that may be slow, and drops those that a newer one replaces.
-func deliver(from <-chan Report, to chan<- Report) {
-	var waiting []Report
+func deliver(from <-chan protocol.Report, to chan<- protocol.Report) {
+	var waiting []protocol.Report
 	for from != nil || len(waiting) > 0 {
-		var out chan<- Report
-		var next Report
+		var out chan<- protocol.Report
+		var next protocol.Report
 		if len(waiting) > 0 {
 			out, next = to, waiting[0]
 		}
@@ -147,7 +134,7 @@ func deliver(from <-chan Report, to chan<- Report) {
 
 // superseded drops from the end of waiting what r replaces: a progress report those before it, a
 // checkpoint, which carries its progress, both kinds.
-func superseded(waiting []Report, r Report) []Report {
+func superseded(waiting []protocol.Report, r protocol.Report) []protocol.Report {
 	for len(waiting) > 0 {
 		last := waiting[len(waiting)-1]
 		replaced := last.Progress != nil && (r.Progress != nil || r.Checkpoint != nil) ||

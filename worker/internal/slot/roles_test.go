@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // The tests run their own binary in other roles, named by this variable.
@@ -40,10 +41,10 @@ var roles = map[string]func(){
 	"unready":   func() { say(`{"progress":{"done":1}}`) },
 	"old":       func() { say(`{"ready":{"protocol":99,"processor":"p@1"}}`) },
 	"unasked":   func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, `{"outcome":{"kind":"done"}}`) },
-	"long":      func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, strings.Repeat("x", 2*MaxReport)) },
+	"long":      func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, strings.Repeat("x", 2*protocol.MaxReport)) },
 	"truncated": func() { _, _ = os.NewFile(reportsFD, "").WriteString(`{"ready":{"proto`) },
 	"large": serve(func(*Endpoint, *Task) {
-		sayLine(`{"checkpoint":{"cursor":"` + strings.Repeat("x", MaxCursor-1) + `"}}`)
+		sayLine(`{"checkpoint":{"cursor":"` + strings.Repeat("x", protocol.MaxCursor-1) + `"}}`)
 	}),
 	"binary":     func() { say(`{"ready":{"protocol":1,"processor":"p@1"}}`, "\x00\xff") },
 	"partial":    func() { sayLine(`{"ready":{"protocol":1,"processor":"p@1"}}`); partial() },
@@ -67,22 +68,22 @@ func serve(run func(*Endpoint, *Task)) func() {
 }
 
 func steps(e *Endpoint, t *Task) {
-	must(e.Checkpoint(Checkpoint{Cursor: t.Payload, Version: "p@1", Progress: Progress{Done: 1}}))
-	must(e.Finish(Outcome{Kind: Done}))
+	must(e.Checkpoint(protocol.Checkpoint{Cursor: t.Payload, Version: "p@1", Progress: protocol.Progress{Done: 1}}))
+	must(e.Finish(protocol.Outcome{Kind: protocol.Done}))
 }
 
 func flood(e *Endpoint, t *Task) {
 	for n := range int64(5000) {
 		cursor := json.RawMessage(fmt.Sprintf(`"%d%s"`, n, strings.Repeat(".", 500)))
-		must(e.Checkpoint(Checkpoint{Cursor: cursor, Version: "p@1", Progress: Progress{Done: n}}))
-		must(e.Progress(Progress{Done: n}))
+		must(e.Checkpoint(protocol.Checkpoint{Cursor: cursor, Version: "p@1", Progress: protocol.Progress{Done: n}}))
+		must(e.Progress(protocol.Progress{Done: n}))
 	}
-	must(e.Finish(Outcome{Kind: Done}))
+	must(e.Finish(protocol.Outcome{Kind: protocol.Done}))
 }
 
 func drain(e *Endpoint, t *Task) {
 	<-t.Draining()
-	must(e.Finish(Outcome{Kind: Stopped, Error: t.Drain().Cause}))
+	must(e.Finish(protocol.Outcome{Kind: protocol.Stopped, Error: t.Drain().Cause}))
 }
 
 // holdFifo keeps the test's FIFO open in this process and in a program of its group that ignores
@@ -131,7 +132,7 @@ func supervisor(role string) {
 	p, err := Start(options(role))
 	must(err)
 	<-p.Reports()
-	must(p.Send(Order{Run: &Assignment{ID: "1", Deadline: monotonic.Now() + 2*time.Second}}))
+	must(p.Send(protocol.Order{Run: &protocol.Assignment{ID: "1", Deadline: monotonic.Now() + 2*time.Second}}))
 	fmt.Println("ready")
 	for range p.Reports() {
 	}

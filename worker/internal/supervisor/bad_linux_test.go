@@ -14,6 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // failed says whether a job has come to the end of its first attempt.
@@ -25,7 +26,7 @@ func TestBadProcessorCostsOnlyItsOwnJob(t *testing.T) {
 	for how, want := range map[string]string{
 		"exit":         "exit status 7: I have had enough",
 		"eat":          "its limit is 200 MiB",
-		"large cursor": fmt.Sprintf("a cursor of %d bytes, more than %d", slot.MaxCursor+2, slot.MaxCursor),
+		"large cursor": fmt.Sprintf("a cursor of %d bytes, more than %d", protocol.MaxCursor+2, protocol.MaxCursor),
 		"garbage":      `not a report: "this is % no report"`,
 		"binary":       `not a report: "\x00\x01\xfe\xff"`,
 		"partial line": `not a report: "{\"progress\":{\"do{\"progress\"`,
@@ -164,7 +165,7 @@ func TestBadProgramCostsOnlyItsOwnJob(t *testing.T) {
 		"has a daemon that eats": {`setsid tail /dev/zero; sleep 60`, "its limit is 200 MiB"},
 		"garbage":                {`echo '{"cursor":1' >&$WORKER_REPORT_FD; sleep 60`, `wrote a report that is none: "{\"cursor\":1"`},
 		"endless line":           {`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, "wrote a report of more than 1048576 bytes"},
-		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; sleep 60`, fmt.Sprintf("a cursor of 200002 bytes, more than %d", slot.MaxCursor)},
+		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; sleep 60`, fmt.Sprintf("a cursor of 200002 bytes, more than %d", protocol.MaxCursor)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := newTier(t)

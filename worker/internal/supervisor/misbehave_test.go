@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // reportsFD is the descriptor that a processor has no business with.
@@ -25,8 +26,8 @@ func misbehave(e *slot.Endpoint, p payload) {
 	case "eat":
 		eat()
 	case "large cursor":
-		cursor := json.RawMessage(`"` + strings.Repeat("x", slot.MaxCursor) + `"`)
-		_ = e.Checkpoint(slot.Checkpoint{Cursor: cursor, Version: "count@1"})
+		cursor := json.RawMessage(`"` + strings.Repeat("x", protocol.MaxCursor) + `"`)
+		_ = e.Checkpoint(protocol.Checkpoint{Cursor: cursor, Version: "count@1"})
 		select {}
 	case "garbage":
 		scribble("this is % no report\n", 1)
@@ -34,7 +35,7 @@ func misbehave(e *slot.Endpoint, p payload) {
 		scribble("\x00\x01\xfe\xff\n", 1)
 	case "partial line":
 		scribble(`{"progress":{"do`, 1)
-		_ = e.Progress(slot.Progress{Done: 1}) // goes on in the same line
+		_ = e.Progress(protocol.Progress{Done: 1}) // goes on in the same line
 		select {}
 	case "endless line":
 		scribble(strings.Repeat("x", 1<<16), 1000)

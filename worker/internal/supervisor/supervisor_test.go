@@ -18,6 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -57,15 +58,15 @@ type payload struct {
 }
 
 // count counts on from its cursor, a step each two milliseconds.
-func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
+func count(e *slot.Endpoint, task *slot.Task) protocol.Outcome {
 	var p payload
 	var at int64
 	if err := json.Unmarshal(task.Payload, &p); err != nil {
-		return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+		return protocol.Outcome{Kind: protocol.Permanent, Error: err.Error()}
 	}
 	if task.Cursor != nil {
 		if err := json.Unmarshal(task.Cursor, &at); err != nil {
-			return slot.Outcome{Kind: slot.Permanent, Error: err.Error()}
+			return protocol.Outcome{Kind: protocol.Permanent, Error: err.Error()}
 		}
 	}
 	misbehave(e, p)
@@ -80,17 +81,17 @@ func count(e *slot.Endpoint, task *slot.Task) slot.Outcome {
 		if !p.Fast {
 			time.Sleep(2 * time.Millisecond) // the work of a step
 		}
-		cp := slot.Checkpoint{Cursor: json.RawMessage(fmt.Sprint(at)), Version: "count@1", Progress: slot.Progress{Done: at, Total: p.To, Unit: "numbers"}}
+		cp := protocol.Checkpoint{Cursor: json.RawMessage(fmt.Sprint(at)), Version: "count@1", Progress: protocol.Progress{Done: at, Total: p.To, Unit: "numbers"}}
 		if at >= p.To {
-			return slot.Outcome{Kind: slot.Done, Checkpoint: &cp}
+			return protocol.Outcome{Kind: protocol.Done, Checkpoint: &cp}
 		}
 		select {
 		case <-task.Draining():
-			return slot.Outcome{Kind: slot.Stopped, Checkpoint: &cp}
+			return protocol.Outcome{Kind: protocol.Stopped, Checkpoint: &cp}
 		default:
 		}
 		if err := e.Checkpoint(cp); err != nil {
-			return slot.Outcome{Kind: slot.Retry, Error: err.Error()}
+			return protocol.Outcome{Kind: protocol.Retry, Error: err.Error()}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // readyTimeout is how long a slot process may take to start.
@@ -85,8 +86,8 @@ var errNoSlot = errors.New("the slot had ended and the worker drains")
 // noSlot is a slot that is gone.
 type noSlot struct{}
 
-func (noSlot) Send(slot.Order) error { return errNoSlot }
-func (noSlot) Kill()                 {}
+func (noSlot) Send(protocol.Order) error { return errNoSlot }
+func (noSlot) Kill()                     {}
 
 // discard kills a slot process and waits until it is gone.
 func (w *worker) discard(process *slot.Process) {
@@ -97,7 +98,7 @@ func (w *worker) discard(process *slot.Process) {
 	process.Kill()
 	for range process.Reports() {
 	}
-	if err := process.Err(); err != nil && !errors.Is(err, slot.ErrKilled) {
+	if err := process.Err(); err != nil && !errors.Is(err, protocol.ErrKilled) {
 		w.log.Warn("slot ended", "error", err.Error())
 	}
 }
@@ -128,20 +129,20 @@ func (w *worker) start(ctx context.Context) (*slot.Process, error) {
 	}
 	timeout := time.NewTimer(readyTimeout)
 	defer timeout.Stop()
-	var report slot.Report
+	var report protocol.Report
 	var open bool
 	select {
 	case report, open = <-process.Reports():
 	case <-timeout.C:
 	case <-ctx.Done():
 	}
-	if report.Ready != nil && report.Ready.Protocol == slot.Protocol {
+	if report.Ready != nil && report.Ready.Protocol == protocol.Version {
 		return process, nil
 	}
 	process.Kill()
 	for range process.Reports() {
 	}
-	if err := process.Err(); err != nil && !errors.Is(err, slot.ErrKilled) {
+	if err := process.Err(); err != nil && !errors.Is(err, protocol.ErrKilled) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("slot %d is not ready (spoke: %t, waited %s)", process.Pid(), open, readyTimeout)

@@ -18,6 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -70,7 +71,7 @@ func startSlot(t *testing.T, script string) *slot.Process {
 	return p
 }
 
-func next(t *testing.T, p *slot.Process) slot.Report {
+func next(t *testing.T, p *slot.Process) protocol.Report {
 	t.Helper()
 	select {
 	case r, open := <-p.Reports():
@@ -84,25 +85,25 @@ func next(t *testing.T, p *slot.Process) slot.Report {
 	panic("unreachable")
 }
 
-func send(t *testing.T, p *slot.Process, o slot.Order) {
+func send(t *testing.T, p *slot.Process, o protocol.Order) {
 	t.Helper()
 	if err := p.Send(o); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func job(deadline time.Duration, payload, cursor string) slot.Order {
-	a := &slot.Assignment{ID: "7", ContentType: "docs", Tenant: "acme", Epoch: 4, Payload: json.RawMessage(payload), Deadline: monotonic.Now() + deadline}
+func job(deadline time.Duration, payload, cursor string) protocol.Order {
+	a := &protocol.Assignment{ID: "7", ContentType: "docs", Tenant: "acme", Epoch: 4, Payload: json.RawMessage(payload), Deadline: monotonic.Now() + deadline}
 	if cursor != "" {
 		a.Cursor, a.CursorVersion = json.RawMessage(cursor), "exec@1"
 	}
-	return slot.Order{Run: a}
+	return protocol.Order{Run: a}
 }
 
 // outcome reads up to the outcome and returns it with the checkpoints before it.
-func outcome(t *testing.T, p *slot.Process) (slot.Outcome, []slot.Checkpoint) {
+func outcome(t *testing.T, p *slot.Process) (protocol.Outcome, []protocol.Checkpoint) {
 	t.Helper()
-	var checkpoints []slot.Checkpoint
+	var checkpoints []protocol.Checkpoint
 	for {
 		switch r := next(t, p); {
 		case r.Checkpoint != nil:
@@ -113,9 +114,9 @@ func outcome(t *testing.T, p *slot.Process) (slot.Outcome, []slot.Checkpoint) {
 	}
 }
 
-func checkpoint(cursor string, done, total int64, unit string) *slot.Checkpoint {
-	return &slot.Checkpoint{
-		Cursor: json.RawMessage(cursor), Version: "exec@1", Progress: slot.Progress{Done: done, Total: total, Unit: unit},
+func checkpoint(cursor string, done, total int64, unit string) *protocol.Checkpoint {
+	return &protocol.Checkpoint{
+		Cursor: json.RawMessage(cursor), Version: "exec@1", Progress: protocol.Progress{Done: done, Total: total, Unit: unit},
 	}
 }
 
@@ -124,23 +125,23 @@ func TestExit(t *testing.T) {
 	p := startSlot(t, `eval "$(python3 -c 'import json, os; print(json.load(open(os.environ["WORKER_JOB_FILE"]))["payload"])')"`)
 	for _, test := range []struct {
 		script string
-		want   slot.Outcome
+		want   protocol.Outcome
 	}{
-		{`exit 0`, slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint(`{"n":1}`, 0, 0, "")}},
-		{`echo '{"cursor":2,"done":2,"total":9,"unit":"files"}' >&$WORKER_REPORT_FD`, slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint("2", 2, 9, "files")}},
-		{`echo one; echo two >&2; exit 65`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 65: one | two"}},
-		{`exit 66`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 66"}},
-		{`exit 67`, slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 67"}},
-		{`exit 75`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 75"}},
-		{`echo '{"retryAt":"2030-01-02T03:04:05Z"}' >&$WORKER_REPORT_FD; exit 75`, slot.Outcome{Kind: slot.Later, At: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Error: "sh: exit status 75"}},
-		{`exit 78`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 78"}},
-		{`exit 1`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 1"}},
-		{`kill -SEGV $$`, slot.Outcome{Kind: slot.Retry, Error: "sh: signal: segmentation fault"}},
-		{`echo 'half a line' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "half a line": invalid character 'h' looking for beginning of value`}},
-		{`echo '{"curser":1}' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: wrote a report that is none: "{\"curser\":1}": json: unknown field "curser"`}},
-		{`echo '{"cursor":null,"done":3}' >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: `sh: reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`}},
-		{`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, slot.Outcome{Kind: slot.Retry, Error: "sh: wrote a report of more than 1048576 bytes"}},
-		{`printf '{"cursor":' >&$WORKER_REPORT_FD; exit 75`, slot.Outcome{Kind: slot.Retry, Error: "sh: exit status 75"}},
+		{`exit 0`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(`{"n":1}`, 0, 0, "")}},
+		{`echo '{"cursor":2,"done":2,"total":9,"unit":"files"}' >&$WORKER_REPORT_FD`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("2", 2, 9, "files")}},
+		{`echo one; echo two >&2; exit 65`, protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 65: one | two"}},
+		{`exit 66`, protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 66"}},
+		{`exit 67`, protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 67"}},
+		{`exit 75`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 75"}},
+		{`echo '{"retryAt":"2030-01-02T03:04:05Z"}' >&$WORKER_REPORT_FD; exit 75`, protocol.Outcome{Kind: protocol.Later, At: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Error: "sh: exit status 75"}},
+		{`exit 78`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 78"}},
+		{`exit 1`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 1"}},
+		{`kill -SEGV $$`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: signal: segmentation fault"}},
+		{`echo 'half a line' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: wrote a report that is none: "half a line": invalid character 'h' looking for beginning of value`}},
+		{`echo '{"curser":1}' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: wrote a report that is none: "{\"curser\":1}": json: unknown field "curser"`}},
+		{`echo '{"cursor":null,"done":3}' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`}},
+		{`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: wrote a report of more than 1048576 bytes"}},
+		{`printf '{"cursor":' >&$WORKER_REPORT_FD; exit 75`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 75"}},
 	} {
 		t.Run(test.script, func(t *testing.T) {
 			payload, err := json.Marshal(test.script)
@@ -177,13 +178,13 @@ func TestDrain(t *testing.T) {
 	const line = `echo '{"cursor":%d}' >&$WORKER_REPORT_FD; `
 	for name, test := range map[string]struct {
 		onTerm string
-		want   slot.Outcome
+		want   protocol.Outcome
 	}{
-		"checkpoints":       {fmt.Sprintf(line+line, 2, 3) + "exit 75", slot.Outcome{Kind: slot.Stopped, Checkpoint: checkpoint("3", 0, 0, "")}},
-		"nothing to save":   {"exit 75", slot.Outcome{Kind: slot.Stopped}},
-		"done":              {"exit 0", slot.Outcome{Kind: slot.Done, Checkpoint: checkpoint("1", 0, 0, "")}},
-		"fails in the rush": {"exit 1", slot.Outcome{Kind: slot.Stopped}},
-		"permanently bad":   {"exit 65", slot.Outcome{Kind: slot.Permanent, Error: "sh: exit status 65"}},
+		"checkpoints":       {fmt.Sprintf(line+line, 2, 3) + "exit 75", protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint("3", 0, 0, "")}},
+		"nothing to save":   {"exit 75", protocol.Outcome{Kind: protocol.Stopped}},
+		"done":              {"exit 0", protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("1", 0, 0, "")}},
+		"fails in the rush": {"exit 1", protocol.Outcome{Kind: protocol.Stopped}},
+		"permanently bad":   {"exit 65", protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 65"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startSlot(t, `trap '`+strings.ReplaceAll(test.onTerm, "'", `'\''`)+`' TERM; `+fmt.Sprintf(line, 1)+`while :; do sleep 0.05; done`)
@@ -191,7 +192,7 @@ func TestDrain(t *testing.T) {
 			if r := next(t, p); r.Checkpoint == nil {
 				t.Fatalf("%+v", r)
 			}
-			send(t, p, slot.Order{Drain: &slot.Drain{Cause: "test"}})
+			send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
 			got, _ := outcome(t, p)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -206,7 +207,7 @@ func TestStubbornProgramEndsAtTheDeadline(t *testing.T) {
 	p := startSlot(t, `exec 9>`+fifo.Name()+`; trap "" TERM; sh -c 'echo held >&9; sleep 60' & sleep 60; sleep 60`)
 	send(t, p, job(2*time.Second, `{}`, ""))
 	awaitHeld(t, fifo)
-	send(t, p, slot.Order{Drain: &slot.Drain{Cause: "test"}})
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
 	if r, open := <-p.Reports(); open {
 		t.Errorf("report %+v, want the slot's end", r)
 	}

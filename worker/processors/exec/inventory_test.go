@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
 	"github.com/worker-tier/worker-tier/worker/processor/processortest"
 )
@@ -112,7 +112,7 @@ func TestInventoryDrains(t *testing.T) {
 	spool := t.TempDir()
 	p := startSlot(t, "exec python3 "+inventory)
 	send(t, p, job(time.Minute, string(payloadOf(t, root, spool)), ""))
-	send(t, p, slot.Order{Drain: &slot.Drain{Cause: "test"}})
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
 	got, checkpoints := outcome(t, p)
 	cursor := ""
 	if n := len(checkpoints); n > 0 {
@@ -121,13 +121,13 @@ func TestInventoryDrains(t *testing.T) {
 	if got.Checkpoint != nil {
 		cursor = string(got.Checkpoint.Cursor)
 	}
-	if got.Kind == slot.Stopped {
+	if got.Kind == protocol.Stopped {
 		again := job(time.Minute, string(payloadOf(t, root, spool)), cursor)
 		again.Run.Epoch++
 		send(t, p, again)
 		got, _ = outcome(t, p)
 	}
-	if got.Kind != slot.Done {
+	if got.Kind != protocol.Done {
 		t.Fatalf("outcome %+v", got)
 	}
 	if diff := cmp.Diff(set(want), set(readInventory(t, spool, got.Checkpoint.Cursor))); diff != "" {
@@ -146,7 +146,7 @@ func TestInventoryRefusesBadJobs(t *testing.T) {
 		`{"directory": "/no/such/directory"}`: "exit status 66: payload: directory: /no/such/directory is not a folder",
 	} {
 		send(t, p, job(time.Minute, payload, ""))
-		if got, _ := outcome(t, p); got.Kind != slot.Permanent || !strings.Contains(got.Error, want) {
+		if got, _ := outcome(t, p); got.Kind != protocol.Permanent || !strings.Contains(got.Error, want) {
 			t.Errorf("%s: %+v, want %q", payload, got, want)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // TestLeftoversEndWithTheProgram has a program that leaves a child in a session of its own.
@@ -22,7 +22,7 @@ func TestLeftoversEndWithTheProgram(t *testing.T) {
 	if err := os.WriteFile(release, []byte("go\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := outcome(t, p); got.Kind != slot.Done {
+	if got, _ := outcome(t, p); got.Kind != protocol.Done {
 		t.Errorf("outcome %+v", got)
 	}
 	nobodyLeft(t, fifo)

@@ -17,6 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // reportFD is the descriptor that the program gets for its reports.
@@ -103,7 +104,7 @@ func (p *program) live(reports, printed *os.File, started chan<- error) {
 
 // deliver passes reports on. It kills a program that writes endless lines.
 func (p *program) deliver(from io.Reader) error {
-	lines := slot.NewLineScanner(from, slot.MaxReport)
+	lines := slot.NewLineScanner(from, protocol.MaxReport)
 	for lines.Scan() {
 		select {
 		case p.reports <- bytes.Clone(lines.Bytes()):
@@ -113,7 +114,7 @@ func (p *program) deliver(from io.Reader) error {
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		p.signal(syscall.SIGKILL)
-		return fmt.Errorf("wrote a report of more than %d bytes", slot.MaxReport)
+		return fmt.Errorf("wrote a report of more than %d bytes", protocol.MaxReport)
 	}
 	return nil // the end, or the deadline
 }

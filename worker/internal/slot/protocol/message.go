@@ -1,15 +1,25 @@
-// Package slot runs processors in child processes. The supervisor and a slot speak JSON lines over two
-// inherited descriptors (3: to the slot, 4: from it), so that a panic, a hang, a leak or an ignored
-// cancellation costs one job: the slot is killed with its process group and replaced.
-package slot
+// Package protocol is what a supervisor and a slot exchange: orders to the slot, reports from it. It holds the messages
+// and their limits. Package slot carries them between processes, as JSON lines.
+package protocol
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
-// Protocol is the version of the messages that this release speaks, see [Ready].
-const Protocol = 1
+// Version of the messages in this release, see [Ready].
+const Version = 1
+
+// MaxReport is the longest line a slot may send, in bytes: room for a cursor of [MaxCursor].
+const MaxReport = 1 << 20
+
+// MaxCursor is the longest cursor, in bytes of JSON. Cursors are written at every checkpoint, so good
+// ones have some hundred bytes.
+const MaxCursor = 128 << 10
+
+// ErrKilled is wrapped by the reason for a slot's end after its supervisor killed it.
+var ErrKilled = errors.New("killed by the supervisor")
 
 // Assignment is the job that a supervisor hands to a slot.
 type Assignment struct {
@@ -82,6 +92,15 @@ const (
 	Later     Kind = "later"     // not a failure: come back at time At
 	Unfit     Kind = "unfit"     // this release cannot read the cursor: leave the job to another worker, uncounted
 )
+
+// Known reports whether this release knows the kind.
+func (k Kind) Known() bool {
+	switch k {
+	case Done, Stopped, Retry, Permanent, Later, Unfit:
+		return true
+	}
+	return false
+}
 
 // Outcome is the last line about a job; the slot is idle after it.
 type Outcome struct {
