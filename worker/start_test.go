@@ -94,7 +94,7 @@ func TestStartWhileTheTableIsAway(t *testing.T) {
 	tr, _ := newExecTier(t, "table-away", steady)
 	g := newGate(t)
 	i := tr.launch("AWS_ENDPOINT_URL=http://"+g.address, "AWS_MAX_ATTEMPTS=1")
-	await(t, "it waits longer and longer", func() bool { return i.wrote("job table does not answer", `"next_try_in":"4s"`) })
+	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in"`) })
 	g.open(t)
 	await(t, "it works", func() bool { return i.logged("worker started") })
 	tr.underWay("job")
@@ -131,7 +131,7 @@ func TestDrainWhileTheTableIsAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "away-for-good", steady)
 	i := tr.launch("AWS_ENDPOINT_URL=http://"+newGate(t).address, "AWS_MAX_ATTEMPTS=1")
-	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in":"2s"`) })
+	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in"`) })
 	i.signal(t)
 	if took := i.ends(t, 0); took > 5*time.Second || !i.logged("drained") {
 		t.Errorf("ended after %s, drained: %t", took, i.logged("drained"))
@@ -143,7 +143,7 @@ func TestStartWhileTheMetadataIsAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "metadata-away", steady)
 	b := tr.boxOf("metadata-away-group", func(b *box) { b.metadata.SetAway(true) })
-	await(t, "it waits", func() bool { return b.wrote("instance metadata does not answer", `"next_try_in":"2s"`) })
+	await(t, "it waits", func() bool { return b.wrote("instance metadata does not answer", `"next_try_in"`) })
 	b.metadata.SetAway(false)
 	await(t, "it works", func() bool { return b.wrote(`"msg":"worker started"`, boxID) })
 	b.metadata.SetAway(true) // later: no reason to stop

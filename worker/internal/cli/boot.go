@@ -15,6 +15,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/boot"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
 
 // checkTimeout is how long a new instance waits for what does not answer yet before its boot has failed.
@@ -38,7 +39,7 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(e.err, nil))
-	results := doctor.Examine(ctx, checks(cfg, settings), doctor.Patience{For: checkTimeout, Final: lasting, Tell: waited(ctx, log)})
+	results := doctor.Examine(ctx, checks(cfg, settings), doctor.Patience{For: checkTimeout, Rand: supervisor.Random(), Final: lasting, Tell: waited(ctx, log)})
 	if err := examined(results); err != nil || settings.LaunchHook == "" {
 		return err
 	}

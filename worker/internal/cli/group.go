@@ -11,6 +11,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/boot"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/protect"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
 
 // protector protects the instance while it is busy, where that is wanted; nil: it is not, or in no group.
@@ -18,7 +19,7 @@ func protector(cfg aws.Config, settings contract.Settings, instance imds.Instanc
 	if !settings.ProtectBusy || instance.Group == "" {
 		return nil
 	}
-	return &protect.Protector{API: autoscaling.NewFromConfig(cfg), Group: instance.Group, Instance: instance.ID, Clock: clock, Log: log}
+	return &protect.Protector{API: autoscaling.NewFromConfig(cfg), Group: instance.Group, Instance: instance.ID, Clock: clock, Rand: supervisor.Random(), Log: log}
 }
 
 // enterService waits until the group takes the instance out of its warm pool, if it has one, and completes the launch hook,

@@ -82,7 +82,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	told := service{manager: manager, vitals: &vitals.Board{}, log: log}
+	told := service{manager: manager, vitals: &vitals.Board{}, log: log, random: supervisor.Random()}
 	ctx, notices := drain.Watch(ctx)
 	drainOnSignal(log, notices)
 	metadata := imds.New(cfg) // is asked all the time, and not counted among the requests to AWS
@@ -128,7 +128,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	}
 	close(operators.over)
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
-	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Log: log, Tell: operators.tell})
+	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Rand: supervisor.Random(), Log: log, Tell: operators.tell})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/systemd"
@@ -24,6 +25,7 @@ type service struct {
 	manager *systemd.Manager
 	vitals  *vitals.Board
 	log     *slog.Logger
+	random  *rand.Rand // of the pauses of a start
 }
 
 // tell sends a message that nothing depends on.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 	"github.com/worker-tier/worker-tier/worker/internal/systemd"
 	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
@@ -31,7 +32,7 @@ func underSystemd(t *testing.T, watchdog string) (serviceManager, service) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serviceManager{conn}, service{manager: manager, vitals: &vitals.Board{}, log: slog.New(slog.DiscardHandler)}
+	return serviceManager{conn}, service{manager: manager, vitals: &vitals.Board{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
 }
 
 // during is what the manager is told from now on for d.

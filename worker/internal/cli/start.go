@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
@@ -20,9 +21,10 @@ import (
 const (
 	// probeTimeout bounds one try of what a starting worker waits for.
 	probeTimeout = 10 * time.Second
-	// longestPause is the longest wait between two tries.
-	longestPause = 30 * time.Second
 )
+
+// startPauses are those between two tries.
+var startPauses = backoff.Pauses{First: time.Second, Most: 30 * time.Second, Least: 100 * time.Millisecond}
 
 // metadataDisabled is the SDK's own variable: "true" says that there is no metadata to ask.
 const metadataDisabled = "AWS_EC2_METADATA_DISABLED"
@@ -61,7 +63,7 @@ func awaitTable(ctx context.Context, s service, probe func(context.Context) erro
 
 // await tries until it succeeds, ctx ends (both: nil) or an error is final, with growing pauses.
 func await(ctx context.Context, s service, what string, try func(context.Context) error, final func(error) bool) error {
-	for n := 0; ; n++ {
+	for failures := int64(0); ; failures++ {
 		call, cancel := context.WithTimeout(ctx, probeTimeout)
 		err := try(call)
 		cancel()
@@ -71,7 +73,7 @@ func await(ctx context.Context, s service, what string, try func(context.Context
 		case final(err):
 			return err
 		}
-		pause := min(time.Second<<min(n, 5), longestPause)
+		pause := startPauses.After(failures, s.random).Round(time.Millisecond)
 		s.waits(what, err, pause)
 		s.log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
 		if (supervisor.SystemClock{}).Sleep(ctx, pause) != nil {

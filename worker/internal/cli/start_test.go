@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 
 	"github.com/worker-tier/worker-tier/worker/internal/systemd"
@@ -72,7 +73,7 @@ func TestWhatIsWorthWaitingFor(t *testing.T) {
 
 func TestAwait(t *testing.T) {
 	away := errors.New("away")
-	nobody := service{manager: &systemd.Manager{}, log: slog.New(slog.DiscardHandler)}
+	nobody := service{manager: &systemd.Manager{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
 	t.Run("an hour's outage costs a try each half minute", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin, tries := time.Now(), 0

@@ -4,16 +4,18 @@ package doctor
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 )
 
-const (
-	// tryTimeout bounds one try of a check.
-	tryTimeout = 10 * time.Second
-	// longestPause is the longest wait between two tries.
-	longestPause = 10 * time.Second
-)
+// tryTimeout bounds one try of a check.
+const tryTimeout = 10 * time.Second
+
+// pauses are those between two tries.
+var pauses = backoff.Pauses{First: time.Second, Most: 10 * time.Second, Least: 100 * time.Millisecond}
 
 // Check is one thing that a worker needs.
 type Check struct {
@@ -33,6 +35,7 @@ type Result struct {
 // Patience says how long failures are waited out. The zero value tries once.
 type Patience struct {
 	For   time.Duration        // no try begins later than this
+	Rand  *rand.Rand           // of the pauses, used by several goroutines; required where For is not 0
 	Final func(err error) bool // another try would fail in the same way
 	Tell  func(Check, error)   // told of each failure that is waited out, by several goroutines
 }
@@ -50,11 +53,14 @@ func Examine(ctx context.Context, checks []Check, p Patience) []Result {
 
 func (c Check) examine(ctx context.Context, p Patience) Result {
 	began := time.Now()
-	for n := 0; ; n++ {
+	for failures := int64(0); ; failures++ {
 		r := c.try(ctx)
-		pause := min(time.Second<<min(n, 5), longestPause)
 		r.Took = time.Since(began)
-		if r.Err == nil || r.Took+pause > p.For || p.Final(r.Err) {
+		if r.Err == nil || r.Took >= p.For || p.Final(r.Err) {
+			return r
+		}
+		pause := pauses.After(failures, p.Rand)
+		if r.Took+pause > p.For {
 			return r
 		}
 		p.Tell(c, r.Err)

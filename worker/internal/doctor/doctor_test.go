@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 )
 
 var (
@@ -30,7 +32,7 @@ func TestExamineWaitsForWhatMayMendItself(t *testing.T) {
 		var told atomic.Int64
 		results := Examine(t.Context(), []Check{
 			answers("late", &late, errLate, errLate, nil), answers("final", &final, errFinal), answers("never", &never, errLate),
-		}, Patience{For: time.Minute, Final: func(err error) bool { return errors.Is(err, errFinal) }, Tell: func(Check, error) { told.Add(1) }})
+		}, Patience{For: time.Minute, Rand: backofftest.Longest(), Final: func(err error) bool { return errors.Is(err, errFinal) }, Tell: func(Check, error) { told.Add(1) }})
 		if r := results[0]; r.Err != nil || r.Check != "late" || r.Found != "found" || late != 3 || r.Took != 3*time.Second {
 			t.Errorf("late: %+v after %d tries", r, late)
 		}

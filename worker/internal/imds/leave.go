@@ -4,13 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 )
 
 // leaveTimeout bounds one try to leave the group.
 const leaveTimeout = 15 * time.Second
+
+// leavePauses are those after a try that failed. A hook that times out meanwhile lets the instance go, too.
+var leavePauses = backoff.Pauses{First: watchInterval, Most: 30 * time.Second, Least: time.Second}
 
 // Leaving is what an instance does once nothing runs on it any more, until it is shut down: it completes
 // the termination hook when its group terminates it, and where the group does not know that the instance
@@ -20,6 +25,7 @@ type Leaving struct {
 	Cause       *drain.Cause
 	Terminating func(context.Context) (bool, error) // [Client.Terminating]
 	Release     func()                              // ends [Membership.Hold]; may be called again
+	Rand        *rand.Rand                          // of the pauses after failures
 	Log         *slog.Logger
 	Tell        func(outcome string) // told, after each try, what the group was told or why not; for people
 
@@ -29,12 +35,15 @@ type Leaving struct {
 // Until tries until stop is closed, once at least. A worker that drained for good does not end by
 // itself: its service manager would start it again, and it would take jobs on an instance that goes away.
 func (l *Leaving) Until(ctx context.Context, stop <-chan struct{}) {
-	ticker := time.NewTicker(watchInterval)
-	defer ticker.Stop()
-	for {
+	for failures := int64(0); ; {
+		pause := watchInterval
 		if err := l.try(ctx); err != nil {
 			l.Log.ErrorContext(ctx, "group not left, trying again", "error", err.Error())
 			l.Tell(err.Error())
+			pause = leavePauses.After(failures, l.Rand)
+			failures++
+		} else {
+			failures = 0
 		}
 		select { // both may be ready: told to end means end
 		case <-stop:
@@ -44,7 +53,7 @@ func (l *Leaving) Until(ctx context.Context, stop <-chan struct{}) {
 		select {
 		case <-stop:
 			return
-		case <-ticker.C:
+		case <-time.After(pause):
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 )
 
@@ -50,7 +51,7 @@ func (g *group) leaving(source drain.Source) *Leaving {
 		Membership:  Membership{API: g, Hook: "drain", Instance: Instance{ID: "i-1", Group: "mail"}},
 		Cause:       &drain.Cause{Source: source},
 		Terminating: func(context.Context) (bool, error) { return g.terminating, nil },
-		Release:     func() {}, Log: quiet, Tell: func(string) {},
+		Release:     func() {}, Rand: backofftest.Longest(), Log: quiet, Tell: func(string) {},
 	}
 }
 
@@ -64,7 +65,7 @@ func TestLeavingTheGroup(t *testing.T) {
 		want    []string
 	}{
 		"terminated by the group":                     {drain.Lifecycle, group{terminating: true}, false, time.Minute, []string{" 0 s: " + completed}},
-		"terminated, and the group is away":           {drain.Lifecycle, group{terminating: true, failures: 2}, false, time.Minute, []string{" 0 s: " + completed, " 5 s: " + completed, "10 s: " + completed}},
+		"terminated, and the group is away":           {drain.Lifecycle, group{terminating: true, failures: 2}, false, time.Minute, []string{" 0 s: " + completed, " 5 s: " + completed, "15 s: " + completed}},
 		"rebalance asks for another, then leaves":     {drain.Rebalance, group{}, false, time.Minute, []string{" 0 s: terminate i-1, decrement false", " 5 s: " + completed}},
 		"an operator too":                             {drain.Operator, group{}, false, time.Minute, []string{" 0 s: terminate i-1, decrement false", " 5 s: " + completed}},
 		"rebalance of an instance that goes anyway":   {drain.Rebalance, group{terminating: true}, false, time.Minute, []string{" 0 s: " + completed}},

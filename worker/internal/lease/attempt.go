@@ -202,7 +202,7 @@ func (a *Attempt) renew(ctx context.Context) {
 	if err != nil {
 		a.Tally.FailedBeats.Add(1)
 		a.log.Warn("lease not renewed, trying again", "error", err.Error(), "left_ms", (a.deadline - a.Clock.Monotonic()).Milliseconds())
-		a.retryAt = a.Clock.Monotonic() + backoff(a.Rand, 0, a.Timing.Heartbeat/2)
+		a.retryAt = a.Clock.Monotonic() + pause(a.Rand, 0, a.Timing.Heartbeat/2)
 		return
 	}
 	if a.Clock.Monotonic() >= a.deadline { // the slot may have ended itself already

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -178,18 +179,16 @@ func (c *Claimer) settle(ctx context.Context, w job.Write) (job.Item, error) {
 		if c.Clock.Monotonic() >= limit || ctx.Err() != nil {
 			return nil, err
 		}
-		if c.Clock.Sleep(ctx, backoff(c.Rand, 0, c.Timing.Lease/20)) != nil {
+		if c.Clock.Sleep(ctx, pause(c.Rand, 0, c.Timing.Lease/20)) != nil {
 			return nil, err
 		}
 	}
 }
 
-// backoff is a wait with full jitter: from 0 to base·2ⁿ, at most fifteen minutes.
-// https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-func backoff(r *rand.Rand, n int64, base time.Duration) time.Duration {
-	most := 15 * time.Minute
-	if n < 20 && base<<n < most {
-		most = base << n
-	}
-	return time.Duration(r.Int64N(int64(most) + 1))
+// longestPause is the longest pause before a failed call or job is tried again.
+const longestPause = 15 * time.Minute
+
+// pause draws the pause after a failure that followed n others; first is the longest after the first of them.
+func pause(r *rand.Rand, n int64, first time.Duration) time.Duration {
+	return backoff.Pauses{First: first, Most: longestPause}.After(n, r)
 }

@@ -38,7 +38,7 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 			a.finish(ctx, job.End{State: job.Dead, Failed: true, Reason: o.Error})
 			return
 		}
-		wait := backoff(a.Rand, a.job.Failures, retryBase)
+		wait := pause(a.Rand, a.job.Failures, retryBase)
 		a.handBack(ctx, job.Return{Failed: true, Error: o.Error, NotBefore: a.Clock.Now().Add(wait)})
 	default: // stopped without being asked
 		a.handBack(ctx, job.Return{Error: o.Error})
@@ -153,7 +153,7 @@ func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Writ
 			return refused, nil
 		}
 		a.log.Warn("end not written, trying again", "error", err.Error())
-		wait := min(backoff(a.Rand, n, a.Timing.Lease/50), a.Timing.Heartbeat, a.deadline-a.Clock.Monotonic())
+		wait := min(pause(a.Rand, n, a.Timing.Lease/50), a.Timing.Heartbeat, a.deadline-a.Clock.Monotonic())
 		if err := a.Clock.Sleep(ctx, max(0, wait)); err != nil {
 			a.lose(Expired, "told to exit before the end could be written")
 			return nil, err

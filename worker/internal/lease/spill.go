@@ -112,7 +112,7 @@ func (a *Attempt) lastCheckpoint(ctx context.Context) (*job.Checkpoint, error) {
 		if err == nil || left <= 0 {
 			return cp, err
 		}
-		if a.Clock.Sleep(ctx, min(backoff(a.Rand, n, a.Timing.Lease/50), left)) != nil {
+		if a.Clock.Sleep(ctx, min(pause(a.Rand, n, a.Timing.Lease/50), left)) != nil {
 			return nil, err
 		}
 	}

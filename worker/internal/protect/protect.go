@@ -5,10 +5,13 @@ package protect
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 )
 
 const (
@@ -17,11 +20,12 @@ const (
 	// idleFor is how long the worker must have been idle: AWS throttles whoever toggles with every job.
 	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html
 	idleFor = 2 * time.Minute
-	// retryAfter is the pause after a call that failed.
-	retryAfter = 15 * time.Second
 	// callTimeout bounds a call, retries included.
 	callTimeout = 10 * time.Second
 )
+
+// pauses are those after calls that failed. [lookInterval] is their floor.
+var pauses = backoff.Pauses{First: 15 * time.Second, Most: 2 * time.Minute}
 
 // AutoScaling is the part of the API that protection needs.
 type AutoScaling interface {
@@ -40,11 +44,13 @@ type Protector struct {
 	API             AutoScaling
 	Group, Instance string
 	Clock           Clock
+	Rand            *rand.Rand // of the pauses after failures
 	Log             *slog.Logger
 
 	known, protected bool // known: protected is what the group was last told
 	busyAt           time.Duration
 	tryAt            time.Duration
+	failures         int64 // in a row
 }
 
 // Run protects the instance while busy says that it is, until ctx ends: an instance that drains is given
@@ -71,12 +77,13 @@ func (p *Protector) set(ctx context.Context, protected bool) {
 		AutoScalingGroupName: &p.Group, InstanceIds: []string{p.Instance}, ProtectedFromScaleIn: aws.Bool(protected),
 	})
 	if err != nil {
-		p.tryAt = p.Clock.Monotonic() + retryAfter
+		p.tryAt = p.Clock.Monotonic() + pauses.After(p.failures, p.Rand)
+		p.failures++
 		if ctx.Err() == nil {
 			p.Log.WarnContext(ctx, "protection from scale-in not set, trying again", "protected", protected, "error", err.Error())
 		}
 		return
 	}
-	p.known, p.protected = true, protected
+	p.known, p.protected, p.failures = true, protected, 0
 	p.Log.InfoContext(ctx, "protection from scale-in set", "protected", protected)
 }

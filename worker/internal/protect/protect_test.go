@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 	"github.com/worker-tier/worker-tier/worker/internal/protect"
 )
 
@@ -47,7 +48,7 @@ func (g *group) SetInstanceProtection(_ context.Context, in *autoscaling.SetInst
 func run(t *testing.T, d time.Duration, busy func(now time.Duration) bool, fails func(time.Duration) bool) []string {
 	t.Helper()
 	g := &group{end: d, fails: fails}
-	p := &protect.Protector{API: g, Group: "tier-mail", Instance: "i-1", Clock: g, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	p := &protect.Protector{API: g, Group: "tier-mail", Instance: "i-1", Clock: g, Rand: backofftest.Longest(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	p.Run(t.Context(), func() bool { return busy(g.now) })
 	return g.told
 }
@@ -70,8 +71,8 @@ func TestProtection(t *testing.T) {
 		},
 		// The worker before this one may have left the instance protected.
 		"idle from the start": {never, nil, []string{"2m0s tier-mail [i-1] false"}},
-		"throttled for half a minute": {between(10*time.Second, time.Hour), between(0, 40*time.Second), []string{
-			"10s tier-mail [i-1] true", "25s tier-mail [i-1] true", "40s tier-mail [i-1] true",
+		"throttled for a minute": {between(10*time.Second, time.Hour), between(0, 50*time.Second), []string{
+			"10s tier-mail [i-1] true", "25s tier-mail [i-1] true", "55s tier-mail [i-1] true",
 		}},
 	} {
 		if diff := cmp.Diff(c.want, run(t, 20*time.Minute, c.busy, c.fails)); diff != "" {

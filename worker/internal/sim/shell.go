@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
@@ -61,7 +62,7 @@ func (n *node) receiveLoop() *lease.Intake {
 		Store: tableClient{claims}, Blobs: n.blobs(claims), Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: n.world.setup.timing(),
 	}}
 	var free []*worker
-	for {
+	for failures := 0; ; {
 		hold := n.Monotonic() + n.world.setup.timing().HoldUsed()
 		for n.steps.Err() == nil && len(free)+len(n.idle) == 0 {
 			n.world.wait(n.when(hold), &n.idling, n.steps.onCancel)
@@ -87,9 +88,11 @@ func (n *node) receiveLoop() *lease.Intake {
 			return intake
 		}
 		if err != nil {
-			n.pause(1)
+			n.pause(failures)
+			failures++
 			continue
 		}
+		failures = 0
 		err = intake.Take(n.receiving, messages, func(c lease.Claimed) {
 			if claims.late != nil {
 				c.Deadline += claims.late.lost
@@ -163,7 +166,7 @@ func (n *node) waitForStorage() {
 }
 
 func (n *node) pause(tries int) {
-	_ = n.Sleep(n.steps, min(time.Second<<min(tries, 5), 30*time.Second))
+	_ = n.Sleep(n.steps, backoff.Pauses{First: time.Second, Most: 30 * time.Second, Least: 100 * time.Millisecond}.After(int64(tries), n.random))
 }
 
 func (n *node) sweepLoop() {

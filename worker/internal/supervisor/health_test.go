@@ -114,7 +114,7 @@ func TestHealthOfTheQueue(t *testing.T) {
 			t.Errorf("the queue is away: %q", got)
 		}
 		failing.Store(false)
-		time.Sleep(longPoll + 10*time.Second)
+		time.Sleep(longestPause + longPoll + time.Second)
 		if got := health.Of(w.queueHealth()).Failed(); got != "" {
 			t.Errorf("it answers again: %q", got)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/protect"
@@ -30,6 +31,9 @@ const (
 
 // longestPause is the longest wait between two tries.
 const longestPause = 30 * time.Second
+
+// pauses are those after a failing receive, probe or start of a slot. Each of them may fail at once.
+var pauses = backoff.Pauses{First: time.Second, Most: longestPause, Least: 100 * time.Millisecond}
 
 // What the receiving loop and the slots' loops promise: the bound of what they do next, and slack for calls that are
 // bounded at ten seconds (package queue, cleanupTimeout) and for a machine that is slow.
@@ -123,7 +127,7 @@ func (s *Supervisor) State() string {
 func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 	defer s.Vitals.Rest(receiving)
 	var free []*worker
-	for {
+	for failures := 0; ; {
 		free = s.gather(ctx, free, idle)
 		if ctx.Err() != nil {
 			return
@@ -141,10 +145,12 @@ func (s *Supervisor) receiveLoop(ctx context.Context, idle chan *worker) {
 		note(&s.signs.received, err)
 		if err != nil {
 			s.Log.WarnContext(ctx, "nothing received, trying again", "error", err.Error())
-			s.Vitals.Within(receiving, slack)
-			s.pause(ctx, 1)
+			s.Vitals.Within(receiving, longestPause+slack)
+			s.pause(ctx, failures)
+			failures++
 			continue
 		}
+		failures = 0
 		s.received(messages)
 		s.Vitals.Within(receiving, 2*time.Duration(len(messages))*s.Attempts.Timing.Lease+slack)
 		// A claim that has begun is brought to its end even when a drain begins meanwhile.
@@ -238,9 +244,9 @@ func (s *Supervisor) waitForStorage(ctx context.Context) {
 	}
 }
 
-// pause waits a second, doubled n times, at most longestPause.
+// pause waits after a failure that followed n others.
 func (s *Supervisor) pause(ctx context.Context, n int) {
-	_ = s.Attempts.Clock.Sleep(ctx, min(time.Second<<min(n, 5), longestPause))
+	_ = s.Attempts.Clock.Sleep(ctx, pauses.After(int64(n), s.Attempts.Rand))
 }
 
 // received notes for the next sweep where the queue is.

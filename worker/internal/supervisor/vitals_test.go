@@ -88,6 +88,17 @@ func TestALoopThatHangsBreaksItsPromise(t *testing.T) {
 	}
 }
 
+// A queue that is away for an hour is not asked the whole time: the pauses reach half a minute at most, 15 s on average.
+func TestAnOutageOfTheQueueCostsFewReceives(t *testing.T) {
+	asked := 0
+	_ = lateIn(t, 1, func(s *Supervisor) {
+		s.Receiver = receives(func(context.Context) ([]queue.Message, error) { asked++; return nil, errAway })
+	})
+	if asked < 120 || asked > 360 {
+		t.Errorf("%d receives in an hour, want about 240", asked)
+	}
+}
+
 // An outage is no hang, nor is a wait.
 func TestAnOutageKeepsThePromises(t *testing.T) {
 	yes := true
