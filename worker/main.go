@@ -2,11 +2,11 @@
 package main
 
 import (
-	"github.com/worker-tier/worker-tier/worker/processor"
 	"github.com/worker-tier/worker-tier/worker/processors/backup"
 	"github.com/worker-tier/worker-tier/worker/processors/exec"
+	"github.com/worker-tier/worker-tier/worker/program"
 )
 
 func main() {
-	processor.Main(backup.New(), exec.New())
+	program.Main(backup.New(), exec.New())
 }

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/worker-tier/worker-tier/worker/processor"
+	"github.com/worker-tier/worker-tier/worker/program"
 )
 
 func main() {
-	processor.Main(processor.Processor{Name: "words", Version: 1, Open: countWords})
+	program.Main(processor.Processor{Name: "words", Version: 1, Open: countWords})
 }
 
 // countWords counts the words of the files that the payload lists, one file a step.

@@ -58,15 +58,15 @@ func build() (dir string, err error) {
 		return dir, err
 	}
 	for _, b := range []struct {
-		binary               *string
-		name, source, linker string
+		binary                     *string
+		name, tags, source, linker string
 	}{
-		{&previous, "previous", old, "-X main.version=1 -X main.release=previous"},
-		{&current, "current", root, "-X main.version=1 -X main.release=current"},
-		{&raised, "raised", root, "-X main.version=2 -X main.release=current"},
+		{&previous, "previous", "previous", old, "-X main.version=1 -X main.release=previous"},
+		{&current, "current", "", root, "-X main.version=1 -X main.release=current"},
+		{&raised, "raised", "", root, "-X main.version=2 -X main.release=current"},
 	} {
 		*b.binary = filepath.Join(dir, b.name)
-		if err := run(b.source, "go", "build", "-ldflags", b.linker, "-o", *b.binary, "./test/releases/worker"); err != nil {
+		if err := run(b.source, "go", "build", "-tags", b.tags, "-ldflags", b.linker, "-o", *b.binary, "./test/releases/worker"); err != nil {
 			return dir, err
 		}
 	}

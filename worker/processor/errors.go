@@ -3,8 +3,6 @@ package processor
 import (
 	"errors"
 	"time"
-
-	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // ErrStopped is what a step returns that was cut short because of [Job.Draining]: the job goes on from
@@ -25,6 +23,15 @@ func IsPermanent(err error) bool {
 // example when a server has asked for a pause.
 func RetryAt(at time.Time, err error) error { return &retryError{at, err} }
 
+// RetryTime returns the time that err, or an error that it wraps, was given by [RetryAt]. It reports whether there is one.
+func RetryTime(err error) (time.Time, bool) {
+	var retry *retryError
+	if !errors.As(err, &retry) {
+		return time.Time{}, false
+	}
+	return retry.at, true
+}
+
 type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
@@ -35,31 +42,3 @@ type retryError struct {
 }
 
 func (e *retryError) Unwrap() error { return e.error }
-
-// outcomeOf says what becomes of a job after an error. An error that may have come from the drain
-// itself, such as a network that is being taken down, is not counted as a failure.
-func outcomeOf(err error, draining bool) protocol.Outcome {
-	var retry *retryError
-	switch {
-	case IsPermanent(err):
-		return protocol.Outcome{Kind: protocol.Permanent, Error: brief(err)}
-	case errors.As(err, &retry):
-		return protocol.Outcome{Kind: protocol.Later, Error: brief(err), At: retry.at}
-	case draining && errors.Is(err, ErrStopped):
-		return protocol.Outcome{Kind: protocol.Stopped}
-	case draining:
-		return protocol.Outcome{Kind: protocol.Stopped, Error: brief(err)}
-	}
-	return protocol.Outcome{Kind: protocol.Retry, Error: brief(err)}
-}
-
-// maxError is how much of an error's text is kept in the job, in bytes.
-const maxError = 1000
-
-func brief(err error) string {
-	text := err.Error()
-	if len(text) <= maxError {
-		return text
-	}
-	return text[:maxError/2] + " … " + text[len(text)-maxError/2:]
-}

@@ -8,9 +8,9 @@ import (
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
-// A processor that adds up numbers, one a step. Its main function is
+// A processor that adds up numbers, one a step. The main function of a worker with it is
 //
-//	func main() { processor.Main(sum) }
+//	func main() { program.Main(sum) }
 func Example() {
 	sum := processor.Processor{Name: "sum", Version: 1, Open: func(_ context.Context, job *processor.Job) (processor.Steps, error) {
 		var numbers []int

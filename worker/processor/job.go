@@ -28,8 +28,10 @@ type Job struct {
 	// only steps that can wait long need to look.
 	Draining <-chan struct{}
 
-	report func(Progress)
-	save   func(Step) error
+	// OnReport and OnSave receive what [Job.Report] and [Job.Save] are called with. The worker sets them. In a test of
+	// a processor they may be nil.
+	OnReport func(Progress)
+	OnSave   func(Step) error
 }
 
 // DecodePayload reads the payload into a struct. Unknown fields, wrong types and missing JSON are
@@ -55,18 +57,18 @@ func (j *Job) DecodeCursor(into any) (bool, error) {
 
 // Report tells how far the job is within a step; nothing is saved by it.
 func (j *Job) Report(p Progress) {
-	if j.report != nil {
-		j.report(p)
+	if j.OnReport != nil {
+		j.OnReport(p)
 	}
 }
 
 // Save saves a cursor within a step, for the rare step that has to go on until something else lets it
 // end: what stands before the cursor is durable. Its Done is ignored.
 func (j *Job) Save(reached Step) error {
-	if j.save == nil {
+	if j.OnSave == nil {
 		return nil
 	}
-	return j.save(reached)
+	return j.OnSave(reached)
 }
 
 func decode(text []byte, into any) error {

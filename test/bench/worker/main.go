@@ -6,10 +6,11 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/bench/work"
 	"github.com/worker-tier/worker-tier/worker/processor"
+	"github.com/worker-tier/worker-tier/worker/program"
 )
 
 func main() {
-	processor.Main(processor.Processor{Name: "bench", Version: 1, Open: open})
+	program.Main(processor.Processor{Name: "bench", Version: 1, Open: open})
 }
 
 func open(_ context.Context, job *processor.Job) (processor.Steps, error) {

@@ -11,10 +11,11 @@ import (
 	"github.com/worker-tier/worker-tier/worker/processor"
 	"github.com/worker-tier/worker-tier/worker/processors/backup"
 	"github.com/worker-tier/worker-tier/worker/processors/exec"
+	"github.com/worker-tier/worker-tier/worker/program"
 )
 
 func main() {
-	processor.Main(backup.New(), exec.New(), processor.Processor{Name: "chain", Version: 1, Open: openChain})
+	program.Main(backup.New(), exec.New(), processor.Processor{Name: "chain", Version: 1, Open: openChain})
 }
 
 // openChain hashes a word Links times, the hash of the hash and so on, one hash a step of Pause milliseconds.

@@ -22,7 +22,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	processor.Main(processor.Processor{Name: "steps", Version: n, Open: open})
+	start(processor.Processor{Name: "steps", Version: n, Open: open})
 }
 
 // payload is a job of Steps steps. Its cursor has Cursor bytes beside the position; Pad makes the payload long.

@@ -22,8 +22,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
-	"github.com/worker-tier/worker-tier/worker/processor"
 	"github.com/worker-tier/worker-tier/worker/processors/exec"
+	workerprogram "github.com/worker-tier/worker-tier/worker/program"
 )
 
 // slotVariable makes the test binary a slot process.
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if os.Args[len(os.Args)-1] == "exec" {
-		processor.Main(exec.New())
+		workerprogram.Main(exec.New())
 	}
 	endpoint, err := slot.Attach("count@1")
 	if err != nil {

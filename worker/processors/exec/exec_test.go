@@ -20,6 +20,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
+	workerprogram "github.com/worker-tier/worker-tier/worker/program"
 )
 
 // patience bounds every wait of these tests; reaching it is a failure.
@@ -30,7 +31,7 @@ const roleVariable = "EXEC_TEST_WORKER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVariable) != "" {
-		processor.Main(New())
+		workerprogram.Main(New())
 	}
 	os.Exit(m.Run())
 }

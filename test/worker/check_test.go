@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"fmt"
@@ -20,7 +20,6 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/control"
 )
 
 // checks runs a check until its exit status is code and its one line of output begins with text, and returns the line.
@@ -39,9 +38,6 @@ func (tr *tier) checks(code int, text string, args ...string) string {
 		}
 	}
 }
-
-// watched is the socket for those who only look.
-func (b *box) watched() string { return filepath.Join(filepath.Dir(b.socket), control.WatchSocketName) }
 
 func TestCheckServiceFollowsTheWorker(t *testing.T) {
 	t.Parallel()

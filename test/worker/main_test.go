@@ -1,4 +1,5 @@
-package main_test
+// Package worker tests the worker as a whole, from outside: its binary, as users build it, on a local AWS.
+package worker
 
 import (
 	"bufio"
@@ -41,7 +42,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left in the temporary folder does no harm
 	binary = filepath.Join(dir, "worker")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "../../worker").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %s\n%s", err, out)
 		return 1
 	}
@@ -271,7 +272,7 @@ func TestJobThroughTheCommandLine(t *testing.T) {
 // sourceTree is a folder worth backing up: this repository's own worker.
 func sourceTree(t *testing.T) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	dir, err := filepath.Abs("../../worker")
 	if err != nil {
 		t.Fatal(err)
 	}

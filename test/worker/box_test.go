@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"encoding/json"
@@ -18,7 +18,6 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
-	"github.com/worker-tier/worker-tier/worker/internal/control"
 )
 
 // The programs that processor exec runs in these tests; $1 is a file for the ids of their processes.
@@ -88,7 +87,7 @@ func (tr *tier) boxOf(group string, prepare func(*box)) *box {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(func() { _ = os.RemoveAll(run) })
-	b.socket = filepath.Join(run, control.SocketName)
+	b.socket = filepath.Join(run, controlSocket)
 	prepare(b)
 	b.instance = tr.launch(
 		"AWS_ENDPOINT_URL="+b.aws.URL, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", // those of the role, from the metadata

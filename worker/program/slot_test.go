@@ -1,4 +1,4 @@
-package processor
+package program
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
+	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // roleVariable makes the test's binary a slot with the processor "count".
@@ -25,7 +26,7 @@ const roleVariable = "PROCESSOR_TEST_SLOT"
 func TestMain(m *testing.M) {
 	if name := os.Getenv(roleVariable); name != "" {
 		fmt.Println("this is not the protocol")
-		fmt.Fprintln(os.Stderr, runSlot(context.Background(), []Processor{count()}, name))
+		fmt.Fprintln(os.Stderr, runSlot(context.Background(), []processor.Processor{count()}, name))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -34,8 +35,8 @@ func TestMain(m *testing.M) {
 var someday = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // count counts to the payload's To and does at the number At what Then says.
-func count() Processor {
-	return Processor{Name: "count", Version: 3, Open: func(_ context.Context, job *Job) (Steps, error) {
+func count() processor.Processor {
+	return processor.Processor{Name: "count", Version: 3, Open: func(_ context.Context, job *processor.Job) (processor.Steps, error) {
 		var to struct {
 			To, At int
 			Then   string
@@ -47,33 +48,33 @@ func count() Processor {
 		if _, err := job.DecodeCursor(&n); err != nil {
 			return nil, err
 		}
-		return StepFunc(func(context.Context) (Step, error) {
+		return processor.StepFunc(func(context.Context) (processor.Step, error) {
 			if n++; n == to.At {
 				switch to.Then {
 				case "panic":
 					panic("cannot count further")
 				case "permanent":
-					return Step{}, fmt.Errorf("at %d: %w", n, Permanent(errors.New("no such number")))
+					return processor.Step{}, fmt.Errorf("at %d: %w", n, processor.Permanent(errors.New("no such number")))
 				case "later":
-					return Step{}, RetryAt(someday, errors.New("closed on Sundays"))
+					return processor.Step{}, processor.RetryAt(someday, errors.New("closed on Sundays"))
 				case "retry":
-					return Step{}, errors.New(strings.Repeat("lost ", 1000))
+					return processor.Step{}, errors.New(strings.Repeat("lost ", 1000))
 				case "wait":
 					<-job.Draining
 				case "give up":
 					<-job.Draining
-					return Step{}, ErrStopped
+					return processor.Step{}, processor.ErrStopped
 				case "fail in the drain":
 					<-job.Draining
-					return Step{}, errors.New("network is unreachable")
+					return processor.Step{}, errors.New("network is unreachable")
 				case "no cursor":
-					return Step{}, nil
+					return processor.Step{}, nil
 				case "large":
-					return Step{Cursor: strings.Repeat("x", protocol.MaxCursor)}, nil
+					return processor.Step{Cursor: strings.Repeat("x", protocol.MaxCursor)}, nil
 				}
 			}
-			job.Report(Progress{Done: int64(n)})
-			return Step{Cursor: n, Progress: Progress{Done: int64(n), Total: int64(to.To)}, Done: n == to.To}, nil
+			job.Report(processor.Progress{Done: int64(n)})
+			return processor.Step{Cursor: n, Progress: processor.Progress{Done: int64(n), Total: int64(to.To)}, Done: n == to.To}, nil
 		}), nil
 	}}
 }
@@ -210,21 +211,21 @@ func TestPanicEndsTheProcess(t *testing.T) {
 
 // TestJobThatEndedIsDumb: what a processor leaves running cannot speak for the slot's next job.
 func TestJobThatEndedIsDumb(t *testing.T) {
-	var left *Job
+	var left *processor.Job
 	heard := &hearer{}
-	p := Processor{Name: "leaver", Version: 1, Open: func(_ context.Context, job *Job) (Steps, error) {
+	p := processor.Processor{Name: "leaver", Version: 1, Open: func(_ context.Context, job *processor.Job) (processor.Steps, error) {
 		left = job
-		return StepFunc(func(context.Context) (Step, error) {
-			job.Report(Progress{Done: 1})
-			return Step{Done: true}, job.Save(Step{Cursor: 1})
+		return processor.StepFunc(func(context.Context) (processor.Step, error) {
+			job.Report(processor.Progress{Done: 1})
+			return processor.Step{Done: true}, job.Save(processor.Step{Cursor: 1})
 		}), nil
 	}}
 	r := runner{processor: p, task: &slot.Task{}, to: heard}
 	if got := r.run(t.Context()); got.Kind != protocol.Done || heard.reports != 2 {
 		t.Fatalf("outcome %+v after %d reports", got, heard.reports)
 	}
-	left.Report(Progress{Done: 2})
-	if err := left.Save(Step{Cursor: 2}); !errors.Is(err, errJobEnded) || heard.reports != 2 {
+	left.Report(processor.Progress{Done: 2})
+	if err := left.Save(processor.Step{Cursor: 2}); !errors.Is(err, errJobEnded) || heard.reports != 2 {
 		t.Errorf("Save after the end: %v; %d reports", err, heard.reports)
 	}
 }

@@ -1,14 +1,17 @@
-package processor
+// Package program makes a worker binary of processors: the command line, the service that runs jobs, and the slot processes
+// in which the processors run.
+package program
 
 import (
 	"context"
 	"os"
 
 	"github.com/worker-tier/worker-tier/worker/internal/cli"
+	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // Main is the main function of a worker binary with these processors. It does not return.
-func Main(processors ...Processor) {
+func Main(processors ...processor.Processor) {
 	versions := make(map[string]int, len(processors))
 	for _, p := range processors {
 		versions[p.Name] = p.Version

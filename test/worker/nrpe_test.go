@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"fmt"
@@ -52,7 +52,7 @@ func TestNRPEAsksTheWorker(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "nrpe", steady)
 	b := tr.box()
-	command, err := os.ReadFile("../bootstrap/cookbooks/worker/files/nrpe.cfg")
+	command, err := os.ReadFile("../../bootstrap/cookbooks/worker/files/nrpe.cfg")
 	if err != nil {
 		t.Fatal(err)
 	}

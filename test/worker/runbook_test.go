@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"os"
@@ -35,7 +35,7 @@ var symptoms = map[string]symptom{
 
 // TestRunbookCommands runs the commands of each page in the state that the page is about.
 func TestRunbookCommands(t *testing.T) {
-	files, err := filepath.Glob("../docs/runbook/*.md")
+	files, err := filepath.Glob("../../docs/runbook/*.md")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d pages, %v", len(files), err)
 	}

@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ type carbon struct {
 // startCarbon starts a carbon that keeps a value each second for ten minutes.
 func startCarbon(t *testing.T) carbon {
 	t.Helper()
-	const program = "../.venv/bin/carbon-cache.py"
+	const program = "../../.venv/bin/carbon-cache.py"
 	if _, err := os.Stat(program); err != nil {
 		t.Fatal("no carbon in .venv: run make tools")
 	}
@@ -44,7 +44,7 @@ func startCarbon(t *testing.T) carbon {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("../.venv/bin/python", program, "--config="+filepath.Join(c.dir, "carbon.conf"), "--nodaemon", "start")
+	cmd := exec.Command("../../.venv/bin/python", program, "--config="+filepath.Join(c.dir, "carbon.conf"), "--nodaemon", "start")
 	cmd.Env = append(os.Environ(), "GRAPHITE_ROOT="+c.dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func (c carbon) last(t *testing.T, node ...string) (value float64, there bool) {
 	if _, err := os.Stat(file); err != nil {
 		return 0, false
 	}
-	out, err := exec.Command("../.venv/bin/python", "../.venv/bin/whisper-fetch.py", "--json", "--drop=nulls", file).Output()
+	out, err := exec.Command("../../.venv/bin/python", "../../.venv/bin/whisper-fetch.py", "--json", "--drop=nulls", file).Output()
 	if err != nil {
 		t.Fatalf("whisper-fetch: %v", err)
 	}

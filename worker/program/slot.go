@@ -1,4 +1,4 @@
-package processor
+package program
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
+	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // runSlot is a slot process: it does the supervisor's jobs one after the other. It returns only if it
 // cannot begin; the endpoint ends the process. ctx gives values alone: what stops a job is its
 // supervisor.
-func runSlot(ctx context.Context, processors []Processor, name string) error {
+func runSlot(ctx context.Context, processors []processor.Processor, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	p, err := find(processors, name)
 	if err != nil {
@@ -29,7 +30,7 @@ func runSlot(ctx context.Context, processors []Processor, name string) error {
 	if err != nil {
 		return fmt.Errorf("worker settings in the environment: %w", err)
 	}
-	endpoint, err := slot.Attach(p.versioned())
+	endpoint, err := slot.Attach(versioned(p))
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func runSlot(ctx context.Context, processors []Processor, name string) error {
 	return nil
 }
 
-func find(processors []Processor, name string) (Processor, error) {
+func find(processors []processor.Processor, name string) (processor.Processor, error) {
 	var names []string
 	for _, p := range processors {
 		if p.Name == name {
@@ -50,11 +51,11 @@ func find(processors []Processor, name string) (Processor, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Processor{}, fmt.Errorf("%s: this binary has no processor %q, it has %s", contract.EnvProcessor, name, strings.Join(names, ", "))
+	return processor.Processor{}, fmt.Errorf("%s: this binary has no processor %q, it has %s", contract.EnvProcessor, name, strings.Join(names, ", "))
 }
 
-// versioned is the processor's name with the version of its cursors, "mail@2".
-func (p Processor) versioned() string { return p.Name + "@" + strconv.Itoa(p.Version) }
+// versioned is a processor's name with the version of its cursors, "mail@2".
+func versioned(p processor.Processor) string { return p.Name + "@" + strconv.Itoa(p.Version) }
 
 // reporter is the part of [slot.Endpoint] that a running job needs.
 type reporter interface {
@@ -64,7 +65,7 @@ type reporter interface {
 
 // runner does one job.
 type runner struct {
-	processor Processor
+	processor processor.Processor
 	settings  contract.Settings
 	task      *slot.Task
 	to        reporter
@@ -128,7 +129,7 @@ func (r runner) run(ctx context.Context) protocol.Outcome {
 }
 
 // step goes from step to step until the job is done, fails or is asked to stop.
-func (r runner) step(ctx context.Context, steps Steps) protocol.Outcome {
+func (r runner) step(ctx context.Context, steps processor.Steps) protocol.Outcome {
 	for {
 		reached, err := steps.Step(ctx)
 		if err != nil {
@@ -151,7 +152,7 @@ func (r runner) step(ctx context.Context, steps Steps) protocol.Outcome {
 
 // checkpoint refuses what no worker could go on from: that is a mistake in the processor, which the next
 // release may have mended, so it is a failure of this attempt and not the job's end.
-func (r runner) checkpoint(reached Step) (*protocol.Checkpoint, error) {
+func (r runner) checkpoint(reached processor.Step) (*protocol.Checkpoint, error) {
 	if reached.Cursor == nil && !reached.Done {
 		return nil, fmt.Errorf("processor %s returned a step without a cursor", r.processor.Name)
 	}
@@ -163,7 +164,7 @@ func (r runner) checkpoint(reached Step) (*protocol.Checkpoint, error) {
 		return nil, fmt.Errorf("processor %s: a cursor of %d bytes, more than %d", r.processor.Name, len(cursor), protocol.MaxCursor)
 	}
 	return &protocol.Checkpoint{
-		Cursor: cursor, Version: r.processor.versioned(), Progress: protocol.Progress(reached.Progress),
+		Cursor: cursor, Version: versioned(r.processor), Progress: protocol.Progress(reached.Progress),
 	}, nil
 }
 
@@ -175,7 +176,7 @@ func (r runner) readable() (int, error) {
 	name, number, _ := strings.Cut(r.task.CursorVersion, "@")
 	version, err := strconv.Atoi(number)
 	if err != nil || name != r.processor.Name || version < 1 || version > r.processor.Version {
-		return 0, fmt.Errorf("the cursor was written by %s, this worker runs %s", r.task.CursorVersion, r.processor.versioned())
+		return 0, fmt.Errorf("the cursor was written by %s, this worker runs %s", r.task.CursorVersion, versioned(r.processor))
 	}
 	return version, nil
 }
@@ -189,8 +190,8 @@ func (r runner) draining() bool {
 	}
 }
 
-func (r runner) job(cursorVersion int) *Job {
-	return &Job{
+func (r runner) job(cursorVersion int) *processor.Job {
+	return &processor.Job{
 		ID:            r.task.ID,
 		ContentType:   r.task.ContentType,
 		Tenant:        r.task.Tenant,
@@ -198,14 +199,14 @@ func (r runner) job(cursorVersion int) *Job {
 		Payload:       r.task.Payload,
 		Cursor:        r.task.Cursor,
 		CursorVersion: cursorVersion,
-		Progress:      Progress(r.task.Progress),
+		Progress:      processor.Progress(r.task.Progress),
 		Settings:      r.settings,
 		Draining:      r.task.Draining(),
-		report: func(p Progress) {
+		OnReport: func(p processor.Progress) {
 			_ = r.to.Progress(protocol.Progress(p)) // a supervisor that is gone ends the slot by itself
 		},
-		save: func(reached Step) error {
-			checkpoint, err := r.checkpoint(Step{Cursor: reached.Cursor, Progress: reached.Progress})
+		OnSave: func(reached processor.Step) error {
+			checkpoint, err := r.checkpoint(processor.Step{Cursor: reached.Cursor, Progress: reached.Progress})
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"io"
@@ -13,50 +13,27 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/worker-tier/worker-tier/worker/internal/control"
-	"github.com/worker-tier/worker-tier/worker/internal/health"
 )
-
-// says waits until the worker's report is that only the named checks fail, and returns what is said of them.
-func (b *box) says(t *testing.T, of string, failing ...string) string {
-	t.Helper()
-	var last health.Report
-	await(t, of+": these fail: "+strings.Join(failing, ", "), func() bool {
-		var err error
-		if last, err = control.Report(t.Context(), b.socket, of); err != nil {
-			return false
-		}
-		var failed []string
-		for _, c := range last.Checks {
-			if !c.OK {
-				failed = append(failed, c.Name)
-			}
-		}
-		return strings.Join(failed, " ") == strings.Join(failing, " ") && last.OK == (len(failed) == 0)
-	})
-	return last.Failed()
-}
 
 func TestReadyMeansThatJobsAreTaken(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "readiness", steady)
 	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
 	b := tr.boxOf("readiness-group", func(b *box) { b.metadata.SetAway(true) })
-	b.says(t, control.ReadyPath, "start", "service")
+	b.says(t, readyPath, "start", "service")
 	b.metadata.SetAway(false)
-	b.says(t, control.ReadyPath)
+	b.says(t, readyPath)
 	tr.underWay("job")
-	b.says(t, control.ReadyPath) // busy is not unready
+	b.says(t, readyPath) // busy is not unready
 	tr.must("type", "pause")
-	b.says(t, control.ReadyPath, "pause")
+	b.says(t, readyPath, "pause")
 	tr.must("type", "resume")
-	b.says(t, control.ReadyPath)
+	b.says(t, readyPath)
 	b.aws.Close()
-	if said := b.says(t, control.ReadyPath, "table", "queue"); !strings.Contains(said, "connection refused") {
+	if said := b.says(t, readyPath, "table", "queue"); !strings.Contains(said, "connection refused") {
 		t.Errorf("it does not say why: %s", said)
 	}
-	b.says(t, control.AlivePath) // an outage is no reason to end a worker
+	b.says(t, alivePath) // an outage is no reason to end a worker
 }
 
 func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
@@ -65,10 +42,10 @@ func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
 	b := tr.box()
 	tr.underWay("job")
 	b.drain(t, "--reason", "bad disk")
-	if said := b.says(t, control.ReadyPath, "drain", "slots"); !strings.Contains(said, "drain: drained (operator: bad disk): ") {
+	if said := b.says(t, readyPath, "drain", "slots"); !strings.Contains(said, "drain: drained (operator: bad disk): ") {
 		t.Errorf("it does not say why: %s", said)
 	}
-	b.says(t, control.AlivePath)
+	b.says(t, alivePath)
 }
 
 // Whoever watches must not cost a job: a worker whose port is taken says so and works.
@@ -83,7 +60,7 @@ func TestATakenPortCostsNoJob(t *testing.T) {
 	tr.settings.Listen = l.Addr().String()
 	b := tr.box()
 	tr.underWay("job")
-	b.says(t, control.ReadyPath)
+	b.says(t, readyPath)
 	if !b.wrote("nobody can watch this worker over TCP", "address already in use", tr.settings.Listen) {
 		t.Error("it does not say that its port is taken")
 	}
@@ -95,25 +72,10 @@ func TestAWarmWorkerIsNotReady(t *testing.T) {
 	tr := newTier(t, "warm-watched")
 	tr.settings.WarmPool = true
 	b := tr.boxOf("warm-watched-group", func(b *box) { b.metadata.SetTargetState("Warmed:Running") })
-	b.says(t, control.ReadyPath, "service", "slots", "pause", "table")
-	b.says(t, control.AlivePath)
+	b.says(t, readyPath, "service", "slots", "pause", "table")
+	b.says(t, alivePath)
 	b.metadata.SetTargetState("InService")
-	b.says(t, control.ReadyPath)
-}
-
-// read is what the worker shows at a path of its socket.
-func (b *box) read(t *testing.T, path string) string {
-	t.Helper()
-	response, err := control.Get(t.Context(), b.socket, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %v", path, response.Status, err)
-	}
-	return string(text)
+	b.says(t, readyPath)
 }
 
 // metric is a row of the list in docs/watching.md.
@@ -122,7 +84,7 @@ type metric struct{ Name, Kind, Labels, Unit, Meaning string }
 // documented are the metrics in docs/watching.md.
 func documented(t *testing.T) []metric {
 	t.Helper()
-	text, err := os.ReadFile("../docs/watching.md")
+	text, err := os.ReadFile("../../docs/watching.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,10 +146,10 @@ func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 	b := tr.boxOf("metrics-second-group", func(*box) {})
 	await(t, "the job is resumed", func() bool { return b.logged("job claimed") })
 	await(t, "it has beaten", func() bool {
-		_, values := exposed(t, b.read(t, control.MetricsPath))
+		_, values := exposed(t, b.read(t, metricsPath))
 		return values["worker_beats_total"] > 0 && values["worker_checkpoints_total"] > 0
 	})
-	text := b.read(t, control.MetricsPath)
+	text := b.read(t, metricsPath)
 	got, values := exposed(t, text)
 	want := documented(t)
 	for i, m := range want { // units are named for people, but those in names are Prometheus' base units
@@ -235,7 +197,7 @@ func freeAddress(t *testing.T) string {
 // overTCP checks that the same can be read at a TCP address, and nothing be changed.
 func overTCP(t *testing.T, address, socket string) {
 	t.Helper()
-	response, err := http.Get("http://" + address + control.MetricsPath) //nolint:noctx // a test's own server
+	response, err := http.Get("http://" + address + metricsPath) //nolint:noctx // a test's own server
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +221,7 @@ func promtool(t *testing.T, text string) {
 	t.Helper()
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
-		tool = "../.tools/bin/promtool"
+		tool = "../../.tools/bin/promtool"
 	}
 	if _, err := os.Stat(tool); err != nil {
 		t.Skip("promtool is not on the PATH and make promtool has not brought it: Prometheus itself has not read the metrics")

@@ -1,4 +1,4 @@
-package processor
+package program
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
+	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // fuzzCursor has the kinds of fields that cursors have.
@@ -35,19 +36,19 @@ func FuzzCursor(f *testing.F) {
 		r := runner{processor: p, task: &slot.Task{Assignment: protocol.Assignment{Cursor: text, CursorVersion: written}}}
 		version, err := r.readable()
 		if err != nil {
-			if !strings.Contains(err.Error(), p.versioned()) {
+			if !strings.Contains(err.Error(), versioned(p)) {
 				t.Errorf("error %q does not say what this worker runs", err)
 			}
 			return
 		}
 		if len(text) > 0 && (version < 1 || version > p.Version || !strings.HasPrefix(written, p.Name+"@")) {
-			t.Fatalf("%s reads the cursor of %q as one of version %d", p.versioned(), written, version)
+			t.Fatalf("%s reads the cursor of %q as one of version %d", versioned(p), written, version)
 		}
 		at, resumed := decodeCursor(t, r.job(version), len(text) > 0)
 		if !resumed {
 			return
 		}
-		saved, err := r.checkpoint(Step{Cursor: at})
+		saved, err := r.checkpoint(processor.Step{Cursor: at})
 		if err != nil {
 			if long, _ := json.Marshal(at); len(long) <= protocol.MaxCursor {
 				t.Errorf("a cursor of %d bytes: %v", len(long), err)
@@ -69,10 +70,10 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func decodeCursor(t *testing.T, j *Job, there bool) (at fuzzCursor, resumed bool) {
+func decodeCursor(t *testing.T, j *processor.Job, there bool) (at fuzzCursor, resumed bool) {
 	t.Helper()
 	resumed, err := j.DecodeCursor(&at)
-	if err != nil && (!IsPermanent(err) || !strings.Contains(err.Error(), "cursor of version")) {
+	if err != nil && (!processor.IsPermanent(err) || !strings.Contains(err.Error(), "cursor of version")) {
 		t.Errorf("error %q is none that ends the job", err)
 	}
 	if resumed != (there && err == nil) {

@@ -1,4 +1,4 @@
-package main_test
+package worker
 
 import (
 	"encoding/json"
@@ -32,7 +32,7 @@ func (a *actions) UnmarshalJSON(text []byte) error {
 // documented is the policy on the runbook's page about Nagios, for this tier and environment.
 func (tr *tier) documented() []statement {
 	tr.t.Helper()
-	page, err := os.ReadFile("../docs/runbook/nagios.md")
+	page, err := os.ReadFile("../../docs/runbook/nagios.md")
 	if err != nil {
 		tr.t.Fatal(err)
 	}
