@@ -86,6 +86,7 @@ func TestAnyUserMayWatchAndNoneMayTouch(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "check-user")
 	b := tr.box()
+	tr.checks(0, "worker OK: ", "service", "--socket", b.watched()) // it has looked at its table
 	public := inPublic(t, filepath.Dir(b.socket))
 	for socket, want := range map[string]string{b.watched(): "worker OK: ", b.socket: "worker UNKNOWN: this user may not enter " + b.socket} {
 		said, status := asNobody(t, public, "check", "service", "--socket", socket)

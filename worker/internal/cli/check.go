@@ -2,26 +2,23 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/NETWAYS/go-check"
+	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 )
 
-// checkCommand are the plugins. Exit status, the one line of text, performance data and ranges are those that Nagios,
-// Icinga and their like know.
-// https://www.monitoring-plugins.org/doc/guidelines.html
+// checkCommand holds the monitoring plugins.
 type checkCommand struct {
-	Service checkServiceCommand `cmd:"" help:"Is the worker on this instance alive, and does it take jobs?"`
-	Type    checkTypeCommand    `cmd:"" help:"Do the jobs of a content type go on as they should?"`
+	Service checkServiceCommand `cmd:"" help:"Check the worker on this instance: is it alive, and does it take jobs?"`
+	Type    checkTypeCommand    `cmd:"" help:"Check a content type: do its jobs progress?"`
 }
 
-// plugin is what the checks have in common.
+// plugin holds the flags of every check.
 type plugin struct {
-	Timeout int `default:"8" help:"Seconds after which the state is UNKNOWN; check_nrpe gives up after 10."`
+	Timeout int `default:"8" help:"Seconds after which the check reports UNKNOWN. check_nrpe gives up after 10."`
 }
 
 // Validate is called by kong.
@@ -32,139 +29,122 @@ func (p plugin) Validate() error {
 	return nil
 }
 
-// verdict is the answer of a check.
+// verdict is the result of a check.
 type verdict struct {
-	about   string // whose state it is
-	status  check.Status
+	subject string // the worker or the content type that was checked
+	state   nagios.State
 	text    string
-	figures check.PerfdataList
+	metrics []nagios.Metric
 }
 
-// print writes the line of the answer, and returns its exit status as an error: nil for OK.
+// print writes the line of output and returns the exit status as an error: nil for OK.
 func (v verdict) print(w io.Writer) error {
-	// A line break would end the line, a bar the text.
-	line := fmt.Sprintf("%s %s: %s", v.about, v.status, strings.NewReplacer("\n", " ", check.PerfdataSeparatorSymbol, "/").Replace(v.text))
-	if figures := v.figures.String(); figures != "" {
-		line += check.PerfdataSeparatorSymbol + figures
-	}
-	if _, err := fmt.Fprintln(w, line); err != nil {
+	if _, err := fmt.Fprintln(w, nagios.Line(v.subject, v.state, v.text, v.metrics)); err != nil {
 		return err
 	}
-	if v.status == check.OK {
+	if v.state == nagios.OK {
 		return nil
 	}
-	return exitStatus(v.status)
+	return exitStatus(v.state)
 }
 
-// unknown is the answer of a check that found no answer.
-func unknown(about string, err error) verdict {
-	return verdict{about: about, status: check.Unknown, text: explain(err)}
+// unknown is the result of a check that failed itself.
+func unknown(subject string, err error) verdict {
+	return verdict{subject: subject, state: nagios.Unknown, text: explain(err)}
 }
 
-// printUnknown answers a command line that cannot be read.
-func printUnknown(w io.Writer, err error) check.Status {
-	_ = unknown("worker", fmt.Errorf("%w (worker check --help lists what there is)", err)).print(w) // the status says it too
-	return check.Unknown
+// printUnknown reports a command line that cannot be read.
+func printUnknown(w io.Writer, err error) nagios.State {
+	_ = unknown("worker", fmt.Errorf("%w (worker check --help lists what there is)", err)).print(w) // the exit status carries the state as well
+	return nagios.Unknown
 }
 
-// overrun is how long after the timeout a check that does not heed it is still waited for: one that does says what it waited for.
+// overrun is the time that a check has after its timeout to report the step that did not end. A check that ignores its context is left
+// behind then.
 const overrun = 500 * time.Millisecond
 
-// answer prints what ask finds out, in time whatever it does. A panic would end the process with the status of CRITICAL.
-func (p plugin) answer(ctx context.Context, w io.Writer, about string, ask func(context.Context) (verdict, error)) error {
+// answer runs ask and prints its result, or UNKNOWN if there is none within the timeout. It recovers from a panic, since Go would end the
+// process with status 2, which is CRITICAL.
+func (p plugin) answer(ctx context.Context, w io.Writer, subject string, ask func(context.Context) (verdict, error)) error {
 	limit := time.Duration(p.Timeout) * time.Second
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answers := make(chan verdict, 1)
-	go func() { // left behind if it hangs: the process ends
+	go func() { // if it hangs, it ends with the process
 		defer func() {
 			if bug := recover(); bug != nil {
-				answers <- unknown(about, fmt.Errorf("a bug in this check: %v", bug))
+				answers <- unknown(subject, fmt.Errorf("a bug in this check: %v", bug))
 			}
 		}()
 		v, err := ask(ctx)
 		if err != nil {
-			v = unknown(about, err)
+			v = unknown(subject, err)
 		}
-		v.about = about
+		v.subject = subject
 		answers <- v
 	}()
 	select {
 	case v := <-answers:
 		return v.print(w)
 	case <-time.After(limit + overrun):
-		return unknown(about, fmt.Errorf("no answer within %s (--timeout)", limit)).print(w)
+		return unknown(subject, fmt.Errorf("no answer within %s (--timeout)", limit)).print(w)
 	}
 }
 
-// limit is a range in which a figure is as it should be.
-// https://www.monitoring-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
-type limit struct{ check.Threshold }
+// limits maps the name of a figure to the range in which it should be.
+type limits map[string]nagios.Range
 
-// UnmarshalText reads a range such as "10", "10:", "~:10", "10:20" or "@10:20".
-func (l *limit) UnmarshalText(text []byte) error {
-	t, err := check.ParseThreshold(string(text))
-	if err != nil || string(text) == check.RangeStartSymbol || t.Lower > t.Upper {
-		return errors.New("want a range: 10 (0 to 10), 10: (10 or more), ~:10 (10 or less), 10:20 (between them) or @10:20 (not between them)")
-	}
-	l.Threshold = *t
-	return nil
-}
-
-// limits are ranges by the name of a figure.
-type limits map[string]limit
-
-// UnmarshalText adds what it reads, such as "ready=5000;dead=~:": the flag may be given several times.
+// UnmarshalText adds the ranges of one flag, such as "ready=5000;dead=~:". The flag may be given several times.
 func (l *limits) UnmarshalText(text []byte) error {
 	if *l == nil {
 		*l = limits{}
 	}
 	for one := range strings.SplitSeq(string(text), ";") {
-		name, text, _ := strings.Cut(one, "=")
-		var bounds limit
-		if err := bounds.UnmarshalText([]byte(text)); err != nil {
+		name, bounds, _ := strings.Cut(one, "=")
+		parsed, err := nagios.ParseRange(bounds)
+		if err != nil {
 			return fmt.Errorf("%q: after the name of a figure and =, %w", one, err)
 		}
-		(*l)[name] = bounds
+		(*l)[name] = parsed
 	}
 	return nil
 }
 
-// of is the range of a figure; nil: it has none.
-func (l limits) of(figure string) *check.Threshold {
+// of returns the range of a figure, or nil if it has none.
+func (l limits) of(figure string) *nagios.Range {
 	if found, ok := l[figure]; ok {
-		return &found.Threshold
+		return &found
 	}
 	return nil
 }
 
-// figure is a number that a check found.
+// figure is a number that a check measured.
 type figure struct {
 	name  string
-	unit  string // s: seconds, c: a counter, "": things
+	unit  string // s: seconds, c: a counter, "": a number of things
 	value float64
-	most  any    // nil: no bound
-	says  string // what it means where it is out of its range
+	most  *float64 // the largest value that is possible; nil: unlimited
+	text  string   // reported if the value is out of its range
 }
 
-// judge compares figures, the most important first, with their ranges: it says of those out of theirs what they mean, CRITICAL
-// ones first, and ends with rest.
+// judge compares each figure with its ranges. The text lists the figures out of their ranges, CRITICAL ones first and otherwise in the
+// order of figures, and ends with rest.
 func judge(figures []figure, warning, critical limits, rest string) verdict {
-	v := verdict{status: check.OK}
-	said := map[check.Status][]string{}
+	v := verdict{state: nagios.OK}
+	texts := map[nagios.State][]string{}
 	for _, f := range figures {
-		perfdata := &check.Perfdata{Label: f.name, Value: f.value, Uom: f.unit, Warn: warning.of(f.name), Crit: critical.of(f.name), Min: 0, Max: f.most}
-		v.figures.Add(perfdata)
-		status := check.OK
+		m := nagios.Metric{Label: f.name, Value: f.value, Unit: f.unit, Warning: warning.of(f.name), Critical: critical.of(f.name), Min: new(0.0), Max: f.most}
+		v.metrics = append(v.metrics, m)
+		state := nagios.OK
 		switch {
-		case perfdata.Crit != nil && perfdata.Crit.DoesViolate(f.value):
-			status = check.Critical
-		case perfdata.Warn != nil && perfdata.Warn.DoesViolate(f.value):
-			status = check.Warning
+		case m.Critical != nil && m.Critical.Alerts(f.value):
+			state = nagios.Critical
+		case m.Warning != nil && m.Warning.Alerts(f.value):
+			state = nagios.Warning
 		}
-		v.status = check.WorstState(v.status, status)
-		said[status] = append(said[status], f.says)
+		v.state = max(v.state, state)
+		texts[state] = append(texts[state], f.text)
 	}
-	v.text = strings.Join(append(append(said[check.Critical], said[check.Warning]...), rest), "; ")
+	v.text = strings.Join(append(append(texts[nagios.Critical], texts[nagios.Warning]...), rest), "; ")
 	return v
 }

@@ -11,10 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/NETWAYS/go-check"
-
 	"github.com/worker-tier/worker-tier/worker/internal/control"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 )
 
 type checkServiceCommand struct {
@@ -25,14 +24,14 @@ type checkServiceCommand struct {
 
 // Help is shown by 'worker check service --help'.
 func (c *checkServiceCommand) Help() string {
-	return `Run on the instance, by NRPE for example; any user may. It asks the worker and, if none answers, systemd; neither AWS nor credentials.
+	return `Runs on the instance, for example from NRPE, as any user. It asks the worker and, if no worker answers, systemd. It needs no AWS credentials.
 
-  OK        it takes jobs; or its content type is paused, or its instance waits in a warm pool
-  WARNING   it starts, drains, or is being started again
-  CRITICAL  a loop of it hangs, it does not answer, its processes do not run, its table or queue does not answer; or no worker runs here, and what systemd says
-  UNKNOWN   the socket may not be entered, or what answers there is no worker
+  OK        the worker takes jobs, its content type is paused, or its instance waits in a warm pool
+  WARNING   the worker starts or drains, or systemd is restarting it
+  CRITICAL  a loop of the worker hangs, it does not answer, its slots do not run, its table or queue does not answer, or no worker runs here (with the state of its unit)
+  UNKNOWN   this user may not open the socket, or another program answers on it
 
-restarts is how often systemd has started the worker again.
+restarts counts how often systemd has restarted the worker.
 
   worker OK: slots: 2 of 2 run, 1 busy; pause: content type is not paused; table: answered 4s ago; queue: no receive fails|restarts=0c;;;0
   worker WARNING: draining (signal: terminated): 1 jobs in progress|restarts=0c;;;0
@@ -49,16 +48,16 @@ func (c *checkServiceCommand) Run(ctx context.Context, e *env) error {
 			v, err = unit.verdict(), nil
 		}
 		if restarts, numbered := unit.restarts(); numbered && err == nil {
-			v.figures.Add(&check.Perfdata{Label: "restarts", Value: restarts, Uom: "c", Min: 0})
+			v.metrics = append(v.metrics, nagios.Metric{Label: "restarts", Value: float64(restarts), Unit: "c", Min: new(0.0)})
 		}
 		return v, err
 	})
 }
 
-// silence is how long a worker that lives takes at most to answer at its socket; it looks at nothing but its own memory for that.
+// silence is the longest time in which a healthy worker answers on its socket. It answers from its own memory.
 const silence = 4 * time.Second
 
-// ask asks the worker for its reports.
+// ask reads the reports of the worker and judges them.
 func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
@@ -69,7 +68,7 @@ func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return verdict{status: check.Critical, text: fmt.Sprintf("the worker has not answered at %s: it is stopped, or the machine has too much to do", c.Socket)}, nil
+		return verdict{state: nagios.Critical, text: fmt.Sprintf("the worker has not answered at %s: it is stopped, or the machine has too much to do", c.Socket)}, nil
 	case errors.Is(err, os.ErrPermission):
 		return verdict{}, fmt.Errorf("this user may not enter %s: is it the socket for watching (watch.sock)?", c.Socket)
 	case err != nil:
@@ -78,28 +77,28 @@ func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 	return judgeReports(alive, ready), nil
 }
 
-// stages are the checks of a worker's way from its start to its end. Where one of them fails, those after it are what comes of that.
-var stages = map[string]check.Status{
-	"start":   check.Warning, // AWS is waited for
-	"service": check.OK,      // a warm pool
-	"drain":   check.Warning,
+// stages are the checks that follow a worker from its start to its end. If one fails, the later checks fail because of it.
+var stages = map[string]nagios.State{
+	"start":   nagios.Warning, // the worker waits for AWS
+	"service": nagios.OK,      // a warm pool
+	"drain":   nagios.Warning,
 }
 
-// judgeReports says what a worker's own words come to.
+// judgeReports returns the state that the worker's own reports amount to.
 func judgeReports(alive, ready health.Report) verdict {
 	if !alive.OK {
-		return verdict{status: check.Critical, text: alive.Failed()}
+		return verdict{state: nagios.Critical, text: alive.Failed()}
 	}
-	v := verdict{status: check.OK}
+	v := verdict{state: nagios.OK}
 	var said []string
 	for _, c := range ready.Checks {
-		status, stage := stages[c.Name]
+		state, stage := stages[c.Name]
 		switch {
 		case stage && !c.OK:
-			return verdict{status: status, text: c.Detail}
-		case stage: // nothing to tell
-		case !c.OK && c.Name != "pause": // which somebody wants
-			v.status = check.Critical
+			return verdict{state: state, text: c.Detail}
+		case stage: // passed: not worth a word
+		case !c.OK && c.Name != "pause": // a pause is intended
+			v.state = nagios.Critical
 			said = slices.Insert(said, 0, c.Name+": "+c.Detail)
 		default:
 			said = append(said, c.Name+": "+c.Detail)
@@ -109,14 +108,14 @@ func judgeReports(alive, ready health.Report) verdict {
 	return v
 }
 
-// unit is what systemd says of a unit.
+// unit is the state of a systemd unit.
 type unit struct {
 	name       string
 	properties map[string]string
-	err        error // systemd says nothing
+	err        error // the state could not be read
 }
 
-// showUnit asks systemd, which tells everybody. The full path is what plugins call.
+// showUnit asks systemd for the state of a unit, as any user may. Plugins call programs by their full paths.
 // https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 func showUnit(ctx context.Context, name string) unit {
 	if !strings.Contains(name, ".") {
@@ -137,13 +136,13 @@ func showUnit(ctx context.Context, name string) unit {
 	return u
 }
 
-// restarts is how often systemd has started the unit again, if it counts.
+// restarts returns how often systemd has restarted the unit, if systemd counts that.
 func (u unit) restarts() (int, bool) {
 	n, err := strconv.Atoi(u.properties["NRestarts"])
 	return n, err == nil
 }
 
-// verdict is what it means that no worker answers.
+// verdict returns the state if no worker answers.
 func (u unit) verdict() verdict {
 	const none = "no worker runs here; "
 	state := fmt.Sprintf("%s is %s (%s)", u.name, u.properties["ActiveState"], u.properties["SubState"])
@@ -152,13 +151,13 @@ func (u unit) verdict() verdict {
 	}
 	switch {
 	case u.err != nil:
-		return verdict{status: check.Critical, text: none + u.err.Error()}
+		return verdict{state: nagios.Critical, text: none + u.err.Error()}
 	case u.properties["LoadState"] == "not-found":
-		return verdict{status: check.Critical, text: none + "systemd has no unit " + u.name}
+		return verdict{state: nagios.Critical, text: none + "systemd has no unit " + u.name}
 	case u.properties["ActiveState"] == "active":
-		return verdict{status: check.Critical, text: state + ", and no worker answers: is the socket another (--socket)?"}
+		return verdict{state: nagios.Critical, text: state + ", and no worker answers: is the socket another (--socket)?"}
 	case slices.Contains([]string{"activating", "deactivating", "reloading"}, u.properties["ActiveState"]):
-		return verdict{status: check.Warning, text: state}
+		return verdict{state: nagios.Warning, text: state}
 	}
-	return verdict{status: check.Critical, text: none + state + ", result " + u.properties["Result"] + ": see journalctl --unit=" + u.name}
+	return verdict{state: nagios.Critical, text: none + state + ", result " + u.properties["Result"] + ": see journalctl --unit=" + u.name}
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/NETWAYS/go-check"
-
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
 
@@ -21,13 +20,13 @@ func TestAWorkersStageIsJudged(t *testing.T) {
 		ctx   context.Context
 		phase int32
 		late  bool
-		want  check.Status
+		want  nagios.State
 		says  string
 	}{
-		"starts":    {t.Context(), starting, false, check.Warning, "waits for instance metadata, table or bucket: see the log"},
-		"warm pool": {t.Context(), pooled, false, check.OK, "the group has not put the instance in service, as far as is known: it may stand in a warm pool"},
-		"drains":    {draining, started, false, check.Warning, "starting"}, // a board without a supervisor
-		"hangs":     {t.Context(), started, true, check.Critical, "loops: receive hangs: it should have shown up "},
+		"starts":    {t.Context(), starting, false, nagios.Warning, "waits for instance metadata, table or bucket: see the log"},
+		"warm pool": {t.Context(), pooled, false, nagios.OK, "the group has not put the instance in service, as far as is known: it may stand in a warm pool"},
+		"drains":    {draining, started, false, nagios.Warning, "starting"}, // a board without a supervisor
+		"hangs":     {t.Context(), started, true, nagios.Critical, "loops: receive hangs: it should have shown up "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &board{ctx: c.ctx, vitals: &vitals.Board{}}
@@ -37,8 +36,8 @@ func TestAWorkersStageIsJudged(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			v := judgeReports(b.Alive(), b.Ready())
-			if v.status != c.want || len(v.text) < len(c.says) || v.text[:len(c.says)] != c.says {
-				t.Errorf("%s: %s, want %s: %s", v.status, v.text, c.want, c.says)
+			if v.state != c.want || len(v.text) < len(c.says) || v.text[:len(c.says)] != c.says {
+				t.Errorf("%s: %s, want %s: %s", v.state, v.text, c.want, c.says)
 			}
 		})
 	}
@@ -67,8 +66,8 @@ func TestWhatKeepsAWorkerFromItsJobsIsJudged(t *testing.T) {
 		"WARNING: handing back":                          health.Of(health.Check{Name: "drain", Detail: "handing back"}, health.Check{Name: "slots", Detail: "0 of 2 run"}),
 		"CRITICAL: something: a check of a newer worker": health.Of(health.Check{Name: "something", Detail: "a check of a newer worker"}),
 	} {
-		if v := judgeReports(health.Of(), r); v.status.String()+": "+v.text != want {
-			t.Errorf("%s: %s, want %s", v.status, v.text, want)
+		if v := judgeReports(health.Of(), r); v.state.String()+": "+v.text != want {
+			t.Errorf("%s: %s, want %s", v.state, v.text, want)
 		}
 	}
 }
@@ -86,8 +85,8 @@ func TestWhatSystemdSaysIsJudged(t *testing.T) {
 		"CRITICAL: worker.service is active (running), and no worker answers: is the socket another (--socket)?":                                      of("loaded", "active", "running", "success", "0"),
 		"CRITICAL: no worker runs here; systemd does not say more":                                                                                    {err: errors.New("systemd does not say more")},
 	} {
-		if v := u.verdict(); v.status.String()+": "+v.text != want {
-			t.Errorf("%s: %s, want %s", v.status, v.text, want)
+		if v := u.verdict(); v.state.String()+": "+v.text != want {
+			t.Errorf("%s: %s, want %s", v.state, v.text, want)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/NETWAYS/go-check"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
@@ -40,25 +40,25 @@ var typeFigures = []string{oldestJob, oldestMessage, readyJobs, runningJobs, dea
 type checkTypeCommand struct {
 	target   `embed:""`
 	plugin   `embed:""`
-	Warning  limits `short:"w" placeholder:"FIGURE=RANGE" help:"WARNING where a figure is out of a range. Default: dead=0;zombies=0;dead_letters=0;paused=0."`
-	Critical limits `short:"c" placeholder:"FIGURE=RANGE" help:"CRITICAL where a figure is out of a range. Default: oldest_job and oldest_message may be as old as the content type's targetLatency, unless it is paused."`
+	Warning  limits `short:"w" placeholder:"FIGURE=RANGE" help:"WARNING if a figure is out of its range. Default: dead=0;zombies=0;dead_letters=0;paused=0."`
+	Critical limits `short:"c" placeholder:"FIGURE=RANGE" help:"CRITICAL if a figure is out of its range. Default: oldest_job and oldest_message may be as old as the content type's targetLatency, unless it is paused."`
 }
 
 // Help is shown by 'worker check type --help'.
 func (c *checkTypeCommand) Help() string {
 	return `Figures:
-  oldest_job      s  how long the next job in line has waited since it could run (the first 10 of each of the index's 4 parts are looked at)
-  oldest_message  s  age of the oldest message, as CloudWatch had it last
+  oldest_job      s  how long the next READY job has waited since it could run (from the first 10 jobs of each of the 4 parts of the index)
+  oldest_message  s  age of the oldest message, from CloudWatch, which is one or two minutes behind
   ready, running     jobs in these states
   dead               DEAD jobs: they failed for good and wait for a redrive
-  zombies            RUNNING jobs whose worker is silent for longer than 1.25 leases
+  zombies            RUNNING jobs whose last heartbeat is older than 1.25 leases
   messages           messages that wait in the queue
   dead_letters       messages in the dead-letter queue
   paused             1: the content type is paused
-  read_units         of the table, what the answer cost: about 11, 1 for each 100 jobs in the index, half a one for each RUNNING job; never a scan
+  read_units         read units of the table that this check used: about 11, plus 1 for each 100 jobs in the index and half a unit for each RUNNING job; it never scans
 
-Other ranges: --critical ready=5000 --warning 'dead=~:' (any number will do). What targetLatency is the alarm Late says, which is not asked for where --critical has a range for both
-ages. The clock here counts: it must be right.
+To set other ranges: --critical ready=5000 --warning 'dead=~:' (allows any number). The default for both ages is targetLatency, which the check reads from the alarm Late.
+It does not read the alarm if --critical has ranges for both. The clock of this host must be right.
 
   backup OK: 3 READY, 2 RUNNING, 3 messages|oldest_job=14s;;600;0 oldest_message=14s;;600;0 ready=3;;;0 running=2;;;0 dead=0;0;;0 zombies=0;0;;0 messages=3;;;0 dead_letters=0;0;;0 paused=0;0;;0;1 read_units=12;;;0
   backup CRITICAL: job 2026-11-24 has waited for 14m0s; 2 jobs are DEAD; 120 READY, 4 RUNNING, 96 messages|oldest_job=840s;;600;0 …
@@ -94,42 +94,42 @@ func (c *checkTypeCommand) Run(ctx context.Context, e *env) error {
 			return verdict{}, err
 		}
 		v := judge(found.figures(), warning, critical, found.summary())
-		v.figures.Add(&check.Perfdata{Label: "read_units", Value: found.ReadUnits, Min: 0})
+		v.metrics = append(v.metrics, nagios.Metric{Label: "read_units", Value: found.ReadUnits, Min: new(0.0)})
 		return v, nil
 	})
 }
 
-// limits are those given, and the defaults of the others.
+// limits returns the ranges from the command line, and the defaults for the other figures.
 func (c *checkTypeCommand) limits(ctx context.Context, p *pool, paused bool) (warning, critical limits, err error) {
 	warning = limits{}
 	for _, name := range []string{deadJobs, zombieJobs, deadLetters, pausedType} { // 0 to 0
-		warning[name] = limit{}
+		warning[name] = nagios.Range{}
 	}
 	maps.Copy(warning, c.Warning)
 	critical = limits{}
 	given := c.Critical.of(oldestJob) != nil && c.Critical.of(oldestMessage) != nil
-	if !given && !paused { // what is paused grows old on purpose
+	if !given && !paused { // the jobs of a paused type wait on purpose
 		target, err := p.targetLatency(ctx, contract.StackName(c.Tier, c.Environment, c.Type))
 		if err != nil {
 			return nil, nil, err
 		}
-		late := limit{check.Threshold{Upper: target.Seconds()}}
+		late := nagios.Range{High: target.Seconds()}
 		critical[oldestJob], critical[oldestMessage] = late, late
 	}
 	maps.Copy(critical, c.Critical)
 	return warning, critical, nil
 }
 
-// typeState is what was found of a content type.
+// typeState is the state of a content type.
 type typeState struct {
 	statsView
-	next    *job.Job // that which has waited longest; nil: none waits
+	next    *job.Job // the job that has waited longest; nil: none waits
 	waited  time.Duration
-	silent  []job.Job      // RUNNING, without a sign of their worker
+	silent  []job.Job      // RUNNING, without heartbeats
 	message *time.Duration // age of the oldest message; nil: CloudWatch has none
 }
 
-// look asks table, queues and CloudWatch at once.
+// look asks table, queues and CloudWatch in parallel.
 func (p *pool) look(ctx context.Context) (typeState, error) {
 	found, now := typeState{}, time.Now()
 	meter := &store.Meter{}
@@ -143,7 +143,7 @@ func (p *pool) look(ctx context.Context) (typeState, error) {
 		return err
 	})
 	group.Go(func() error {
-		running, err := sweep.Jobs(ctx, table, p.contentType, job.DueRunning, job.DueRunning, func(error) {}) // of a newer release: its workers know
+		running, err := sweep.Jobs(ctx, table, p.contentType, job.DueRunning, job.DueRunning, func(error) {}) // jobs of a newer release are left to its workers
 		found.silent = slices.DeleteFunc(running, func(j job.Job) bool { return j.State != job.Running || !now.After(j.SilentUntil()) })
 		return err
 	})
@@ -152,11 +152,11 @@ func (p *pool) look(ctx context.Context) (typeState, error) {
 	return found, err
 }
 
-// perShard is how many jobs of each shard are looked at for the one that has waited longest. They are in the order in which they
-// became READY, those aside whose bell was rung again: their messages are in the queue, and its age counts too.
+// perShard is the number of jobs of each shard that are read to find the one that has waited longest. They are in the order in which they
+// became READY, apart from jobs whose bell was rung again. The messages of those are in the queue, whose age is a figure too.
 const perShard = 10
 
-// inLine reads the READY jobs that are next.
+// inLine reads the READY jobs that are next in each shard.
 func (p *pool) inLine(ctx context.Context, table *store.Dynamo) ([]job.Job, error) {
 	var keys []string
 	for shard := range contract.DueShards {
@@ -173,7 +173,7 @@ func (p *pool) inLine(ctx context.Context, table *store.Dynamo) ([]job.Job, erro
 	return lister{unreadable: func(error) {}}.choose(items), nil
 }
 
-// longestWait is the job that has waited longest since it could run, and how long; nil: none can.
+// longestWait returns the job that has waited longest since it could run, and that time. It returns nil if no job can run.
 func longestWait(jobs []job.Job, now time.Time) (*job.Job, time.Duration) {
 	var next *job.Job
 	longest := time.Duration(0)
@@ -189,10 +189,10 @@ func longestWait(jobs []job.Job, now time.Time) (*job.Job, time.Duration) {
 	return next, longest
 }
 
-// ageWindow is how far back the age of the oldest message is looked for: CloudWatch has it each minute, and a minute or two late.
+// ageWindow is how far back the age of the oldest message is read. CloudWatch has a value for each minute, one or two minutes late.
 const ageWindow = 5 * time.Minute
 
-// oldestMessage is the age of the queue's oldest message; nil: CloudWatch has none. The request costs as others of CloudWatch's do.
+// oldestMessage returns the age of the oldest message in the queue, or nil if CloudWatch has no value. AWS charges for the request.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 func (p *pool) oldestMessage(ctx context.Context, now time.Time) (*time.Duration, error) {
 	out, err := cloudwatch.NewFromConfig(p.cfg).GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
@@ -211,7 +211,7 @@ func (p *pool) oldestMessage(ctx context.Context, now time.Time) (*time.Duration
 	return &age, nil
 }
 
-// targetLatency is the threshold of the content type's alarm Late: how old a message may be.
+// targetLatency returns the threshold of the alarm Late: how old a message of the content type may be.
 func (p *pool) targetLatency(ctx context.Context, stack string) (time.Duration, error) {
 	pages := cloudwatch.NewDescribeAlarmsPaginator(cloudwatch.NewFromConfig(p.cfg), &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(stack + "-")})
 	for pages.HasMorePages() {
@@ -228,7 +228,7 @@ func (p *pool) targetLatency(ctx context.Context, stack string) (time.Duration, 
 	return 0, fmt.Errorf("stack %s has no alarm Late that says how long jobs may wait: say it, for example --critical oldest_job=600 --critical oldest_message=600", stack)
 }
 
-// isLate says whether an alarm is on the age of a queue's oldest message alone.
+// isLate reports whether an alarm watches the age of the oldest message of the queue, and no other metric.
 func isLate(a types.MetricAlarm, queue string) bool {
 	if len(a.Metrics) != 1 || a.Metrics[0].MetricStat == nil {
 		return false
@@ -237,24 +237,24 @@ func isLate(a types.MetricAlarm, queue string) bool {
 	return aws.ToString(metric.MetricName) == contract.QueueAge && len(metric.Dimensions) == 1 && aws.ToString(metric.Dimensions[0].Value) == queue
 }
 
-// figures are what is compared with ranges, the most important first.
+// figures returns the figures that are compared with ranges, the most important first.
 func (s typeState) figures() []figure {
-	count := func(name string, n int, says string) figure { return figure{name: name, value: float64(n), says: says} }
-	figures := []figure{{name: oldestJob, unit: "s", value: s.waited.Truncate(time.Second).Seconds(), says: "no job waits"}}
+	count := func(name string, n int, text string) figure { return figure{name: name, value: float64(n), text: text} }
+	figures := []figure{{name: oldestJob, unit: "s", value: s.waited.Truncate(time.Second).Seconds(), text: "no job waits"}}
 	if s.next != nil {
-		figures[0].says = fmt.Sprintf("job %s has waited for %s", s.next.ID, s.waited.Truncate(time.Second))
+		figures[0].text = fmt.Sprintf("job %s has waited for %s", s.next.ID, s.waited.Truncate(time.Second))
 	}
 	if s.message != nil {
-		figures = append(figures, figure{name: oldestMessage, unit: "s", value: s.message.Seconds(), says: fmt.Sprintf("the oldest message has waited for %s", *s.message)})
+		figures = append(figures, figure{name: oldestMessage, unit: "s", value: s.message.Seconds(), text: fmt.Sprintf("the oldest message has waited for %s", *s.message)})
 	}
-	paused := figure{name: pausedType, most: 1, says: "not paused"}
+	paused := figure{name: pausedType, most: new(1.0), text: "not paused"}
 	if s.Paused {
-		paused.value, paused.says = 1, "paused: no job is taken until 'worker type resume'"
+		paused.value, paused.text = 1, "paused: no job is taken until 'worker type resume'"
 	}
 	zombies := count(zombieJobs, len(s.silent), "no worker is silent")
 	if len(s.silent) > 0 {
 		first := slices.MinFunc(s.silent, func(a, b job.Job) int { return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID)) })
-		zombies.says = fmt.Sprintf("%s RUNNING without a sign of life of their workers, the longest is %s", plural(len(s.silent), "job"), first.ID)
+		zombies.text = fmt.Sprintf("%s RUNNING without a sign of life of their workers, the longest is %s", plural(len(s.silent), "job"), first.ID)
 	}
 	return append(figures, count(readyJobs, s.Jobs[job.Ready], plural(s.Jobs[job.Ready], "job")+" READY"),
 		count(runningJobs, s.Jobs[job.Running], plural(s.Jobs[job.Running], "job")+" RUNNING"), count(deadJobs, s.Jobs[job.Dead], plural(s.Jobs[job.Dead], "job")+" DEAD"),
@@ -262,7 +262,7 @@ func (s typeState) figures() []figure {
 		count(deadLetters, s.DeadLetters, plural(s.DeadLetters, "message")+" in the dead-letter queue"), paused)
 }
 
-// summary is what is said in any case.
+// summary is the part of the text that every state has.
 func (s typeState) summary() string {
 	return fmt.Sprintf("%d READY, %d RUNNING, %s", s.Jobs[job.Ready], s.Jobs[job.Running], plural(s.Queue.Visible, "message"))
 }
