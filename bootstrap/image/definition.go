@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/worker-tier/worker-tier/stacks/config"
 )
 
@@ -31,11 +29,8 @@ type Recipe struct {
 
 // Define is the definition of the image of an architecture; chef.Package must be set.
 func Define(architecture config.Architecture, chef config.Chef) Definition {
-	text, err := yaml.Marshal(documentOf(chef))
-	if err != nil {
-		panic(err) // nothing in it can fail
-	}
-	d := Definition{Document: string(text), Component: version(text)}
+	text := document(chef)
+	d := Definition{Document: text, Component: version([]byte(text))}
 	d.Recipe = Recipe{
 		Parent:     parents[architecture],
 		Component:  d.Component,
@@ -62,48 +57,4 @@ func version(content []byte) string {
 	sum := sha256.Sum256(content)
 	const bits = 1<<30 - 1
 	return fmt.Sprintf("1.%d.%d", binary.BigEndian.Uint32(sum[:4])&bits, binary.BigEndian.Uint32(sum[4:8])&bits)
-}
-
-// document is a component as Image Builder reads it.
-// https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html
-type document struct {
-	Name          string  `yaml:"name"`
-	SchemaVersion string  `yaml:"schemaVersion"`
-	Phases        []phase `yaml:"phases"`
-}
-
-type phase struct {
-	Name  string `yaml:"name"`
-	Steps []step `yaml:"steps"`
-}
-
-type step struct {
-	Name    string `yaml:"name"`
-	Action  string `yaml:"action"`
-	Timeout int    `yaml:"timeoutSeconds"`
-	Inputs  inputs `yaml:"inputs"`
-}
-
-type inputs struct {
-	Commands []string `yaml:"commands"`
-}
-
-// documentOf is the component: what is installed is checked before the image is made of it, and once more on an instance
-// that was started from the image. Only then does Image Builder call the image available.
-func documentOf(chef config.Chef) document {
-	check := Check(Amazon, chef)
-	return document{
-		Name:          "base",
-		SchemaVersion: "1.0",
-		Phases: []phase{
-			{"build", []step{bash("Install", 1800, Install(chef))}},
-			{"validate", []step{bash("CheckInstalled", 120, check)}},
-			{"test", []step{bash("CheckImage", 120, check)}},
-		},
-	}
-}
-
-// bash is a step that runs a script, for so many seconds at most.
-func bash(name string, timeout int, script string) step {
-	return step{name, "ExecuteBash", timeout, inputs{[]string{script}}}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
@@ -24,19 +25,7 @@ func chef() config.Chef {
 // before the image is made and on an instance that was started from it.
 func TestDocumentFollowsTheList(t *testing.T) {
 	text := Define(config.ARM64, chef()).Document
-	var d document
-	if err := yaml.Unmarshal([]byte(text), &d); err != nil {
-		t.Fatal(err)
-	}
-	scripts := map[string]string{}
-	for _, p := range d.Phases {
-		for _, s := range p.Steps {
-			if s.Action != "ExecuteBash" || s.Timeout < 60 || len(s.Inputs.Commands) != 1 {
-				t.Errorf("phase %s: step %+v", p.Name, s)
-			}
-			scripts[p.Name] = s.Inputs.Commands[0]
-		}
-	}
+	scripts := scriptsOf(t, text)
 	if len(scripts) != 3 || scripts["validate"] != scripts["test"] {
 		t.Fatalf("phases %v", scripts)
 	}
@@ -59,6 +48,57 @@ func TestDocumentFollowsTheList(t *testing.T) {
 	}
 	if strings.Contains(text, "{{") {
 		t.Error("Image Builder would take {{ for a reference")
+	}
+}
+
+// scriptsOf are the scripts of a document, by phase.
+func scriptsOf(t *testing.T, text string) map[string]string {
+	t.Helper()
+	var d struct {
+		Name          string `yaml:"name"`
+		SchemaVersion string `yaml:"schemaVersion"`
+		Phases        []struct {
+			Name  string `yaml:"name"`
+			Steps []struct {
+				Name    string `yaml:"name"`
+				Action  string `yaml:"action"`
+				Timeout int    `yaml:"timeoutSeconds"`
+				Inputs  struct {
+					Commands []string `yaml:"commands"`
+				} `yaml:"inputs"`
+			} `yaml:"steps"`
+		} `yaml:"phases"`
+	}
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Name == "" || d.SchemaVersion != "1.0" {
+		t.Errorf("document %q of schema version %q", d.Name, d.SchemaVersion)
+	}
+	scripts := map[string]string{}
+	for _, p := range d.Phases {
+		for _, s := range p.Steps {
+			if s.Name == "" || s.Action != "ExecuteBash" || s.Timeout < 60 || len(s.Inputs.Commands) != 1 {
+				t.Errorf("phase %s: step %+v", p.Name, s)
+			}
+			scripts[p.Name] = s.Inputs.Commands[0]
+		}
+	}
+	return scripts
+}
+
+// The document holds the scripts as they are, whatever the URL of the client's package brings into them.
+func TestDocumentKeepsTheScripts(t *testing.T) {
+	for _, path := range []string{"cinc.rpm", "it's \"this\": {a: b} # c", "two\n\n lines\n", "\t\r\n\x00\x7f", "\u0085\u2028\ufeff", "\U0001f600 \\ \x1b"} {
+		c := chef()
+		c.Package.URL = "https://downloads.example/" + path
+		got := scriptsOf(t, Define(config.ARM64, c).Document)
+		want := map[string]string{"build": Install(c), "validate": Check(Amazon, c), "test": Check(Amazon, c)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-scripts +document):\n%s", path, diff)
+		}
 	}
 }
 

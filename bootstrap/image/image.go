@@ -4,36 +4,36 @@ package image
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 )
 
-// List is what an image holds.
+// List is what a base image holds. What an instance needs beyond it comes with the bundle.
 type List struct {
-	Chef     string    `yaml:"chef"` // major version of the Chef client, for example "18"
-	Contents []Content `yaml:"contents"`
+	Chef     string // major version of the Chef client, for which cookbooks/worker is written, for example "18"
+	Contents []Content
 }
 
-// Content is one thing that an image holds.
+// Content is one thing that an image holds, and the packages that bring it. A system without a package for it has it from
+// elsewhere, or does not have it.
 type Content struct {
-	What    string   `yaml:"what"`    // for people
-	Command string   `yaml:"command"` // by which its presence is checked; "": it is a service, called as its package
-	Debian  []string `yaml:"debian"`  // packages of Debian 12; none: not from Debian's archive
-	Amazon  []string `yaml:"amazon"`  // packages of Amazon Linux 2023
+	What    string   // for people
+	Command string   // by which its presence is checked; "": it is a service, whose unit has the name of the package
+	Debian  []string // packages of Debian 12
+	Amazon  []string // packages of Amazon Linux 2023
 }
 
-//go:embed contents.yaml
+//go:embed contents.json
 var text []byte
 
 // Contents is the list.
 func Contents() List {
 	var list List
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
 	if err := dec.Decode(&list); err != nil {
-		panic(fmt.Sprintf("bootstrap/image/contents.yaml: %v", err)) // ours
+		panic(fmt.Sprintf("bootstrap/image/contents.json: %v", err)) // ours
 	}
 	return list
 }
