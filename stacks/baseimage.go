@@ -8,7 +8,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/image"
 	"github.com/worker-tier/worker-tier/constructs/baseimage"
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -20,9 +20,9 @@ type BaseImage struct {
 
 // NewBaseImage defines the stack of the image pipeline, which Environment.ImageBuilder asks for. Builds run in the network of
 // the shared stack. No other stack depends on this one: which image instances start from is the configuration's to say.
-func NewBaseImage(app awscdk.App, tier *config.Tier) *BaseImage {
+func NewBaseImage(app awscdk.App, tier *tierspec.Tier) *BaseImage {
 	env := tier.Environment
-	name := contract.StackName(tier.Name, env.Name, config.BaseImageStack)
+	name := contract.StackName(tier.Name, env.Name, tierspec.BaseImageStack)
 	stack := newStack(app, tier, name, "The pipeline that builds base images for "+prefix(tier), env.Tags)
 	path := parametersOf(tier)
 	subnets := readList(stack, path.subnets) // one token for all of them

@@ -4,15 +4,15 @@ import (
 	"context"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Bundles are what instances fetch, one for each architecture in use.
-type Bundles map[config.Architecture]bundle.Bundle
+type Bundles map[tierspec.Architecture]bundle.Bundle
 
 // BuildBundles makes the bundles that a tier's content types need. It needs no Node process, so that it
 // can run while one starts.
-func BuildBundles(ctx context.Context, tier *config.Tier) (Bundles, error) {
+func BuildBundles(ctx context.Context, tier *tierspec.Tier) (Bundles, error) {
 	bundles := Bundles{}
 	for _, t := range tier.ContentTypes {
 		if _, made := bundles[t.Architecture]; made {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -20,7 +20,7 @@ type ContentType struct {
 
 // NewContentType defines the stack of one content type; bundle is the one for its architecture. The stack depends on nothing but the configuration of this type and on the SSM
 // parameters of the shared stack, so that a change of one type leaves the others' stacks as they are.
-func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, code bundle.Archive) *ContentType {
+func NewContentType(app awscdk.App, tier *tierspec.Tier, t tierspec.ContentType, code bundle.Archive) *ContentType {
 	tags := maps.Clone(t.Tags)
 	if tags == nil {
 		tags = map[string]string{}
@@ -52,7 +52,7 @@ func NewContentType(app awscdk.App, tier *config.Tier, t config.ContentType, cod
 
 // packed is the archive of a folder of the configuration, nil if there is none. It panics where the folder, which
 // was there when the configuration was read, cannot be packed.
-func packed(tier *config.Tier, folder string) *bundle.Archive {
+func packed(tier *tierspec.Tier, folder string) *bundle.Archive {
 	if folder == "" {
 		return nil
 	}
@@ -69,7 +69,7 @@ func packed(tier *config.Tier, folder string) *bundle.Archive {
 // ami is the image of a tier. One that an SSM parameter names is looked up once and then kept in
 // cdk.context.json: taken at deploy time it would change without showing in a diff. Until the CDK command
 // line has looked, a placeholder stands for it that passes for an AMI.
-func ami(stack awscdk.Stack, base config.BaseImage) string {
+func ami(stack awscdk.Stack, base tierspec.BaseImage) string {
 	if base.AMI != "" {
 		return base.AMI
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden templates")
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden templates")
 func TestMain(m *testing.M) { synthtest.Main(m) }
 
 // load reads a config for one environment.
-func load(t *testing.T, file, environment string) *config.Tier {
+func load(t *testing.T, file, environment string) *tierspec.Tier {
 	t.Helper()
 	tier, _, err := config.Load(file, environment)
 	if err != nil {
@@ -39,11 +40,11 @@ func standInOf(folder string) Bundles {
 	if err != nil {
 		panic(err)
 	}
-	return Bundles{config.ARM64: {Archive: archive}, config.X8664: {Archive: archive}}
+	return Bundles{tierspec.ARM64: {Archive: archive}, tierspec.X8664: {Archive: archive}}
 }
 
 // synthesize writes the cloud assembly of a tier and returns its folder.
-func synthesize(t *testing.T, tier *config.Tier, bundles Bundles) string {
+func synthesize(t *testing.T, tier *tierspec.Tier, bundles Bundles) string {
 	t.Helper()
 	dir := t.TempDir()
 	app := awscdk.NewApp(&awscdk.AppProps{
@@ -57,7 +58,7 @@ func synthesize(t *testing.T, tier *config.Tier, bundles Bundles) string {
 }
 
 // lookup is the key under which cdk.context.json holds the AMI that a tier's SSM parameter names.
-func lookup(tier *config.Tier) string {
+func lookup(tier *tierspec.Tier) string {
 	env := tier.Environment
 	return "ssm:account=" + env.Account + ":parameterName=" + env.BaseImage.SSMParameter + ":region=" + env.Region
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -14,7 +14,7 @@ type parameters struct {
 	table, artifacts, alarmTopic, vpc, subnets string
 }
 
-func parametersOf(tier *config.Tier) parameters {
+func parametersOf(tier *tierspec.Tier) parameters {
 	base := "/" + tier.Name + "/" + tier.Environment.Name + "/shared/"
 	return parameters{
 		table:      contract.TableParameter(tier.Name, tier.Environment.Name),

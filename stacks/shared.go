@@ -13,7 +13,7 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/dashboard"
 	"github.com/worker-tier/worker-tier/constructs/jobtable"
 	"github.com/worker-tier/worker-tier/constructs/network"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -27,7 +27,7 @@ type Shared struct {
 }
 
 // NewShared defines the shared stack. It holds nothing that depends on the content types.
-func NewShared(app awscdk.App, tier *config.Tier) *Shared {
+func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 	env := tier.Environment
 	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
 	if zones := env.AvailabilityZones; len(zones) > 0 {
@@ -62,7 +62,7 @@ func NewShared(app awscdk.App, tier *config.Tier) *Shared {
 // policy of its own has lost the one that let its account's alarms in, so that they are let in here; a key's own
 // policy is its owner's.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-func newAlarms(scope constructs.Construct, env config.Environment) awssns.Topic {
+func newAlarms(scope constructs.Construct, env tierspec.Environment) awssns.Topic {
 	props := &awssns.TopicProps{EnforceSSL: new(true)}
 	if env.AlarmKey != "" {
 		props.MasterKey = awskms.Key_FromKeyArn(scope, new("AlarmKey"), &env.AlarmKey)

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -21,7 +21,7 @@ type Tier struct {
 //
 // No stack exports a value: a pool whose export is in use cannot be removed. What the shared stack
 // made, the others read from SSM parameters when they are deployed.
-func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
+func New(app awscdk.App, tier *tierspec.Tier, bundles Bundles) *Tier {
 	all := &Tier{Shared: NewShared(app, tier)}
 	if tier.Environment.ImageBuilder != nil {
 		all.BaseImage = NewBaseImage(app, tier)
@@ -37,7 +37,7 @@ func New(app awscdk.App, tier *config.Tier, bundles Bundles) *Tier {
 
 // newStack defines a stack, protected against termination unless its environment is disposable. With
 // its tags CloudFormation tags all that is in it, so that a bill can be told apart by them.
-func newStack(app awscdk.App, tier *config.Tier, name, description string, tags map[string]string) awscdk.Stack {
+func newStack(app awscdk.App, tier *tierspec.Tier, name, description string, tags map[string]string) awscdk.Stack {
 	env := tier.Environment
 	all := map[string]*string{workerpool.TagEnvironment: new(prefix(tier))}
 	for key, value := range tags {
@@ -52,6 +52,6 @@ func newStack(app awscdk.App, tier *config.Tier, name, description string, tags 
 }
 
 // prefix starts the names of all stacks of a tier's environment.
-func prefix(tier *config.Tier) string {
+func prefix(tier *tierspec.Tier) string {
 	return contract.MetricEnvironment(tier.Name, tier.Environment.Name)
 }

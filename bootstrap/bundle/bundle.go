@@ -16,7 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/cookbooks"
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Architecture is a processor architecture, in Go's spelling.
@@ -30,8 +30,8 @@ const (
 
 // Props say which bundle to make.
 type Props struct {
-	Dir          string        // the project: Worker's paths are relative to it, the bundle is put under its .build/
-	Worker       config.Worker // a Go package to build, or a released binary with its SHA-256
+	Dir          string          // the project: Worker's paths are relative to it, the bundle is put under its .build/
+	Worker       tierspec.Worker // a Go package to build, or a released binary with its SHA-256
 	Architecture Architecture
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // project writes a small module with a program at ./worker and returns its folder.
@@ -39,7 +39,7 @@ func write(t *testing.T, path, content string) {
 
 func build(t *testing.T, dir string, arch bundle.Architecture) string {
 	t.Helper()
-	out, err := bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: config.Worker{Package: "./worker"}, Architecture: arch})
+	out, err := bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: tierspec.Worker{Package: "./worker"}, Architecture: arch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestBuildsAtTheSameTime(t *testing.T) {
 	built, errs := make([]bundle.Bundle, 4), make([]error, 4)
 	for i := range built {
 		group.Go(func() {
-			built[i], errs[i] = bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: config.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
+			built[i], errs[i] = bundle.Build(t.Context(), bundle.Props{Dir: dir, Worker: tierspec.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
 		})
 	}
 	group.Wait()
@@ -143,7 +143,7 @@ func TestReleasedBinary(t *testing.T) {
 	sum := sha256.Sum256(released)
 	got, err := bundle.Build(t.Context(), bundle.Props{
 		Dir: dir, Architecture: bundle.ARM64,
-		Worker: config.Worker{File: "release", SHA256: hex.EncodeToString(sum[:])},
+		Worker: tierspec.Worker{File: "release", SHA256: hex.EncodeToString(sum[:])},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -167,17 +167,17 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		return hex.EncodeToString(sum[:])
 	}
 	for name, c := range map[string]struct {
-		worker config.Worker
+		worker tierspec.Worker
 		path   string // of the go command; "": as it is
 		want   []string
 	}{
-		"build fails":        {worker: config.Worker{Package: "./broken"}, want: []string{"./broken", "linux/amd64", "undefined: undefined"}},
-		"no package":         {worker: config.Worker{Package: "./none"}, want: []string{"./none", "linux/amd64"}},
-		"no toolchain":       {worker: config.Worker{Package: "./worker"}, path: t.TempDir(), want: []string{"no Go toolchain", "install Go"}},
-		"no file":            {worker: config.Worker{File: "none"}, want: []string{"worker.file", "none", "no such file"}},
-		"wrong digest":       {worker: config.Worker{File: "text", SHA256: digest(armed)}, want: []string{"worker.sha256", digest(armed), digest([]byte("not a program"))}},
-		"not a program":      {worker: config.Worker{File: "text", SHA256: digest([]byte("not a program"))}, want: []string{"text is not a Linux program"}},
-		"other architecture": {worker: config.Worker{File: "armed", SHA256: digest(armed)}, want: []string{"EM_AARCH64", "linux/amd64"}},
+		"build fails":        {worker: tierspec.Worker{Package: "./broken"}, want: []string{"./broken", "linux/amd64", "undefined: undefined"}},
+		"no package":         {worker: tierspec.Worker{Package: "./none"}, want: []string{"./none", "linux/amd64"}},
+		"no toolchain":       {worker: tierspec.Worker{Package: "./worker"}, path: t.TempDir(), want: []string{"no Go toolchain", "install Go"}},
+		"no file":            {worker: tierspec.Worker{File: "none"}, want: []string{"worker.file", "none", "no such file"}},
+		"wrong digest":       {worker: tierspec.Worker{File: "text", SHA256: digest(armed)}, want: []string{"worker.sha256", digest(armed), digest([]byte("not a program"))}},
+		"not a program":      {worker: tierspec.Worker{File: "text", SHA256: digest([]byte("not a program"))}, want: []string{"text is not a Linux program"}},
+		"other architecture": {worker: tierspec.Worker{File: "armed", SHA256: digest(armed)}, want: []string{"EM_AARCH64", "linux/amd64"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.path != "" {
@@ -203,7 +203,7 @@ func TestCancelledBuildSaysWhy(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("interrupted by the user")
 	cancel(stop)
-	_, err := bundle.Build(ctx, bundle.Props{Dir: project(t), Worker: config.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
+	_, err := bundle.Build(ctx, bundle.Props{Dir: project(t), Worker: tierspec.Worker{Package: "./worker"}, Architecture: bundle.AMD64})
 	if !errors.Is(err, stop) {
 		t.Errorf("got %v, want the cause of the cancellation", err)
 	}

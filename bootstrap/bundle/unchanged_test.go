@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 const arch = bundle.ARM64
@@ -64,7 +64,7 @@ func TestNothingIsMadeAgainWhereNothingChanged(t *testing.T) {
 }
 
 func props(dir string) bundle.Props {
-	return bundle.Props{Dir: dir, Worker: config.Worker{Package: "./worker"}, Architecture: arch}
+	return bundle.Props{Dir: dir, Worker: tierspec.Worker{Package: "./worker"}, Architecture: arch}
 }
 
 // The worker is never a stale one: whatever it is made of changes the bundle.

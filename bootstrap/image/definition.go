@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Definition is what EC2 Image Builder makes a base image from. Image Builder never changes a component or a recipe: what
@@ -28,7 +28,7 @@ type Recipe struct {
 }
 
 // Define is the definition of the image of an architecture; chef.Package must be set.
-func Define(architecture config.Architecture, chef config.Chef) Definition {
+func Define(architecture tierspec.Architecture, chef tierspec.Chef) Definition {
 	text := document(chef)
 	d := Definition{Document: text, Component: version([]byte(text))}
 	d.Recipe = Recipe{
@@ -48,7 +48,7 @@ func Define(architecture config.Architecture, chef config.Chef) Definition {
 
 // parents are the images of Amazon Linux 2023 that Amazon keeps for Image Builder, as its ListImages names them.
 // https://github.com/aws/ec2-image-builder-roadmap/issues/47
-var parents = map[config.Architecture]string{config.ARM64: "amazon-linux-2023-arm64", config.X8664: "amazon-linux-2023-x86"}
+var parents = map[tierspec.Architecture]string{tierspec.ARM64: "amazon-linux-2023-arm64", tierspec.X8664: "amazon-linux-2023-x86"}
 
 // version is a semantic version of content: two numbers of 30 bits each, the most that one can have, from its digest.
 // Versions of different contents differ, and have no order. The first number would count changes of this scheme.

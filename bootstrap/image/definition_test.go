@@ -11,20 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
-func chef() config.Chef {
-	return config.Chef{
+func chef() tierspec.Chef {
+	return tierspec.Chef{
 		Distribution: "cinc", Version: "18",
-		Package: &config.ChefPackage{URL: "https://downloads.example/cinc-18.rpm", SHA256: strings.Repeat("0a", 32)},
+		Package: &tierspec.ChefPackage{URL: "https://downloads.example/cinc-18.rpm", SHA256: strings.Repeat("0a", 32)},
 	}
 }
 
 // What an image holds is the list's to say: every package is installed, and every command and service looked for, both
 // before the image is made and on an instance that was started from it.
 func TestDocumentFollowsTheList(t *testing.T) {
-	text := Define(config.ARM64, chef()).Document
+	text := Define(tierspec.ARM64, chef()).Document
 	scripts := scriptsOf(t, text)
 	if len(scripts) != 3 || scripts["validate"] != scripts["test"] {
 		t.Fatalf("phases %v", scripts)
@@ -94,7 +94,7 @@ func TestDocumentKeepsTheScripts(t *testing.T) {
 	for _, path := range []string{"cinc.rpm", "it's \"this\": {a: b} # c", "two\n\n lines\n", "\t\r\n\x00\x7f", "\u0085\u2028\ufeff", "\U0001f600 \\ \x1b"} {
 		c := chef()
 		c.Package.URL = "https://downloads.example/" + path
-		got := scriptsOf(t, Define(config.ARM64, c).Document)
+		got := scriptsOf(t, Define(tierspec.ARM64, c).Document)
 		want := map[string]string{"build": Install(c), "validate": Check(Amazon, c), "test": Check(Amazon, c)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-scripts +document):\n%s", path, diff)
@@ -121,15 +121,15 @@ func listed(script, variable, word string) bool {
 // A definition that differs has another version, for Image Builder takes none twice; the same one has the same everywhere.
 func TestVersionsFollowContent(t *testing.T) {
 	seen := map[string]string{}
-	for name, change := range map[string]func(*config.Architecture, *config.Chef){
-		"as it is":      func(*config.Architecture, *config.Chef) {},
-		"other URL":     func(_ *config.Architecture, c *config.Chef) { c.Package.URL += "?" },
-		"other digest":  func(_ *config.Architecture, c *config.Chef) { c.Package.SHA256 = strings.Repeat("0b", 32) },
-		"other version": func(_ *config.Architecture, c *config.Chef) { c.Version = "18.5" },
-		"other client":  func(_ *config.Architecture, c *config.Chef) { c.Distribution = "chef" },
-		"other parent":  func(a *config.Architecture, _ *config.Chef) { *a = config.X8664 },
+	for name, change := range map[string]func(*tierspec.Architecture, *tierspec.Chef){
+		"as it is":      func(*tierspec.Architecture, *tierspec.Chef) {},
+		"other URL":     func(_ *tierspec.Architecture, c *tierspec.Chef) { c.Package.URL += "?" },
+		"other digest":  func(_ *tierspec.Architecture, c *tierspec.Chef) { c.Package.SHA256 = strings.Repeat("0b", 32) },
+		"other version": func(_ *tierspec.Architecture, c *tierspec.Chef) { c.Version = "18.5" },
+		"other client":  func(_ *tierspec.Architecture, c *tierspec.Chef) { c.Distribution = "chef" },
+		"other parent":  func(a *tierspec.Architecture, _ *tierspec.Chef) { *a = tierspec.X8664 },
 	} {
-		architecture, c := config.ARM64, chef()
+		architecture, c := tierspec.ARM64, chef()
 		change(&architecture, &c)
 		d := Define(architecture, c)
 		if again := Define(architecture, c); again != d {
@@ -140,7 +140,7 @@ func TestVersionsFollowContent(t *testing.T) {
 		}
 		seen[d.Version] = name
 	}
-	if arm, x86 := Define(config.ARM64, chef()), Define(config.X8664, chef()); arm.Component != x86.Component {
+	if arm, x86 := Define(tierspec.ARM64, chef()), Define(tierspec.X8664, chef()); arm.Component != x86.Component {
 		t.Errorf("the component differs by architecture: %s and %s", arm.Component, x86.Component)
 	}
 }

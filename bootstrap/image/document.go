@@ -7,7 +7,7 @@ import (
 	"text/template"
 	"unicode"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // documentText is the component as Image Builder reads it.
@@ -20,7 +20,7 @@ var documentTemplate = template.Must(template.New("document.yaml.tmpl").Funcs(te
 
 // document is the component: what is installed is checked before the image is made of it, and once more on an instance
 // that was started from the image. Only then does Image Builder call the image available.
-func document(chef config.Chef) string {
+func document(chef tierspec.Chef) string {
 	var text strings.Builder
 	if err := documentTemplate.Execute(&text, struct{ Install, Check string }{Install(chef), Check(Amazon, chef)}); err != nil {
 		panic(err) // the template is ours, and a strings.Builder takes everything

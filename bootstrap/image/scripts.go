@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 var (
@@ -23,7 +23,7 @@ func Debian(c Content) []string { return c.Debian }
 
 // Install is a Bash script that makes an Amazon Linux 2023 hold the list and the Chef client, for root with a way to the
 // package; chef.Package must be set.
-func Install(chef config.Chef) string {
+func Install(chef tierspec.Chef) string {
 	var packages []string
 	for _, c := range Contents().Contents {
 		packages = append(packages, c.Amazon...)
@@ -35,7 +35,7 @@ func Install(chef config.Chef) string {
 
 // Check is a Bash script that fails in an image of that system which lacks something of the list or has another Chef client
 // than the one that is asked for, and says what it lacks. It changes nothing.
-func Check(of System, chef config.Chef) string {
+func Check(of System, chef tierspec.Chef) string {
 	var commands, services []string
 	for _, c := range Contents().Contents {
 		switch {

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -144,8 +144,8 @@ func (m machine) pool(t *testing.T) userdata.Props {
 	cookbooks := m.object(t, "cookbooks.zip", map[string]fs.FileMode{"imap/metadata.rb": 0o644}, nil)
 	return userdata.Props{
 		Role:    "worker-mail",
-		Chef:    config.Chef{Distribution: "cinc"},
-		Boot:    config.Boot{Timeout: time.Minute, KeepFailed: 15 * time.Minute},
+		Chef:    tierspec.Chef{Distribution: "cinc"},
+		Boot:    tierspec.Boot{Timeout: time.Minute, KeepFailed: 15 * time.Minute},
 		RunList: []string{"recipe[imap]"},
 		Bundle: m.object(t, "bundle.zip", map[string]fs.FileMode{
 			"bin/worker": 0o755, "bin/bootstrap": 0o755, "bin/chef-leave": 0o755, "cookbooks/worker/metadata.rb": 0o644, "roles/worker-base.json": 0o644,

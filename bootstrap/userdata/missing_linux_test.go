@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -41,10 +41,10 @@ func without(t *testing.T, script string, path ...string) string {
 // A document that lacks a value, as one of another release may, fails the boot in one line that names it.
 func TestEachValueMissingInTurn(t *testing.T) {
 	onServer := func(p *userdata.Props) {
-		p.Chef.Server = &config.ChefServer{URL: "https://chef.example.com", ValidatorSecret: "chef/validator"}
+		p.Chef.Server = &tierspec.ChefServer{URL: "https://chef.example.com", ValidatorSecret: "chef/validator"}
 	}
 	withPackage := func(p *userdata.Props) {
-		p.Chef.Package = &config.ChefPackage{URL: "https://packages.example.com/cinc.rpm", SHA256: strings.Repeat("0", 64)}
+		p.Chef.Package = &tierspec.ChefPackage{URL: "https://packages.example.com/cinc.rpm", SHA256: strings.Repeat("0", 64)}
 	}
 	for _, c := range []struct {
 		missing string

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -116,7 +116,7 @@ func TestBootstrapInstallsTheClientWhereThereIsNone(t *testing.T) {
 	for ending, want := range map[string]string{".rpm": "dnf install --assumeyes ./chef.rpm\n", ".deb": "apt-get install --yes --option DPkg::Lock::Timeout=120 ./chef.deb\n"} {
 		m := newMachine(t, nil)
 		p := m.pool(t)
-		p.Chef.Package = &config.ChefPackage{URL: "https://packages.example.com/it's" + ending, SHA256: hex.EncodeToString(sum[:])}
+		p.Chef.Package = &tierspec.ChefPackage{URL: "https://packages.example.com/it's" + ending, SHA256: hex.EncodeToString(sum[:])}
 		said, ok := m.boot(t, p)
 		if !ok {
 			t.Fatalf("bootstrap failed:\n%s", said)
@@ -132,7 +132,7 @@ func TestBootstrapInstallsTheClientWhereThereIsNone(t *testing.T) {
 
 func TestFailedBootstrapSaysWhy(t *testing.T) {
 	withPackage := func(p *userdata.Props) {
-		p.Chef.Package = &config.ChefPackage{URL: "https://packages.example.com/cinc.rpm", SHA256: strings.Repeat("0", 64)}
+		p.Chef.Package = &tierspec.ChefPackage{URL: "https://packages.example.com/cinc.rpm", SHA256: strings.Repeat("0", 64)}
 	}
 	refused := map[string]string{"aws": `case "$3 $4" in "s3api get-object") echo -e "\nAn error occurred (AccessDenied) when calling the GetObject operation: Access Denied" >&2; exit 254 ;; esac
 ` + tools["aws"], "cinc-client": ""}

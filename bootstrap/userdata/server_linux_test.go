@@ -15,7 +15,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // server is a Chef server, goiardi, on the loopback interface, with what a person's knife needs to speak to it.
@@ -137,7 +137,7 @@ esac`})
 	m.write(s.t, "etc/chef/trusted_certs/server.crt", read("trusted/cert.pem"), 0o644)
 	m.write(s.t, "validator", read("chef-validator.pem"), 0o600)
 	p := m.pool(s.t)
-	p.Chef = config.Chef{Distribution: "chef", AcceptLicense: true, Server: &config.ChefServer{URL: s.url, ValidatorSecret: "chef/validator"}}
+	p.Chef = tierspec.Chef{Distribution: "chef", AcceptLicense: true, Server: &tierspec.ChefServer{URL: s.url, ValidatorSecret: "chef/validator"}}
 	p.Boot.Timeout, p.RunList, p.Cookbooks = 5*time.Minute, nil, nil
 	return m, p
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -25,8 +25,8 @@ const Limit = 16 << 10
 // for those of Chef and Boot.
 type Props struct {
 	Role string // Chef role, for example "worker-mail"
-	Chef config.Chef
-	Boot config.Boot
+	Chef tierspec.Chef
+	Boot tierspec.Boot
 	// RunList is what Chef runs before the recipe that starts the worker, for example "recipe[imap::tools]".
 	RunList []string
 	// Bundle, Files and Cookbooks are what the instance fetches; the last two may be nil.
@@ -37,7 +37,7 @@ type Props struct {
 	// Environment is that of the worker: WORKER_* (Settings.Environ), AWS_REGION and what the config adds. The script
 	// itself takes the Region, the name of the launch hook and what its metric is known by from it.
 	Environment map[string]string
-	Hardening   config.Hardening
+	Hardening   tierspec.Hardening
 }
 
 // The scripts of the bundle: bin/bootstrap, which user-data runs once it has fetched it, and bin/chef-leave.
@@ -98,7 +98,7 @@ func firstBoot(p Props) contract.FirstBoot {
 }
 
 // chef is what the bundle's scripts are told of the Chef client.
-func chef(c config.Chef) contract.Chef {
+func chef(c tierspec.Chef) contract.Chef {
 	told := contract.Chef{Client: c.Client(), AcceptLicense: c.Distribution == "chef" && c.AcceptLicense}
 	if c.Package != nil {
 		told.Package = &contract.ChefPackage{URL: c.Package.URL, SHA256: c.Package.SHA256}

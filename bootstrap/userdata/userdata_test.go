@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -19,10 +19,10 @@ import (
 func props() userdata.Props {
 	return userdata.Props{
 		Role: "worker-mail",
-		Chef: config.Chef{Distribution: "cinc", Version: "18", Package: &config.ChefPackage{
+		Chef: tierspec.Chef{Distribution: "cinc", Version: "18", Package: &tierspec.ChefPackage{
 			URL: "https://packages.example.com/it's/cinc-18.rpm?a=1&b=2", SHA256: strings.Repeat("ab", 32),
 		}},
-		Boot:      config.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+		Boot:      tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		RunList:   []string{"recipe[imap::tools]"},
 		Bundle:    contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "0123abcd.zip", SHA256: strings.Repeat("01", 32)},
 		Files:     &contract.Object{Bucket: "${Token[TOKEN.12]}", Key: "4567.zip", SHA256: strings.Repeat("45", 32)},
@@ -34,13 +34,13 @@ func props() userdata.Props {
 			"QUERY":            `<a href="x">&$HOME ${HOME} $(id) 'one' \n {{.Role}}`,
 			"TWO_LINES":        "first\n" + contract.FirstBootMarker + "\nlast",
 		},
-		Hardening: config.Hardening{WritableCode: true},
+		Hardening: tierspec.Hardening{WritableCode: true},
 	}
 }
 
 func TestFirstBootDocumentSurvives(t *testing.T) {
 	p := props()
-	p.Chef.Server = &config.ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"}
+	p.Chef.Server = &tierspec.ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"}
 	got, err := contract.FirstBootFrom(userdata.Render(p))
 	if err != nil {
 		t.Fatal(err)
@@ -79,14 +79,14 @@ func TestTokensStayWhole(t *testing.T) {
 
 func TestOnlyTheUserAcceptsChefsLicence(t *testing.T) {
 	for _, c := range []struct {
-		chef    config.Chef
+		chef    tierspec.Chef
 		command string
 		accepts bool
 	}{
-		{config.Chef{Distribution: "cinc"}, "cinc-client", false},
-		{config.Chef{Distribution: "cinc", AcceptLicense: true}, "cinc-client", false},
-		{config.Chef{Distribution: "chef"}, "chef-client", false},
-		{config.Chef{Distribution: "chef", AcceptLicense: true}, "chef-client", true},
+		{tierspec.Chef{Distribution: "cinc"}, "cinc-client", false},
+		{tierspec.Chef{Distribution: "cinc", AcceptLicense: true}, "cinc-client", false},
+		{tierspec.Chef{Distribution: "chef"}, "chef-client", false},
+		{tierspec.Chef{Distribution: "chef", AcceptLicense: true}, "chef-client", true},
 	} {
 		document, err := contract.FirstBootFrom(userdata.Render(userdata.Props{Role: "worker-docs", Chef: c.chef, Bundle: contract.Object{Bucket: "b", Key: "k"}}))
 		if err != nil {
@@ -99,7 +99,7 @@ func TestOnlyTheUserAcceptsChefsLicence(t *testing.T) {
 }
 
 func TestScriptIsShell(t *testing.T) {
-	bare := userdata.Props{Role: "worker-docs", Chef: config.Chef{Distribution: "chef"}}
+	bare := userdata.Props{Role: "worker-docs", Chef: tierspec.Chef{Distribution: "chef"}}
 	for name, script := range map[string]string{
 		"everything set": userdata.Render(props()), "nothing set": userdata.Render(bare), "bootstrap": string(userdata.Bootstrap), "chef-leave": string(userdata.ChefLeave),
 	} {

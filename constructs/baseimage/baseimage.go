@@ -16,7 +16,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Props configure a [BaseImage]. VPC and Subnet may be CDK tokens.
@@ -27,7 +27,7 @@ type Props struct {
 	// Definition is what images are made of, see [image.Define].
 	Definition image.Definition
 	// ImageBuilder says for which architecture images are, when they are built by themselves and how many are kept.
-	config.ImageBuilder
+	tierspec.ImageBuilder
 	VPC    string // vpc-…
 	Subnet string // subnet-… with a way to the internet or, for all that is downloaded, to AWS, Image Builder's own endpoint included
 	// Tags are those of images and of the instances that build them.
@@ -55,9 +55,9 @@ type BaseImage struct {
 }
 
 // instanceTypes are those that build and test: small ones that most zones have; Image Builder takes one that there is.
-var instanceTypes = map[config.Architecture][]*string{
-	config.ARM64: {new("m7g.large"), new("m6g.large")},
-	config.X8664: {new("m7i.large"), new("m6i.large")},
+var instanceTypes = map[tierspec.Architecture][]*string{
+	tierspec.ARM64: {new("m7g.large"), new("m6g.large")},
+	tierspec.X8664: {new("m7i.large"), new("m6i.large")},
 }
 
 // schedules are when the pipeline looks for something new, in UTC.

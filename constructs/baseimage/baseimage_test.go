@@ -8,16 +8,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }
 
 func props() Props {
-	chef := config.Chef{Distribution: "cinc", Version: "18", Package: &config.ChefPackage{URL: "https://downloads.example/cinc.rpm", SHA256: strings.Repeat("0", 64)}}
+	chef := tierspec.Chef{Distribution: "cinc", Version: "18", Package: &tierspec.ChefPackage{URL: "https://downloads.example/cinc.rpm", SHA256: strings.Repeat("0", 64)}}
 	return Props{
-		Name: "tier-prod-base-image", Definition: image.Define(config.ARM64, chef), ImageBuilder: config.ImageBuilder{Architecture: config.ARM64},
+		Name: "tier-prod-base-image", Definition: image.Define(tierspec.ARM64, chef), ImageBuilder: tierspec.ImageBuilder{Architecture: tierspec.ARM64},
 		VPC: "vpc-1", Subnet: "subnet-1", Tags: map[string]string{"owner": "platform"},
 	}
 }

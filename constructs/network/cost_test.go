@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Prices in US dollars an hour, us-east-1.
@@ -24,8 +24,8 @@ func TestCostsAreStatedWhereTheModeIsChosen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	perZone := func(mode config.NetworkMode) float64 {
-		_, template := synth(t, Props{Network: config.Network{Mode: mode}, AvailabilityZones: zones})
+	perZone := func(mode tierspec.NetworkMode) float64 {
+		_, template := synth(t, Props{Network: tierspec.Network{Mode: mode}, AvailabilityZones: zones})
 		cost := float64(len(template.Of("AWS::EC2::NatGateway"))*hours) * (natGateway + publicAddress) / float64(len(zones))
 		for _, e := range template.Of("AWS::EC2::VPCEndpoint") {
 			if subnets, _ := e.At("SubnetIds").([]any); len(subnets) > 0 {
@@ -34,16 +34,16 @@ func TestCostsAreStatedWhereTheModeIsChosen(t *testing.T) {
 		}
 		return cost
 	}
-	for mode, want := range map[config.NetworkMode]string{
-		config.Public:           fmt.Sprintf("%.2f for each instance", publicAddress*hours),
-		config.PrivateNAT:       fmt.Sprintf("%.2f for each zone", perZone(config.PrivateNAT)),
-		config.PrivateEndpoints: fmt.Sprintf("%.2f for each zone", perZone(config.PrivateEndpoints)),
+	for mode, want := range map[tierspec.NetworkMode]string{
+		tierspec.Public:           fmt.Sprintf("%.2f for each instance", publicAddress*hours),
+		tierspec.PrivateNAT:       fmt.Sprintf("%.2f for each zone", perZone(tierspec.PrivateNAT)),
+		tierspec.PrivateEndpoints: fmt.Sprintf("%.2f for each zone", perZone(tierspec.PrivateEndpoints)),
 	} {
 		if !strings.Contains(string(schema), want) {
 			t.Errorf("%s: the schema does not say %q", mode, want)
 		}
 	}
-	if cost := perZone(config.Public); cost != 0 {
+	if cost := perZone(tierspec.Public); cost != 0 {
 		t.Errorf("public costs %.2f for each zone, but nothing is said of that", cost)
 	}
 }

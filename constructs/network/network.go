@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // maxZones is how many of an account's availability zones are used where none are named: a NAT gateway
@@ -18,7 +18,7 @@ const maxZones = 3
 
 // Props configure a [Network].
 type Props struct {
-	config.Network
+	tierspec.Network
 	// AvailabilityZones are used by all modes but existing. Default: the first three of the account, by
 	// a lookup that needs the stack's account and Region.
 	AvailabilityZones []string
@@ -38,17 +38,17 @@ type Network struct {
 // with it.
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := &Network{Construct: constructs.NewConstruct(scope, &id)}
-	if props.Mode == config.Existing {
+	if props.Mode == tierspec.Existing {
 		this.reuse(props)
 		return this
 	}
 	zones := this.zones(props.AvailabilityZones)
 	switch props.Mode {
-	case config.Public:
+	case tierspec.Public:
 		this.create(zones, awsec2.SubnetType_PUBLIC, 0)
-	case config.PrivateNAT:
+	case tierspec.PrivateNAT:
 		this.create(zones, awsec2.SubnetType_PRIVATE_WITH_EGRESS, len(zones))
-	case config.PrivateEndpoints:
+	case tierspec.PrivateEndpoints:
 		this.create(zones, awsec2.SubnetType_PRIVATE_ISOLATED, 0)
 		this.addEndpoints()
 	default:

@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }
@@ -25,16 +25,16 @@ func synth(t *testing.T, props Props) (*Network, synthtest.Template) {
 
 func TestModes(t *testing.T) {
 	for _, c := range []struct {
-		mode               config.NetworkMode
+		mode               tierspec.NetworkMode
 		nat, interfaces    int
 		internet, publicIP bool
 	}{
-		{config.Public, 0, 0, true, true},
-		{config.PrivateNAT, 3, 0, true, false},
-		{config.PrivateEndpoints, 0, 7, false, false},
+		{tierspec.Public, 0, 0, true, true},
+		{tierspec.PrivateNAT, 3, 0, true, false},
+		{tierspec.PrivateEndpoints, 0, 7, false, false},
 	} {
 		t.Run(string(c.mode), func(t *testing.T) {
-			network, template := synth(t, Props{Network: config.Network{Mode: c.mode}, AvailabilityZones: zones})
+			network, template := synth(t, Props{Network: tierspec.Network{Mode: c.mode}, AvailabilityZones: zones})
 			if n := len(network.Subnets); n != len(zones) {
 				t.Errorf("%d subnets for instances, want one per zone", n)
 			}
@@ -71,7 +71,7 @@ func TestModes(t *testing.T) {
 
 // Nothing but HTTPS from inside the VPC may reach the interface endpoints.
 func TestEndpointsTakeHTTPSFromTheVPCOnly(t *testing.T) {
-	_, template := synth(t, Props{Network: config.Network{Mode: config.PrivateEndpoints}, AvailabilityZones: zones})
+	_, template := synth(t, Props{Network: tierspec.Network{Mode: tierspec.PrivateEndpoints}, AvailabilityZones: zones})
 	rules, _ := template.One(t, "AWS::EC2::SecurityGroup").At("SecurityGroupIngress").([]any)
 	if len(rules) != 1 {
 		t.Fatalf("%d inbound rules, want 1", len(rules))
@@ -83,8 +83,8 @@ func TestEndpointsTakeHTTPSFromTheVPCOnly(t *testing.T) {
 }
 
 func TestExistingCreatesNothing(t *testing.T) {
-	network, template := synth(t, Props{Network: config.Network{
-		Mode: config.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"us-east-1b": "subnet-2", "us-east-1a": "subnet-1"},
+	network, template := synth(t, Props{Network: tierspec.Network{
+		Mode: tierspec.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"us-east-1b": "subnet-2", "us-east-1a": "subnet-1"},
 	}})
 	if len(template) > 0 || network.VPC != "vpc-1" || !slices.Equal(network.Subnets, []string{"subnet-1", "subnet-2"}) {
 		t.Errorf("%d resources, %s, %s", len(template), network.VPC, network.Subnets)
@@ -93,7 +93,7 @@ func TestExistingCreatesNothing(t *testing.T) {
 
 // Without names the zones come from the account: placeholders until the CDK command line has looked.
 func TestZonesAreLookedUp(t *testing.T) {
-	network, _ := synth(t, Props{Network: config.Network{Mode: config.Public}})
+	network, _ := synth(t, Props{Network: tierspec.Network{Mode: tierspec.Public}})
 	if len(network.Subnets) != 3 {
 		t.Errorf("%d subnets, want 3", len(network.Subnets))
 	}
@@ -101,8 +101,8 @@ func TestZonesAreLookedUp(t *testing.T) {
 
 func TestOneZoneIsRefused(t *testing.T) {
 	for want, props := range map[string]Props{
-		"test/Network: AvailabilityZones: 1 given or found": {Network: config.Network{Mode: config.Public}, AvailabilityZones: zones[:1]},
-		"test/Network: SubnetIDs: 1 given":                  {Network: config.Network{Mode: config.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"a": "subnet-1"}}},
+		"test/Network: AvailabilityZones: 1 given or found": {Network: tierspec.Network{Mode: tierspec.Public}, AvailabilityZones: zones[:1]},
+		"test/Network: SubnetIDs: 1 given":                  {Network: tierspec.Network{Mode: tierspec.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"a": "subnet-1"}}},
 		`test/Network: Mode: "" is none of`:                 {AvailabilityZones: zones},
 	} {
 		if got := refusal(t, props); !strings.HasPrefix(got, want) {

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // ways are, by zone, what the default route of the subnet for instances leads to ("" without one), and the
@@ -42,11 +42,11 @@ func ways(template synthtest.Template) (routes, tables map[string]string) {
 // Instances go to the internet by the gateway, by the NAT gateway of their own zone (the loss of another
 // zone must not cut them off), or not at all; to S3 and DynamoDB by the free endpoints, from every subnet.
 func TestRoutes(t *testing.T) {
-	for mode, by := range map[config.NetworkMode]string{
-		config.Public: "AWS::EC2::InternetGateway", config.PrivateNAT: "AWS::EC2::NatGateway", config.PrivateEndpoints: "",
+	for mode, by := range map[tierspec.NetworkMode]string{
+		tierspec.Public: "AWS::EC2::InternetGateway", tierspec.PrivateNAT: "AWS::EC2::NatGateway", tierspec.PrivateEndpoints: "",
 	} {
 		t.Run(string(mode), func(t *testing.T) {
-			_, template := synth(t, Props{Network: config.Network{Mode: mode}, AvailabilityZones: zones})
+			_, template := synth(t, Props{Network: tierspec.Network{Mode: mode}, AvailabilityZones: zones})
 			routes, tables := ways(template)
 			if len(routes) != len(zones) {
 				t.Fatalf("subnets in %d zones, want %d", len(routes), len(zones))
@@ -63,7 +63,7 @@ func TestRoutes(t *testing.T) {
 				}
 				used[target] = true
 			}
-			if mode == config.PrivateNAT && len(used) != len(zones) {
+			if mode == tierspec.PrivateNAT && len(used) != len(zones) {
 				t.Errorf("%d NAT gateways are used, want one in each zone", len(used))
 			}
 			for _, e := range template.Of("AWS::EC2::VPCEndpoint") {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // alarmOf is the alarm that compares the value of that id.
@@ -135,7 +135,7 @@ func TestNoCompositeAlarmScales(t *testing.T) {
 
 func TestMeasuredJobTimeIsReadFromTheWorkers(t *testing.T) {
 	props := mail(t)
-	props.ContentType.ScaleOut = config.ScaleOut{TargetLatency: 10 * time.Minute, Measured: true, AssumedJobTime: 3 * time.Minute}
+	props.ContentType.ScaleOut = tierspec.ScaleOut{TargetLatency: 10 * time.Minute, Measured: true, AssumedJobTime: 3 * time.Minute}
 	template := synth(t, props)
 	equal(t, "inputs", queries(t, alarmOf(t, template, "missing"))[3:], []string{
 		"measured: WorkerTier MeanJobTime Maximum 60 s ContentType Environment",
@@ -182,7 +182,7 @@ func TestTargetTrackingReplacesThePair(t *testing.T) {
 
 func TestScheduleMovesTheBoundsOnly(t *testing.T) {
 	props := mail(t)
-	props.ContentType.Schedule = []config.Schedule{
+	props.ContentType.Schedule = []tierspec.Schedule{
 		{Name: "day", Cron: "0 7 * * MON-FRI", TimeZone: "Europe/Berlin", Min: new(5), Max: new(90)},
 		{Name: "night", Cron: "0 19 * * *", TimeZone: "Etc/UTC", Min: new(0)},
 	}

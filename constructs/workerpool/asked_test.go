@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // bare is a pool whose content type asks for nothing.
@@ -91,7 +91,7 @@ func TestChefServerNeedsOneSecretAndNoCookbooks(t *testing.T) {
 	props := bare(t)
 	props.ContentType.Cookbooks = folder(t, "a cookbook")
 	props.Cookbooks = packed(t, props.ContentType.Cookbooks)
-	props.Chef.Server = &config.ChefServer{URL: "https://chef.example.com", ValidatorSecret: "chef/validator"}
+	props.Chef.Server = &tierspec.ChefServer{URL: "https://chef.example.com", ValidatorSecret: "chef/validator"}
 	after := roleStatements(t, synth(t, props))
 	added := slices.DeleteFunc(after, func(s string) bool { return slices.Contains(before, s) })
 	want := []string{`{"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":secretsmanager:us-east-1:111122223333:secret:chef/validator-??????,"Sid":"ChefValidator"}`}
@@ -105,37 +105,37 @@ func TestChefServerNeedsOneSecretAndNoCookbooks(t *testing.T) {
 func TestGrantsAreNoWiderThanAsked(t *testing.T) {
 	before := roleStatements(t, synth(t, bare(t)))
 	for name, c := range map[string]struct {
-		ask     func(*config.ContentType)
+		ask     func(*tierspec.ContentType)
 		granted []string // statements that are new
 		lost    int      // statements that are another now
 		user    []string // what stands in user-data
 	}{
-		"nothing": {func(*config.ContentType) {}, nil, 0, nil},
+		"nothing": {func(*tierspec.ContentType) {}, nil, 0, nil},
 		"environment": {
-			func(c *config.ContentType) { c.Variables = map[string]string{"LANG": "C.UTF-8"} },
+			func(c *tierspec.ContentType) { c.Variables = map[string]string{"LANG": "C.UTF-8"} },
 			nil, 0, []string{`"LANG":"C.UTF-8"`},
 		},
 		"secrets": {
-			func(c *config.ContentType) { c.Secrets = []string{"imap-service"} },
+			func(c *tierspec.ContentType) { c.Secrets = []string{"imap-service"} },
 			[]string{`{"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":secretsmanager:us-east-1:111122223333:secret:imap-service-??????,"Sid":"Secrets"}`}, 0, nil,
 		},
 		"reads": {
-			func(c *config.ContentType) { c.Reads = []string{"backup"} },
+			func(c *tierspec.ContentType) { c.Reads = []string{"backup"} },
 			[]string{
 				`{"Action":"s3:GetObject","Effect":"Allow","Resource":s3:::artifacts/backup/*,"Sid":"ReadArtifacts"}`,
 				`{"Action":"s3:ListBucket","Condition":{"StringLike":{"s3:prefix":["mail/*","backup/*"]}},"Effect":"Allow","Resource":s3:::artifacts,"Sid":"ListArtifacts"}`,
 			}, 1, nil,
 		},
 		"policyStatements": {
-			func(c *config.ContentType) {
-				c.Policy = []config.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"arn:aws:polly:us-east-1:111122223333:lexicon/a"}}}
+			func(c *tierspec.ContentType) {
+				c.Policy = []tierspec.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"arn:aws:polly:us-east-1:111122223333:lexicon/a"}}}
 			},
 			[]string{`{"Action":"polly:SynthesizeSpeech","Effect":"Allow","Resource":"arn:aws:polly:us-east-1:111122223333:lexicon/a"}`}, 0, nil,
 		},
-		"producers":   {func(c *config.ContentType) { c.Producers = []string{"arn:aws:iam::111122223333:role/frontend"} }, nil, 0, nil},
-		"root volume": {func(c *config.ContentType) { c.RootVolumeGiB = 500 }, nil, 0, nil},
+		"producers":   {func(c *tierspec.ContentType) { c.Producers = []string{"arn:aws:iam::111122223333:role/frontend"} }, nil, 0, nil},
+		"root volume": {func(c *tierspec.ContentType) { c.RootVolumeGiB = 500 }, nil, 0, nil},
 		"run list": {
-			func(c *config.ContentType) { c.RunList = []string{"recipe[imap::tools]"} },
+			func(c *tierspec.ContentType) { c.RunList = []string{"recipe[imap::tools]"} },
 			nil, 0, []string{`"recipe[imap::tools]"`},
 		},
 	} {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/bootstrap/userdata"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -104,7 +104,7 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 }
 
 // inbound are the rules of a security group, nil without any.
-func inbound(from []config.Inbound) any {
+func inbound(from []tierspec.Inbound) any {
 	if len(from) == 0 {
 		return nil
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }
@@ -31,24 +31,24 @@ func mail(t *testing.T) Props {
 		Tier: "tier", Environment: "prod", Bundle: archive, Files: &archive, Image: "ami-0123456789abcdef0",
 		VPC: "vpc-1", Subnets: []string{"subnet-a", "subnet-b"},
 		Table: "jobs", ArtifactsBucket: "artifacts", AlarmTopic: "arn:aws:sns:us-east-1:111122223333:alarms",
-		Chef: config.Chef{Distribution: "cinc", Version: "18"},
-		ContentType: config.ContentType{
+		Chef: tierspec.Chef{Distribution: "cinc", Version: "18"},
+		ContentType: tierspec.ContentType{
 			Name: "mail", Processor: "backup", Role: "worker-mail", Files: folder,
 			Variables: map[string]string{"LANG": "C"},
 			Secrets:   []string{"imap-service"}, Reads: []string{"backup"},
-			Policy:    []config.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"*"}}},
+			Policy:    []tierspec.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"*"}}},
 			Producers: []string{"arn:aws:iam::111122223333:role/frontend"},
 			Tags:      map[string]string{"team": "mail"},
 
-			InstanceTypes: []string{"m7g.large", "c7g.large"}, Architecture: config.ARM64,
+			InstanceTypes: []string{"m7g.large", "c7g.large"}, Architecture: tierspec.ARM64,
 			ProcessesPerInstance: 2, RootVolumeGiB: 40, MinCapacity: 1, MaxCapacity: 60, SpotPercent: 80, ProtectBusy: true,
-			ScaleOut: config.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
-			ScaleIn:  config.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: config.Job{
+			ScaleOut: tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
+			ScaleIn:  tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+			Job: tierspec.Job{
 				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
 				Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour,
 			},
-			Boot: config.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+			Boot: tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		},
 	}
 }
@@ -61,7 +61,7 @@ func synth(t *testing.T, props Props) synthtest.Template {
 func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*Props){
 		"test/Pool: Table is empty":                                        func(p *Props) { p.Table = "" },
-		"test/Pool: ContentType.Inbound has a rule for SSH":                func(p *Props) { p.ContentType.Inbound = []config.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
+		"test/Pool: ContentType.Inbound has a rule for SSH":                func(p *Props) { p.ContentType.Inbound = []tierspec.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
 		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
 		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
 		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },

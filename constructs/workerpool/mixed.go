@@ -3,13 +3,13 @@ package workerpool
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // mixed lets a group use several instance types and Spot. On-demand instances take the types in the
 // given order, Spot takes those that are least likely to be interrupted at a low price.
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/allocation-strategies.html
-func mixed(t config.ContentType, template any) any {
+func mixed(t tierspec.ContentType, template any) any {
 	overrides := make([]*awsautoscaling.CfnAutoScalingGroup_LaunchTemplateOverridesProperty, len(t.InstanceTypes))
 	for i := range t.InstanceTypes {
 		overrides[i] = &awsautoscaling.CfnAutoScalingGroup_LaunchTemplateOverridesProperty{InstanceType: &t.InstanceTypes[i]}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 type object = map[string]any
@@ -45,7 +45,7 @@ func TestInstancesAreLockedDown(t *testing.T) {
 func TestInboundIsFromSecurityGroups(t *testing.T) {
 	plain := synth(t, mail(t))
 	props := mail(t)
-	props.ContentType.Inbound = []config.Inbound{{Port: 9100, SecurityGroup: "sg-1"}, {Port: 5666, SecurityGroup: "sg-2"}}
+	props.ContentType.Inbound = []tierspec.Inbound{{Port: 9100, SecurityGroup: "sg-1"}, {Port: 5666, SecurityGroup: "sg-2"}}
 	template := synth(t, props)
 	group := template.One(t, "AWS::EC2::SecurityGroup")
 	equal(t, "inbound rules", group.At("SecurityGroupIngress"), any([]any{
@@ -58,23 +58,23 @@ func TestInboundIsFromSecurityGroups(t *testing.T) {
 
 // What a worker is told to show is told to nobody else's, and listens beyond its instance only where a group is let in.
 func TestWhatAWorkerShowsIsOptedInto(t *testing.T) {
-	variables := func(change func(*config.ContentType)) map[string]string {
+	variables := func(change func(*tierspec.ContentType)) map[string]string {
 		props := mail(t)
 		change(&props.ContentType)
 		return names{Props: props.withDefaults()}.settings().Environ()
 	}
-	watched := func(c *config.ContentType) {
-		c.Watch = config.Watch{Port: 9464, Graphite: "carbon:2003", EMF: true}
+	watched := func(c *tierspec.ContentType) {
+		c.Watch = tierspec.Watch{Port: 9464, Graphite: "carbon:2003", EMF: true}
 	}
-	plain := variables(func(*config.ContentType) {})
+	plain := variables(func(*tierspec.ContentType) {})
 	for name, want := range map[string]string{"WORKER_LISTEN": "127.0.0.1:9464", "WORKER_GRAPHITE": "carbon:2003", "WORKER_EMF": "true"} {
 		if got := variables(watched)[name]; got != want || plain[name] != "" {
 			t.Errorf("%s is %q, and %q without the wish", name, got, plain[name])
 		}
 	}
-	if got := variables(func(c *config.ContentType) {
+	if got := variables(func(c *tierspec.ContentType) {
 		watched(c)
-		c.Inbound = []config.Inbound{{Port: 9464, SecurityGroup: "sg-1"}}
+		c.Inbound = []tierspec.Inbound{{Port: 9464, SecurityGroup: "sg-1"}}
 	})["WORKER_LISTEN"]; got != "0.0.0.0:9464" {
 		t.Errorf("with a group let in it listens at %q", got)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Props configure a [WorkerPool]. All of it is plain data; what another resource made (identifiers,
@@ -16,10 +16,10 @@ type Props struct {
 	Environment string // name of the environment, for example "prod"
 	// Region and Account are the stack's. Default: the stack is asked, which takes longer than being told.
 	Region, Account string
-	// ContentType is what the pool is for, with every value set, as [config.Load] resolves it or
-	// [config.NewContentType] makes it.
-	ContentType config.ContentType
-	Chef        config.Chef
+	// ContentType is what the pool is for, with every value set: [tierspec.NewContentType] makes one with all
+	// defaults.
+	ContentType tierspec.ContentType
+	Chef        tierspec.Chef
 	// Bundle is what package bootstrap/bundle makes. It is uploaded as an asset, as Files and Cookbooks are.
 	Bundle bundle.Archive
 	// Files and Cookbooks are what bundle.Pack makes of the folders that ContentType names. Cookbooks is not used in
@@ -53,7 +53,7 @@ func (p Props) withDefaults() Props {
 var metadataTag = regexp.MustCompile(`^[A-Za-z0-9+\-=.,_:@]{1,128}$`)
 
 // noInbound is true for a rule that a security group of instances does not get.
-func noInbound(i config.Inbound) bool {
+func noInbound(i tierspec.Inbound) bool {
 	return i.Port < 1 || i.Port > 65535 || i.Port == 22 || i.SecurityGroup == ""
 }
 
@@ -79,7 +79,7 @@ func (p Props) check() string {
 		{t.WarmPool.Size > 0 && (t.SpotPercent > 0 || len(t.InstanceTypes) > 1), "ContentType.WarmPool cannot stand beside Spot or several InstanceTypes"},
 		{t.ScaleOut.TargetTracking && t.LowestMin() == 0, "ContentType.ScaleOut.TargetTracking needs a MinCapacity of 1"},
 		{t.Job.Lease < 2*t.Job.Heartbeat || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
-		{t.Boot.Timeout <= 0 || t.Boot.KeepFailed <= 0 || t.Boot.LaunchHookTimeout() > config.LongestHook, "ContentType.Boot is not set, or longer than a launch hook can wait"},
+		{t.Boot.Timeout <= 0 || t.Boot.KeepFailed <= 0 || t.Boot.LaunchHookTimeout() > tierspec.LongestHook, "ContentType.Boot is not set, or longer than a launch hook can wait"},
 		{p.Bundle.Path == "" || p.Bundle.SHA256 == "", "Bundle is empty"},
 		{(t.Files != "") != (p.Files != nil), "Files and ContentType.Files do not fit"},
 		{(t.Cookbooks != "") != (p.Cookbooks != nil), "Cookbooks and ContentType.Cookbooks do not fit"},

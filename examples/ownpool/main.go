@@ -14,23 +14,23 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/jobtable"
 	"github.com/worker-tier/worker-tier/constructs/network"
 	"github.com/worker-tier/worker-tier/constructs/workerpool"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func main() {
-	code, err := bundle.Build(context.Background(), bundle.Props{Dir: ".", Worker: config.Worker{Package: "./worker"}, Architecture: bundle.ARM64})
+	code, err := bundle.Build(context.Background(), bundle.Props{Dir: ".", Worker: tierspec.Worker{Package: "./worker"}, Architecture: bundle.ARM64})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, new("reports"), nil)
-	place := network.New(stack, "Network", network.Props{Network: config.Network{Mode: config.Public}})
+	place := network.New(stack, "Network", network.Props{Network: tierspec.Network{Mode: tierspec.Public}})
 	artifacts := awss3.NewBucket(stack, new("Artifacts"), nil)
 	pool := workerpool.New(stack, "Pool", workerpool.Props{
 		Tier: "reports", Environment: "prod",
-		ContentType:     config.NewContentType("reports", "backup"),
-		Chef:            config.Chef{Distribution: "cinc", Version: "18"}, // baked into the image
+		ContentType:     tierspec.NewContentType("reports", "backup"),
+		Chef:            tierspec.Chef{Distribution: "cinc", Version: "18"}, // baked into the image
 		Bundle:          code.Archive,
 		Image:           "ami-0123456789abcdef0",
 		VPC:             place.VPC,

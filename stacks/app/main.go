@@ -17,6 +17,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func main() {
@@ -45,7 +46,7 @@ func run(stderr io.Writer) error {
 }
 
 // synthesize builds the workers while the CDK's Node process starts.
-func synthesize(ctx context.Context, tier *config.Tier) error {
+func synthesize(ctx context.Context, tier *tierspec.Tier) error {
 	type result struct {
 		bundles stacks.Bundles
 		err     error

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -56,9 +57,9 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	switch {
 	case !network.set:
 		c.fail(m.key.at.child("network"), "is missing (public, private-nat, private-endpoints or existing; only a disposable environment has a default, public)")
-	case network.Mode.usable() && network.Mode.value == string(Existing):
+	case network.Mode.usable() && network.Mode.value == string(tierspec.Existing):
 		c.checkExisting(m, network)
-	case network.Mode.usable() && network.Mode.value == string(PrivateEndpoints):
+	case network.Mode.usable() && network.Mode.value == string(tierspec.PrivateEndpoints):
 		c.checkReach(network.Mode)
 		c.checkInternet(network.Mode)
 		if builder := env.ImageBuilder; builder.set {
@@ -82,7 +83,7 @@ func (c checker) networkOf(m *member[environment]) network {
 	case c.file.Network.set:
 		return c.file.Network
 	case m.value.Disposable.value || m.value.Disposable.bad:
-		return network{section: section{set: true}, Mode: given[string]{leaf: leaf{set: true}, value: string(Public)}}
+		return network{section: section{set: true}, Mode: given[string]{leaf: leaf{set: true}, value: string(tierspec.Public)}}
 	}
 	return network{}
 }
@@ -133,7 +134,7 @@ func (c checker) checkNetwork(n network) {
 	if !n.set || !n.Mode.usable() {
 		return
 	}
-	existing := n.Mode.value == string(Existing)
+	existing := n.Mode.value == string(tierspec.Existing)
 	switch {
 	case existing && !n.VPC.set:
 		c.fail(n.at.child("vpc"), "is missing (mode existing needs it)")
@@ -224,7 +225,7 @@ func (c checker) checkPinned(m *member[environment], n network) {
 		return
 	}
 	reason := fmt.Sprintf("without %s nothing can be looked up", strings.Join(without, " and "))
-	if !env.AvailabilityZones.set && n.Mode.value != string(Existing) {
+	if !env.AvailabilityZones.set && n.Mode.value != string(tierspec.Existing) {
 		c.fail(m.key.at.child("availabilityZones"), "is missing (%s)", reason)
 	}
 	if image := c.imageOf(m); !image.AMI.set && !c.broken(image.at.path) {

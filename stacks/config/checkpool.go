@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // shortestTarget is the target latency that one-minute metrics and two-minute boots can still reach.
@@ -11,7 +13,7 @@ const shortestTarget = 5 * time.Minute
 
 // spotDrain is what a drain may take on Spot: AWS gives two minutes of notice.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
-const spotDrain = 2*time.Minute - DrainSlack
+const spotDrain = 2*time.Minute - tierspec.DrainSlack
 
 // poolOf is what applies to a content type in an environment.
 func (c checker) poolOf(env environment, m member[contentType]) pool {
@@ -86,9 +88,9 @@ func (c checker) checkTiming(p pool) {
 	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {
 		c.clash(j.Lease.leaf, j.Checkpoint.leaf, "checkpoint %s is longer than lease %s", short(j.Checkpoint.value), short(j.Lease.value))
 	}
-	if j.DrainBudget.usable() && j.DrainBudget.value+DrainSlack > LongestHook {
+	if j.DrainBudget.usable() && j.DrainBudget.value+tierspec.DrainSlack > tierspec.LongestHook {
 		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
-			short(j.DrainBudget.value), short(DrainSlack), short(LongestHook), short(LongestHook-DrainSlack))
+			short(j.DrainBudget.value), short(tierspec.DrainSlack), short(tierspec.LongestHook), short(tierspec.LongestHook-tierspec.DrainSlack))
 	}
 	if p.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
 		c.warn(j.DrainBudget.at, "%s is more than Spot instances have: they get two minutes of notice (%s count there)", short(j.DrainBudget.value), short(spotDrain))
@@ -100,9 +102,9 @@ func (c checker) checkBoot(b boot) {
 	if !b.Timeout.usable() || !b.KeepFailed.usable() {
 		return
 	}
-	if hook := (Boot{b.Timeout.value, b.KeepFailed.value}).LaunchHookTimeout(); hook > LongestHook {
+	if hook := (tierspec.Boot{Timeout: b.Timeout.value, KeepFailed: b.KeepFailed.value}).LaunchHookTimeout(); hook > tierspec.LongestHook {
 		c.clash(b.Timeout.leaf, b.KeepFailed.leaf, "timeout %s, keepFailed %s and %s to finish are more than the %s that AWS lets a launch hook wait",
-			short(b.Timeout.value), short(b.KeepFailed.value), short(BootSlack), short(LongestHook))
+			short(b.Timeout.value), short(b.KeepFailed.value), short(tierspec.BootSlack), short(tierspec.LongestHook))
 	}
 }
 
@@ -124,9 +126,9 @@ func (c checker) checkArchitecture(types, first list, image baseImage) {
 	if !types.usable() {
 		return
 	}
-	want := ArchitectureOf(types.items[0].value)
+	want := tierspec.ArchitectureOf(types.items[0].value)
 	for _, item := range types.items[1:] {
-		if got := ArchitectureOf(item.value); got != want {
+		if got := tierspec.ArchitectureOf(item.value); got != want {
 			c.fail(item.at, "%s is %s, but %s is %s (the instance types of a content type share one architecture)", item.value, got, types.items[0].value, want)
 			return
 		}
@@ -138,9 +140,9 @@ func (c checker) checkArchitecture(types, first list, image baseImage) {
 		}
 		return
 	}
-	if first.set && ArchitectureOf(first.items[0].value) != want {
+	if first.set && tierspec.ArchitectureOf(first.items[0].value) != want {
 		c.clash(types.leaf, first.leaf, "%s is %s and %s is %s, but content types share the base image, and an image has one architecture",
-			types.items[0].value, want, first.items[0].value, ArchitectureOf(first.items[0].value))
+			types.items[0].value, want, first.items[0].value, tierspec.ArchitectureOf(first.items[0].value))
 	}
 }
 
@@ -152,7 +154,7 @@ func (c checker) checkStackNames() {
 	for _, env := range c.file.Environments.members {
 		names := append(c.file.ContentTypes.names(), reservedShared)
 		if env.value.ImageBuilder.set {
-			names = append(names, BaseImageStack)
+			names = append(names, tierspec.BaseImageStack)
 		}
 		for _, name := range names {
 			key := target{env.key.value + "-" + name, env.value.Account.value, env.value.Region.value}

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // reserved are names that no content type may have: they would collide with the shared stack and its
 // SSM parameters, with the stack of the image pipeline, and with the control items of the job table ("control#<contentType>").
-var reserved = []string{"control", contract.SpillFolder, reservedShared, BaseImageStack}
+var reserved = []string{"control", contract.SpillFolder, reservedShared, tierspec.BaseImageStack}
 
 const reservedShared = "shared"
 

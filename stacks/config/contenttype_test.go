@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // What is made without a file is what a file makes that says nothing more.
@@ -23,7 +25,7 @@ func TestNewContentTypeHasTheDefaultsOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tier.ContentTypes[0], NewContentType("mail", "backup")); diff != "" {
+	if diff := cmp.Diff(tier.ContentTypes[0], tierspec.NewContentType("mail", "backup")); diff != "" {
 		t.Errorf("-file +without one:\n%s", diff)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Any bytes either resolve to a tier that keeps every promise of its types, or are refused with
@@ -42,7 +44,7 @@ func FuzzRead(f *testing.F) {
 }
 
 // promises checks what the comments of tier.go say.
-func promises(tier *Tier) error {
+func promises(tier *tierspec.Tier) error {
 	var broken []error
 	hold := func(holds bool, what string) {
 		if !holds {
@@ -56,17 +58,17 @@ func promises(tier *Tier) error {
 	hold((env.BaseImage.AMI == "") != (env.BaseImage.SSMParameter == ""), "not exactly one image")
 	hold((tier.Worker.Package == "") != (tier.Worker.File == ""), "not exactly one worker")
 	hold(tier.Chef.AcceptLicense == (tier.Chef.Distribution == "chef"), "Chef's licence")
-	hold(slices.IsSortedFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) }), "content types are not sorted")
+	hold(slices.IsSortedFunc(tier.ContentTypes, func(a, b tierspec.ContentType) int { return strings.Compare(a.Name, b.Name) }), "content types are not sorted")
 	for _, c := range tier.ContentTypes {
 		const longestStackName = 128
 		hold(len(tier.Name+"-"+env.Name+"-"+c.Name) <= longestStackName, "stack name")
 		hold(c.Job.Lease >= 2*c.Job.Heartbeat && c.Job.Heartbeat > 0 && c.Job.Sweep > 0 && c.Job.Checkpoint > 0, "job timing")
-		hold(c.Job.TerminationHookTimeout() <= LongestHook && c.Boot.Timeout < c.Boot.LaunchHookTimeout() && c.Boot.LaunchHookTimeout() <= LongestHook, "lifecycle hooks")
+		hold(c.Job.TerminationHookTimeout() <= tierspec.LongestHook && c.Boot.Timeout < c.Boot.LaunchHookTimeout() && c.Boot.LaunchHookTimeout() <= tierspec.LongestHook, "lifecycle hooks")
 		hold(c.MinCapacity <= c.MaxCapacity && c.MaxCapacity > 0, "capacity")
 		hold(c.ProcessesPerInstance > 0 && len(c.InstanceTypes) > 0 && c.Role != "" && c.Processor != "", "a setting is empty")
 		hold((c.Processor == "exec") == (len(c.Command) > 0), "command")
 		for _, instanceType := range c.InstanceTypes {
-			hold(ArchitectureOf(instanceType) == c.Architecture, "architecture")
+			hold(tierspec.ArchitectureOf(instanceType) == c.Architecture, "architecture")
 		}
 	}
 	return errors.Join(broken...)

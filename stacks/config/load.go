@@ -14,13 +14,15 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Load reads the file at path and resolves it for one environment; environment may be empty if the
 // file has exactly one. The error is of type [Problems] and holds every mistake of the file, those of
 // the other environments included. Warnings concern the chosen environment and come with or without an
 // error. Load touches nothing but the file and the folders and binary that it names.
-func Load(path, environment string) (*Tier, []Warning, error) {
+func Load(path, environment string) (*tierspec.Tier, []Warning, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
@@ -50,7 +52,7 @@ func unreadable(err error) string {
 
 // read is Load without the file system around the file itself. The tier means something only if r
 // holds no problem afterwards.
-func read(r *report, data []byte, dir, environment string) *Tier {
+func read(r *report, data []byte, dir, environment string) *tierspec.Tier {
 	root := r.parse(data)
 	if root == nil {
 		return nil

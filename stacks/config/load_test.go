@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 var update = flag.Bool("update", false, "rewrite the committed schema and expected outputs")
@@ -41,7 +43,7 @@ func folder(t testing.TB) string {
 }
 
 // load writes text as tier.yaml into a new folder and loads it.
-func load(t testing.TB, text, environment string) (*Tier, []Warning, error) {
+func load(t testing.TB, text, environment string) (*tierspec.Tier, []Warning, error) {
 	t.Helper()
 	t.Chdir(folder(t)) // so that the file's name is short in messages
 	if err := os.WriteFile("tier.yaml", []byte(text), 0o644); err != nil {
@@ -89,32 +91,32 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Tier{
+	want := &tierspec.Tier{
 		Name: "tier",
 		Dir:  dir,
-		Environment: Environment{
+		Environment: tierspec.Environment{
 			Name:       "dev",
 			Account:    "111122223333",
 			Region:     "us-east-1",
 			Disposable: true,
-			Network:    Network{Mode: Public},
-			BaseImage:  BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"},
+			Network:    tierspec.Network{Mode: tierspec.Public},
+			BaseImage:  tierspec.BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"},
 		},
-		Chef:   Chef{Distribution: "cinc", Version: "18"},
-		Worker: Worker{Package: "./worker"},
-		ContentTypes: []ContentType{{
+		Chef:   tierspec.Chef{Distribution: "cinc", Version: "18"},
+		Worker: tierspec.Worker{Package: "./worker"},
+		ContentTypes: []tierspec.ContentType{{
 			Name:                 "docs",
 			Processor:            "backup",
 			Role:                 "worker-docs",
 			InstanceTypes:        []string{"m7g.large"},
-			Architecture:         ARM64,
+			Architecture:         tierspec.ARM64,
 			ProcessesPerInstance: 2,
 			RootVolumeGiB:        30,
 			MinCapacity:          1,
 			MaxCapacity:          20,
-			ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
-			ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: Job{
+			ScaleOut:             tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
+			ScaleIn:              tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+			Job: tierspec.Job{
 				Lease:       time.Minute,
 				Heartbeat:   20 * time.Second,
 				Sweep:       30 * time.Second,
@@ -122,7 +124,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 				DrainBudget: time.Minute,
 				Stall:       time.Hour,
 			},
-			Boot: Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+			Boot: tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		}},
 	}
 	if diff := cmp.Diff(want, tier); diff != "" {
@@ -135,7 +137,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 }
 
 func TestChefServerHasNames(t *testing.T) {
-	for server, want := range map[ChefServer][2]string{
+	for server, want := range map[tierspec.ChefServer][2]string{
 		{URL: "https://chef.example.com", Organization: "acme"}: {"https://chef.example.com/organizations/acme", "acme-validator"},
 		{URL: "https://chef.example.com:4545"}:                  {"https://chef.example.com:4545", "chef-validator"},
 	} {
@@ -153,15 +155,15 @@ func TestEveryKeyResolves(t *testing.T) {
 	if len(warnings) != 0 {
 		t.Errorf("warnings: %v", warnings)
 	}
-	wantChef := Chef{
+	wantChef := tierspec.Chef{
 		Distribution: "chef", Version: "18.5.0", AcceptLicense: true,
-		Package: &ChefPackage{URL: "https://example.com/chef.rpm", SHA256: "f59ac0828b9a32293b348e398a0efd342b1e4377a687f3a9055ee2871dff35e4"},
-		Server:  &ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"},
+		Package: &tierspec.ChefPackage{URL: "https://example.com/chef.rpm", SHA256: "f59ac0828b9a32293b348e398a0efd342b1e4377a687f3a9055ee2871dff35e4"},
+		Server:  &tierspec.ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"},
 	}
 	if diff := cmp.Diff(wantChef, tier.Chef); diff != "" {
 		t.Errorf("Chef (-want +got):\n%s", diff)
 	}
-	want := ContentType{
+	want := tierspec.ContentType{
 		Name:                 "convert",
 		Processor:            "exec",
 		Command:              []string{"nice", "-n", "5", "nice", "bin/convert"},
@@ -169,34 +171,34 @@ func TestEveryKeyResolves(t *testing.T) {
 		Variables:            map[string]string{"LEVEL": "8", "EMPTY": "", "FLAG": "yes", "VERSION": "1.10"},
 		Secrets:              []string{"imap-prod"},
 		Reads:                []string{"thumbnails"},
-		Policy:               []PolicyStatement{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}},
+		Policy:               []tierspec.PolicyStatement{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}},
 		Producers:            []string{"arn:aws:iam::111122223333:role/web", "011122223333", "444455556666"},
 		Tags:                 map[string]string{"team": "media", "level": "4", "owner": "media-prod", "cost-center": "4711"},
 		Role:                 "converter",
 		Cookbooks:            "cookbooks",
 		RunList:              []string{"recipe[imap::tools]"},
 		InstanceTypes:        []string{"c7i.large", "c7a.large"},
-		Architecture:         X8664,
+		Architecture:         tierspec.X8664,
 		ProcessesPerInstance: 8,
 		MemoryPerProcess:     1500,
 		RootVolumeGiB:        100,
-		Inbound:              []Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}, {Port: 9100, SecurityGroup: "sg-01234567"}},
+		Inbound:              []tierspec.Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}, {Port: 9100, SecurityGroup: "sg-01234567"}},
 		QueueKey:             "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
 		MinCapacity:          2,
 		MaxCapacity:          60,
-		ScaleOut:             ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second, TargetTracking: true},
-		ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
+		ScaleOut:             tierspec.ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second, TargetTracking: true},
+		ScaleIn:              tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 		SpotPercent:          60,
 		OnDemandBase:         2,
-		Schedule: []Schedule{
+		Schedule: []tierspec.Schedule{
 			{Name: "day", Cron: "0 7 * * MON-FRI", TimeZone: "Europe/Berlin", Min: new(5), Max: new(90)},
 			{Name: "night", Cron: "0 19 * * 1-5", TimeZone: "Etc/UTC", Min: new(1), Max: new(60)},
 		},
 		ProtectBusy: true,
-		Hardening:   Hardening{WritableCode: true, Namespaces: true, Devices: true},
-		Watch:       Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
-		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
-		Boot:        Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
+		Hardening:   tierspec.Hardening{WritableCode: true, Namespaces: true, Devices: true},
+		Watch:       tierspec.Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
+		Job:         tierspec.Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Boot:        tierspec.Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
@@ -217,23 +219,23 @@ func TestEveryKeyResolves(t *testing.T) {
 		t.Errorf("lowest minimum %d, want the night's 1", got)
 	}
 	slides := tier.ContentTypes[1]
-	if slides.WarmPool != (WarmPool{Size: 3, Running: true}) || slides.ScaleIn != (ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20}) {
+	if slides.WarmPool != (tierspec.WarmPool{Size: 3, Running: true}) || slides.ScaleIn != (tierspec.ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20}) {
 		t.Errorf("slides: warm pool %+v, scale in %+v", slides.WarmPool, slides.ScaleIn)
 	}
 	if got := tier.ContentTypes[2]; got.SpotPercent != 50 || !got.DrainOnRebalance {
 		t.Errorf("thumbnails take %d per cent Spot (drain on rebalance: %t), want the default's 50 and true", got.SpotPercent, got.DrainOnRebalance)
 	}
-	wantEnvironment := Environment{
+	wantEnvironment := tierspec.Environment{
 		Name:              "prod",
 		Account:           "111122223333",
 		Region:            "us-east-1",
 		AlarmKey:          "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
-		Network: Network{Mode: Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
+		Network: tierspec.Network{Mode: tierspec.Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
 		}},
-		BaseImage:    BaseImage{SSMParameter: "/images/base-x86_64"},
-		ImageBuilder: &ImageBuilder{Architecture: X8664, Schedule: "weekly", Keep: 12},
+		BaseImage:    tierspec.BaseImage{SSMParameter: "/images/base-x86_64"},
+		ImageBuilder: &tierspec.ImageBuilder{Architecture: tierspec.X8664, Schedule: "weekly", Keep: 12},
 		Tags:         map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}
 	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {

@@ -3,8 +3,11 @@ package config
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // settings are all the leaves of a pool, each with values that go together with every other, whatever
@@ -13,61 +16,61 @@ var settings = []struct {
 	group, key string
 	values     [3]string
 	builtin    string
-	resolved   func(ContentType) any
+	resolved   func(tierspec.ContentType) any
 }{
-	{"", "instanceTypes", [3]string{"[m7g.large, m6g.large]", "[c7g.large, c6g.large]", "[r7g.large, r6g.large]"}, "[m7g.large]", func(c ContentType) any { return "[" + strings.Join(c.InstanceTypes, ", ") + "]" }},
-	{"", "processesPerInstance", [3]string{"3", "4", "5"}, "2", func(c ContentType) any { return c.ProcessesPerInstance }},
-	{"", "memoryPerProcess", [3]string{"1001", "1002", "1003"}, "0", func(c ContentType) any { return c.MemoryPerProcess }},
-	{"rootVolume", "size", [3]string{"31", "32", "33"}, "30", func(c ContentType) any { return c.RootVolumeGiB }},
-	{"", "inbound", [3]string{"[{port: 9100, from: sg-00000001}]", "[{port: 9101, from: sg-00000001}]", "[]"}, "[]", func(c ContentType) any {
+	{"", "instanceTypes", [3]string{"[m7g.large, m6g.large]", "[c7g.large, c6g.large]", "[r7g.large, r6g.large]"}, "[m7g.large]", func(c tierspec.ContentType) any { return "[" + strings.Join(c.InstanceTypes, ", ") + "]" }},
+	{"", "processesPerInstance", [3]string{"3", "4", "5"}, "2", func(c tierspec.ContentType) any { return c.ProcessesPerInstance }},
+	{"", "memoryPerProcess", [3]string{"1001", "1002", "1003"}, "0", func(c tierspec.ContentType) any { return c.MemoryPerProcess }},
+	{"rootVolume", "size", [3]string{"31", "32", "33"}, "30", func(c tierspec.ContentType) any { return c.RootVolumeGiB }},
+	{"", "inbound", [3]string{"[{port: 9100, from: sg-00000001}]", "[{port: 9101, from: sg-00000001}]", "[]"}, "[]", func(c tierspec.ContentType) any {
 		var rules []string
 		for _, i := range c.Inbound {
 			rules = append(rules, fmt.Sprintf("{port: %d, from: %s}", i.Port, i.SecurityGroup))
 		}
 		return "[" + strings.Join(rules, ", ") + "]"
 	}},
-	{"queue", "kmsKey", [3]string{"arn:aws:kms:us-east-1:111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/b", "arn:aws:kms:us-east-1:111122223333:key/c"}, "", func(c ContentType) any { return c.QueueKey }},
-	{"capacity", "min", [3]string{"2", "3", "4"}, "1", func(c ContentType) any { return c.MinCapacity }},
-	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c ContentType) any { return c.MaxCapacity }},
-	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleOut.TargetLatency }},
-	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.MeanJobTime }},
-	{"scaleOut", "assumedJobTime", [3]string{"14m0s", "15m0s", "16m0s"}, "5m0s", func(c ContentType) any { return c.ScaleOut.AssumedJobTime }},
-	{"scaleOut", "method", [3]string{"targetTracking", "steps", "targetTracking"}, "steps", func(c ContentType) any {
+	{"queue", "kmsKey", [3]string{"arn:aws:kms:us-east-1:111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/b", "arn:aws:kms:us-east-1:111122223333:key/c"}, "", func(c tierspec.ContentType) any { return c.QueueKey }},
+	{"capacity", "min", [3]string{"2", "3", "4"}, "1", func(c tierspec.ContentType) any { return c.MinCapacity }},
+	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c tierspec.ContentType) any { return c.MaxCapacity }},
+	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c tierspec.ContentType) any { return c.ScaleOut.TargetLatency }},
+	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c tierspec.ContentType) any { return c.ScaleOut.MeanJobTime }},
+	{"scaleOut", "assumedJobTime", [3]string{"14m0s", "15m0s", "16m0s"}, "5m0s", func(c tierspec.ContentType) any { return c.ScaleOut.AssumedJobTime }},
+	{"scaleOut", "method", [3]string{"targetTracking", "steps", "targetTracking"}, "steps", func(c tierspec.ContentType) any {
 		return map[bool]string{true: "targetTracking", false: "steps"}[c.ScaleOut.TargetTracking]
 	}},
-	{"scaleIn", "cpuBelow", [3]string{"71", "72", "73"}, "70", func(c ContentType) any { return c.ScaleIn.CPUBelow }},
-	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.ScaleIn.For }},
-	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c ContentType) any { return c.ScaleIn.RemovePercent }},
-	{"spot", "percent", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.SpotPercent }},
-	{"spot", "drainOnRebalance", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.DrainOnRebalance }},
-	{"spot", "onDemandBase", [3]string{"1", "2", "3"}, "0", func(c ContentType) any { return c.OnDemandBase }},
+	{"scaleIn", "cpuBelow", [3]string{"71", "72", "73"}, "70", func(c tierspec.ContentType) any { return c.ScaleIn.CPUBelow }},
+	{"scaleIn", "for", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c tierspec.ContentType) any { return c.ScaleIn.For }},
+	{"scaleIn", "removePercent", [3]string{"11", "12", "13"}, "10", func(c tierspec.ContentType) any { return c.ScaleIn.RemovePercent }},
+	{"spot", "percent", [3]string{"1", "2", "3"}, "0", func(c tierspec.ContentType) any { return c.SpotPercent }},
+	{"spot", "drainOnRebalance", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.DrainOnRebalance }},
+	{"spot", "onDemandBase", [3]string{"1", "2", "3"}, "0", func(c tierspec.ContentType) any { return c.OnDemandBase }},
 	// A size would go with one on-demand instance type only; see TestWarmPoolOfALaterLayer.
-	{"warmPool", "size", [3]string{"0", "0", "0"}, "0", func(c ContentType) any { return c.WarmPool.Size }},
-	{"warmPool", "state", [3]string{"running", "stopped", "running"}, "stopped", func(c ContentType) any {
+	{"warmPool", "size", [3]string{"0", "0", "0"}, "0", func(c tierspec.ContentType) any { return c.WarmPool.Size }},
+	{"warmPool", "state", [3]string{"running", "stopped", "running"}, "stopped", func(c tierspec.ContentType) any {
 		return map[bool]string{true: "running", false: "stopped"}[c.WarmPool.Running]
 	}},
-	{"", "schedule", [3]string{"{a: {cron: 0 7 * * *, min: 3}}", "{b: {cron: 0 8 * * *, min: 4}}", "{c: {cron: 0 9 * * *, min: 4}}"}, "", func(c ContentType) any {
+	{"", "schedule", [3]string{"{a: {cron: 0 7 * * *, min: 3}}", "{b: {cron: 0 8 * * *, min: 4}}", "{c: {cron: 0 9 * * *, min: 4}}"}, "", func(c tierspec.ContentType) any {
 		text := ""
 		for _, s := range c.Schedule {
 			text += fmt.Sprintf("{%s: {cron: %s, min: %d}}", s.Name, s.Cron, *s.Min)
 		}
 		return text
 	}},
-	{"", "protectBusy", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.ProtectBusy }},
-	{"hardening", "writableCode", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.WritableCode }},
-	{"hardening", "namespaces", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.Namespaces }},
-	{"hardening", "devices", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Hardening.Devices }},
-	{"watch", "port", [3]string{"9464", "9465", "9466"}, "0", func(c ContentType) any { return c.Watch.Port }},
-	{"watch", "graphite", [3]string{"a:2003", "b:2003", "c:2003"}, "", func(c ContentType) any { return c.Watch.Graphite }},
-	{"watch", "emf", [3]string{"true", "false", "true"}, "false", func(c ContentType) any { return c.Watch.EMF }},
-	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.Lease }},
-	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c ContentType) any { return c.Job.Heartbeat }},
-	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c ContentType) any { return c.Job.Sweep }},
-	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c ContentType) any { return c.Job.Checkpoint }},
-	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c ContentType) any { return c.Job.DrainBudget }},
-	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c ContentType) any { return c.Job.Stall }},
-	{"boot", "timeout", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c ContentType) any { return c.Boot.Timeout }},
-	{"boot", "keepFailed", [3]string{"16m0s", "17m0s", "18m0s"}, "15m0s", func(c ContentType) any { return c.Boot.KeepFailed }},
+	{"", "protectBusy", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.ProtectBusy }},
+	{"hardening", "writableCode", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.Hardening.WritableCode }},
+	{"hardening", "namespaces", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.Hardening.Namespaces }},
+	{"hardening", "devices", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.Hardening.Devices }},
+	{"watch", "port", [3]string{"9464", "9465", "9466"}, "0", func(c tierspec.ContentType) any { return c.Watch.Port }},
+	{"watch", "graphite", [3]string{"a:2003", "b:2003", "c:2003"}, "", func(c tierspec.ContentType) any { return c.Watch.Graphite }},
+	{"watch", "emf", [3]string{"true", "false", "true"}, "false", func(c tierspec.ContentType) any { return c.Watch.EMF }},
+	{"job", "lease", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c tierspec.ContentType) any { return c.Job.Lease }},
+	{"job", "heartbeat", [3]string{"21s", "22s", "23s"}, "20s", func(c tierspec.ContentType) any { return c.Job.Heartbeat }},
+	{"job", "sweep", [3]string{"31s", "32s", "33s"}, "30s", func(c tierspec.ContentType) any { return c.Job.Sweep }},
+	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c tierspec.ContentType) any { return c.Job.Checkpoint }},
+	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c tierspec.ContentType) any { return c.Job.DrainBudget }},
+	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c tierspec.ContentType) any { return c.Job.Stall }},
+	{"boot", "timeout", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c tierspec.ContentType) any { return c.Boot.Timeout }},
+	{"boot", "keepFailed", [3]string{"16m0s", "17m0s", "18m0s"}, "15m0s", func(c tierspec.ContentType) any { return c.Boot.KeepFailed }},
 }
 
 // Whatever subset of the settings each layer has: the last layer that has one wins, key by key.
@@ -117,7 +120,7 @@ func TestWarmPoolOfALaterLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := tier.ContentTypes[0].WarmPool; got != (WarmPool{Size: 5}) {
+	if got := tier.ContentTypes[0].WarmPool; got != (tierspec.WarmPool{Size: 5}) {
 		t.Errorf("warm pool %+v, want the content type's own 5", got)
 	}
 }
@@ -168,4 +171,22 @@ func TestEverySettingIsInTheTable(t *testing.T) {
 	for path := range known {
 		t.Errorf("the table has %s, the pool has not", path)
 	}
+}
+
+// leaves are the paths of all single values of a section.
+func leaves[T any]() []string { return leavesOf(reflect.TypeFor[T]()) }
+
+func leavesOf(t reflect.Type) []string {
+	var paths []string
+	for _, r := range rules(t) {
+		field := t.FieldByIndex(r.index).Type
+		if _, isLeaf := reflect.Zero(field).Interface().(interface{ state() leaf }); isLeaf {
+			paths = append(paths, r.name)
+			continue
+		}
+		for _, inner := range leavesOf(field) {
+			paths = append(paths, r.name+"."+inner)
+		}
+	}
+	return paths
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // The repository's own file: what the demo and the README rely on.
@@ -11,13 +13,13 @@ func TestRepositoryFile(t *testing.T) {
 	types := []string{"backup", "calendars", "docs", "export", "mail", "restore", "sites"}
 	for environment, want := range map[string]struct {
 		disposable   bool
-		architecture Architecture
+		architecture tierspec.Architecture
 		lease        time.Duration
 		warnings     []string
 	}{
-		"local": {true, X8664, 4 * time.Second, nil},
-		"dev":   {true, ARM64, time.Minute, []string{"chef.package"}},
-		"prod":  {false, ARM64, time.Minute, []string{"chef.package"}},
+		"local": {true, tierspec.X8664, 4 * time.Second, nil},
+		"dev":   {true, tierspec.ARM64, time.Minute, []string{"chef.package"}},
+		"prod":  {false, tierspec.ARM64, time.Minute, []string{"chef.package"}},
 	} {
 		t.Run(environment, func(t *testing.T) {
 			tier, warnings, err := Load("../../worker-tier.yaml", environment)

@@ -5,55 +5,56 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // resolve turns a file without problems into the tier of one environment.
-func (c checker) resolve(m *member[environment]) *Tier {
-	tier := &Tier{
+func (c checker) resolve(m *member[environment]) *tierspec.Tier {
+	tier := &tierspec.Tier{
 		Name:        c.file.Name.value,
 		Dir:         c.dir,
 		Environment: c.resolveEnvironment(m),
-		Chef: Chef{
+		Chef: tierspec.Chef{
 			Distribution:  c.file.Chef.Distribution.value,
 			Version:       c.file.Chef.Version.value,
 			AcceptLicense: c.file.Chef.AcceptLicense.value,
 		},
-		Worker: Worker{
+		Worker: tierspec.Worker{
 			Package: c.file.Worker.Package.value,
 			File:    c.file.Worker.File.value,
 			SHA256:  c.file.Worker.SHA256.value,
 		},
 	}
 	if p := c.file.Chef.Package; p.set {
-		tier.Chef.Package = &ChefPackage{URL: p.URL.value, SHA256: p.SHA256.value}
+		tier.Chef.Package = &tierspec.ChefPackage{URL: p.URL.value, SHA256: p.SHA256.value}
 	}
 	if s := c.file.Chef.Server; s.set {
-		tier.Chef.Server = &ChefServer{URL: s.URL.value, Organization: s.Organization.value, ValidatorSecret: s.ValidatorSecret.value}
+		tier.Chef.Server = &tierspec.ChefServer{URL: s.URL.value, Organization: s.Organization.value, ValidatorSecret: s.ValidatorSecret.value}
 	}
-	if tier.Worker == (Worker{}) {
+	if tier.Worker == (tierspec.Worker{}) {
 		tier.Worker.Package = builtin[worker]().Package.value
 	}
 	for _, t := range c.file.ContentTypes.members {
 		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.poolOf(m.value, t)))
 	}
-	slices.SortFunc(tier.ContentTypes, func(a, b ContentType) int { return strings.Compare(a.Name, b.Name) })
-	architecture := ArchitectureOf(c.pool.InstanceTypes.items[0].value)
+	slices.SortFunc(tier.ContentTypes, func(a, b tierspec.ContentType) int { return strings.Compare(a.Name, b.Name) })
+	architecture := tierspec.ArchitectureOf(c.pool.InstanceTypes.items[0].value)
 	if len(tier.ContentTypes) > 0 {
 		architecture = tier.ContentTypes[0].Architecture
 	}
-	if tier.Environment.BaseImage == (BaseImage{}) {
+	if tier.Environment.BaseImage == (tierspec.BaseImage{}) {
 		tier.Environment.BaseImage = amazonImage(architecture)
 	}
 	if b := m.value.ImageBuilder; b.set {
-		tier.Environment.ImageBuilder = &ImageBuilder{Architecture: architecture, Schedule: b.Schedule.value, Keep: b.Keep.value}
+		tier.Environment.ImageBuilder = &tierspec.ImageBuilder{Architecture: architecture, Schedule: b.Schedule.value, Keep: b.Keep.value}
 	}
 	return tier
 }
 
-func (c checker) resolveEnvironment(m *member[environment]) Environment {
+func (c checker) resolveEnvironment(m *member[environment]) tierspec.Environment {
 	network, image := c.networkOf(m), c.imageOf(m)
-	env := Environment{
+	env := tierspec.Environment{
 		Name:              m.key.value,
 		Account:           m.value.Account.value,
 		Region:            m.value.Region.value,
@@ -61,18 +62,18 @@ func (c checker) resolveEnvironment(m *member[environment]) Environment {
 		Disposable:        m.value.Disposable.value,
 		AlarmKey:          m.value.Alarms.KMSKey.value,
 		Tags:              texts(joined(c.file.Tags, m.value.Tags)),
-		Network:           Network{Mode: NetworkMode(network.Mode.value), VPC: network.VPC.value, SubnetIDs: texts(network.Subnets)},
-		BaseImage:         BaseImage{SSMParameter: image.SSMParameter.value, AMI: image.AMI.value},
+		Network:           tierspec.Network{Mode: tierspec.NetworkMode(network.Mode.value), VPC: network.VPC.value, SubnetIDs: texts(network.Subnets)},
+		BaseImage:         tierspec.BaseImage{SSMParameter: image.SSMParameter.value, AMI: image.AMI.value},
 	}
-	if env.Network.Mode == Existing {
+	if env.Network.Mode == tierspec.Existing {
 		env.AvailabilityZones = slices.Sorted(maps.Keys(env.Network.SubnetIDs))
 	}
 	return env
 }
 
-func resolveContentType(m member[contentType], a access, p pool) ContentType {
+func resolveContentType(m member[contentType], a access, p pool) tierspec.ContentType {
 	t := m.value
-	resolved := ContentType{
+	resolved := tierspec.ContentType{
 		Name:      m.key.value,
 		Processor: t.Processor.value,
 		Command:   t.Command.texts(),
@@ -93,20 +94,20 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 		QueueKey:             p.Queue.KMSKey.value,
 		MinCapacity:          p.Capacity.Min.value,
 		MaxCapacity:          p.Capacity.Max.value,
-		ScaleOut: ScaleOut{
+		ScaleOut: tierspec.ScaleOut{
 			TargetLatency: p.ScaleOut.TargetLatency.value,
 			MeanJobTime:   p.ScaleOut.MeanJobTime.value, Measured: p.ScaleOut.MeanJobTime.measured, AssumedJobTime: p.ScaleOut.AssumedJobTime.value,
 			TargetTracking: p.ScaleOut.Method.value == targetTracking,
 		},
-		ScaleIn:          ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
+		ScaleIn:          tierspec.ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
 		SpotPercent:      p.Spot.Percent.value,
 		OnDemandBase:     p.Spot.OnDemandBase.value,
-		WarmPool:         WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
+		WarmPool:         tierspec.WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
 		ProtectBusy:      p.ProtectBusy.value,
 		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
-		Hardening:        Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
-		Watch:            Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
-		Job: Job{
+		Hardening:        tierspec.Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
+		Watch:            tierspec.Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
+		Job: tierspec.Job{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,
 			Sweep:       p.Job.Sweep.value,
@@ -114,27 +115,27 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 			DrainBudget: p.Job.DrainBudget.value,
 			Stall:       p.Job.Stall.value,
 		},
-		Boot: Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
+		Boot: tierspec.Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
 	}
-	resolved.Architecture = ArchitectureOf(resolved.InstanceTypes[0])
+	resolved.Architecture = tierspec.ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {
 		resolved.Role = contract.RoleName(resolved.Name)
 	}
 	for _, i := range p.Inbound.items {
-		resolved.Inbound = append(resolved.Inbound, Inbound{Port: i.Port.value, SecurityGroup: i.From.value})
+		resolved.Inbound = append(resolved.Inbound, tierspec.Inbound{Port: i.Port.value, SecurityGroup: i.From.value})
 	}
 	for _, m := range p.Schedule.members {
 		resolved.Schedule = append(resolved.Schedule, m.value.resolve(m.key.value))
 	}
-	slices.SortFunc(resolved.Schedule, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(resolved.Schedule, func(a, b tierspec.Schedule) int { return strings.Compare(a.Name, b.Name) })
 	for _, s := range a.PolicyStatements.items {
-		resolved.Policy = append(resolved.Policy, PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
+		resolved.Policy = append(resolved.Policy, tierspec.PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
 	}
 	return resolved
 }
 
-func (s schedule) resolve(name string) Schedule {
-	resolved := Schedule{Name: name, Cron: s.Cron.value, TimeZone: s.TimeZone.value}
+func (s schedule) resolve(name string) tierspec.Schedule {
+	resolved := tierspec.Schedule{Name: name, Cron: s.Cron.value, TimeZone: s.TimeZone.value}
 	if !s.TimeZone.set {
 		resolved.TimeZone = builtin[schedule]().TimeZone.value
 	}

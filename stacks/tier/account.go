@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // credentialsTimeout bounds the search for credentials; off EC2 nobody answers the last place looked at.
@@ -40,7 +40,7 @@ type account struct {
 
 // open checks that the credentials are of the environment's account: in another one nothing would be found,
 // or something else of the same name.
-func open(ctx context.Context, env config.Environment) (*account, error) {
+func open(ctx context.Context, env tierspec.Environment) (*account, error) {
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
 	if err != nil {
 		return nil, fmt.Errorf("AWS configuration cannot be read: %w", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -60,7 +60,7 @@ func (c *imageCommand) Run(ctx context.Context, s *session) error {
 // imagePipeline finds the environment's pipeline and all its builds.
 func (s *session) imagePipeline(ctx context.Context) (*pipeline, error) {
 	env := s.tier.Environment
-	name := contract.StackName(s.tier.Name, env.Name, config.BaseImageStack)
+	name := contract.StackName(s.tier.Name, env.Name, tierspec.BaseImageStack)
 	if env.ImageBuilder == nil {
 		return nil, fmt.Errorf("environment %s has no image pipeline: give it imageBuilder in %s, then npx cdk deploy -c env=%s --exclusively %s", env.Name, s.file, env.Name, name)
 	}

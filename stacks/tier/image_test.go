@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 const imageARN = "arn:aws:imagebuilder:" + localaws.Region + ":" + localaws.Account + ":image/tier-prod-base-image/"
@@ -85,7 +85,7 @@ func made(version, ami string, ago time.Duration, status, reason string) map[str
 
 // defined is the version that the configuration of [imageTier] asks for.
 func defined() string {
-	return image.Define(config.ARM64, config.Chef{Distribution: "cinc", Version: "18", Package: &config.ChefPackage{URL: "https://downloads.example/cinc.rpm", SHA256: emptyFile}}).Version
+	return image.Define(tierspec.ARM64, tierspec.Chef{Distribution: "cinc", Version: "18", Package: &tierspec.ChefPackage{URL: "https://downloads.example/cinc.rpm", SHA256: emptyFile}}).Version
 }
 
 // imageTier runs tier image in an environment whose Image Builder is b.

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 type commands struct {
@@ -42,7 +43,7 @@ type commands struct {
 // session is what every command is given.
 type session struct {
 	*account
-	tier *config.Tier
+	tier *tierspec.Tier
 	file string
 	json bool
 	in   io.Reader // answers to questions

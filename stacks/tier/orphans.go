@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -56,6 +56,6 @@ func (orphansCommand) Run(ctx context.Context, s *session) error {
 }
 
 // named reports whether the configuration has the content type.
-func named(tier *config.Tier, contentType string) bool {
-	return slices.ContainsFunc(tier.ContentTypes, func(t config.ContentType) bool { return t.Name == contentType })
+func named(tier *tierspec.Tier, contentType string) bool {
+	return slices.ContainsFunc(tier.ContentTypes, func(t tierspec.ContentType) bool { return t.Name == contentType })
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // operator stands for an instance id where people's commands are recorded.
@@ -44,7 +45,7 @@ type chaos struct {
 
 	server   *localaws.Server
 	aws      aws.Config
-	config   *config.Tier
+	config   *tierspec.Tier
 	tier     *localtier.Tier
 	worker   string // the binary, for people's commands
 	network  *awsproxy.Network

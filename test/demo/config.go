@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // environment is the one of worker-tier.yaml that is deployed.
@@ -33,7 +34,7 @@ var relativePath = regexp.MustCompile(`((?:package|file|files): )\./`)
 type configCopy struct {
 	file string
 	up   string // from the copy's folder to the project
-	tier *config.Tier
+	tier *tierspec.Tier
 }
 
 // copyConfig copies worker-tier.yaml, with paths that lead back to the project, and instance types of
@@ -79,11 +80,11 @@ func (c *configCopy) write(text string) error {
 }
 
 // contentType is the resolved config of a content type.
-func (c *configCopy) contentType(name string) (config.ContentType, error) {
+func (c *configCopy) contentType(name string) (tierspec.ContentType, error) {
 	for _, t := range c.tier.ContentTypes {
 		if t.Name == name {
 			return t, nil
 		}
 	}
-	return config.ContentType{}, fmt.Errorf("%s has no content type %s", c.file, name)
+	return tierspec.ContentType{}, fmt.Errorf("%s has no content type %s", c.file, name)
 }

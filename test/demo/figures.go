@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // What the worker may need.
@@ -31,7 +31,7 @@ type binary struct {
 func (d *demo) buildWorkers(ctx context.Context) (map[string]binary, error) {
 	out := map[string]binary{}
 	for _, architecture := range []bundle.Architecture{bundle.AMD64, bundle.ARM64} {
-		built, err := bundle.Build(ctx, bundle.Props{Dir: d.root, Worker: config.Worker{Package: "./worker"}, Architecture: architecture})
+		built, err := bundle.Build(ctx, bundle.Props{Dir: d.root, Worker: tierspec.Worker{Package: "./worker"}, Architecture: architecture})
 		if err != nil {
 			return nil, err
 		}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/outputs"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // inventories are the jobs of the content types that run the example program, by content type: which
@@ -59,7 +59,7 @@ func (d *demo) checkType(ctx context.Context, contentType string) error {
 	if err != nil {
 		return err
 	}
-	n := slices.IndexFunc(d.config.tier.ContentTypes, func(c config.ContentType) bool { return c.Name == contentType })
+	n := slices.IndexFunc(d.config.tier.ContentTypes, func(c tierspec.ContentType) bool { return c.Name == contentType })
 	limit := fmt.Sprintf("|oldest_job=0s;;%g;0 ", d.config.tier.ContentTypes[n].ScaleOut.TargetLatency.Seconds())
 	if !strings.HasPrefix(said, contentType+" OK: ") || !strings.Contains(said, limit) {
 		return fmt.Errorf("worker check type: want OK and %s, not %s", limit, said)

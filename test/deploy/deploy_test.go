@@ -26,6 +26,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -112,7 +113,7 @@ func (p project) edit(before, after string) {
 // place is an environment as its account sees it.
 type place struct {
 	project
-	config.Environment
+	tierspec.Environment
 }
 
 func (p project) environment(name string) place {

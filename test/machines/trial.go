@@ -22,6 +22,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -34,7 +35,7 @@ type trial struct {
 	image    string // folder of the base image
 	server   *localaws.Server
 	aws      aws.Config
-	config   *config.Tier
+	config   *tierspec.Tier
 	tier     *localtier.Tier
 	queues   map[string]string // URLs, by content type
 	groups   map[string]string // names, by content type
@@ -157,8 +158,8 @@ func (t *trial) group(ctx context.Context, contentType string) (string, error) {
 }
 
 // serving are the content types whose machines serve from the start.
-func (t *trial) serving() []config.ContentType {
-	return slices.DeleteFunc(slices.Clone(t.config.ContentTypes), func(c config.ContentType) bool { return c.Name == faultyType || c.Name == silentType })
+func (t *trial) serving() []tierspec.ContentType {
+	return slices.DeleteFunc(slices.Clone(t.config.ContentTypes), func(c tierspec.ContentType) bool { return c.Name == faultyType || c.Name == silentType })
 }
 
 // launch starts the local EC2.

@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // tierName begins the names of all stacks of all runs, and no others': the clean-up goes by it.
@@ -30,16 +31,16 @@ type description struct {
 	Account, Region   string
 	Zones             []string
 	InstanceType      string
-	Image             string              // id of the base image; "": the default one
-	Package           *config.ChefPackage // nil: the image holds the client
-	Local             bool                // short timings
-	Up                string              // from the file's folder to the project
-	Round             int                 // another one is another launch template
-	Broken            bool                // no instance becomes a worker
+	Image             string                // id of the base image; "": the default one
+	Package           *tierspec.ChefPackage // nil: the image holds the client
+	Local             bool                  // short timings
+	Up                string                // from the file's folder to the project
+	Round             int                   // another one is another launch template
+	Broken            bool                  // no instance becomes a worker
 }
 
 // write writes the description to a file and reads it back as the app will.
-func (d description) write(file string) (*config.Tier, error) {
+func (d description) write(file string) (*tierspec.Tier, error) {
 	parsed, err := template.New("tier").Funcs(template.FuncMap{"quote": quote, "join": strings.Join}).Parse(tierFile)
 	if err != nil {
 		return nil, err

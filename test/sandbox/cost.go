@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // instanceType is what a run on AWS uses: the smallest that has the 2 GiB Chef is comfortable in, and no bursts
@@ -36,7 +36,7 @@ const (
 
 // worstCase is what a run costs at most in US dollars if all groups are at their maximum, and rolling, all the
 // time, for as long as instances may live.
-func worstCase(tier *config.Tier, instances time.Duration) (float64, error) {
+func worstCase(tier *tierspec.Tier, instances time.Duration) (float64, error) {
 	boxes, month := 0.0, dashboardMonth // the tier's own dashboard
 	for _, t := range tier.ContentTypes {
 		if len(t.InstanceTypes) != 1 || t.InstanceTypes[0] != instanceType {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // maxDollars is what a run may cost at most unless MAX_DOLLARS says otherwise.
@@ -28,8 +28,8 @@ type options struct {
 	account    string // that the caller agrees to; "": none yet
 	region     string // "": what the credentials' profile says
 	maxDollars float64
-	image      string              // id of a base image for arm64; "": Amazon Linux 2023
-	chef       *config.ChefPackage // nil: the image holds the client
+	image      string                // id of a base image for arm64; "": Amazon Linux 2023
+	chef       *tierspec.ChefPackage // nil: the image holds the client
 }
 
 var (
@@ -70,7 +70,7 @@ func readOptions(args []string, getenv func(string) string) (options, error) {
 func (o *options) readImage(getenv func(string) string) error {
 	url, sum := getenv("CHEF_PACKAGE_URL"), getenv("CHEF_PACKAGE_SHA256")
 	if url != "" || sum != "" {
-		o.chef = &config.ChefPackage{URL: url, SHA256: sum}
+		o.chef = &tierspec.ChefPackage{URL: url, SHA256: sum}
 	}
 	switch {
 	case o.image != "" && !imageID.MatchString(o.image):

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 const (
@@ -34,7 +34,7 @@ type sandbox struct {
 	alone *local // what stands for AWS; nil on AWS
 
 	description description
-	tier        *config.Tier
+	tier        *tierspec.Tier
 	cdk         localtier.CDK
 	deployed    *localtier.Tier
 	deadline    time.Time // of the steps

@@ -11,12 +11,12 @@ import (
 	"testing"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // The client of the local image is Chef's, under Cinc's name.
-func chef() config.Chef {
-	return config.Chef{Distribution: "cinc", Version: image.Contents().Chef, Package: &config.ChefPackage{URL: "file:///chef.rpm", SHA256: strings.Repeat("0", 64)}}
+func chef() tierspec.Chef {
+	return tierspec.Chef{Distribution: "cinc", Version: image.Contents().Chef, Package: &tierspec.ChefPackage{URL: "file:///chef.rpm", SHA256: strings.Repeat("0", 64)}}
 }
 
 // inImage runs a script in the local base image as root, after changes to it that do not last.
@@ -94,9 +94,9 @@ chmod 755 usr/local/bin/dnf; echo package >chef.rpm;`
 	right := chef()
 	right.Package.SHA256 = "4e9416efcf77b84013f263e1f9008c656861298be5aabc82f458e6e47c60d9ff" // of "package\n"
 	gone := right
-	gone.Package = &config.ChefPackage{URL: "file:///gone.rpm", SHA256: right.Package.SHA256}
+	gone.Package = &tierspec.ChefPackage{URL: "file:///gone.rpm", SHA256: right.Package.SHA256}
 	for name, c := range map[string]struct {
-		chef   config.Chef
+		chef   tierspec.Chef
 		wanted string // "": it is installed
 	}{
 		"the package of the config": {right, ""},

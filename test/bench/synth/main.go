@@ -16,6 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/bench/twin"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // sizes are the numbers of content types that are timed, with what the Go program may take as a multiple of
@@ -86,7 +87,7 @@ func (b *bench) compare(ctx context.Context, rounds, types int, aim float64) err
 type bench struct {
 	dir     string // for what the programs write; removed at the end
 	program string // the Go program, built
-	tier    *config.Tier
+	tier    *tierspec.Tier
 	bundles stacks.Bundles
 }
 

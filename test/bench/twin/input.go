@@ -13,7 +13,7 @@ import (
 	"github.com/worker-tier/worker-tier/constructs/dashboard"
 	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/stacks"
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -22,23 +22,23 @@ const InputVariable = "TWIN_INPUT"
 
 // input is what the twin is given: the resolved configuration and what follows from it without the CDK.
 type input struct {
-	Tier       *config.Tier      `json:"tier"`
+	Tier       *tierspec.Tier    `json:"tier"`
 	Parameters map[string]string `json:"parameters"` // paths of the shared stack's SSM parameters
 	Types      []contentType     `json:"types"`
 }
 
 type contentType struct {
-	Config         config.ContentType `json:"config"`
-	Bundle         string             `json:"bundle"`        // .zip
-	Files          string             `json:"files"`         // .zip, "" if the content type has none
-	Script         string             `json:"script"`        // user-data; @name@ stands where the CDK knows the value
-	LaunchSeconds  float64            `json:"launchSeconds"` // of the launch hook
-	HookSeconds    float64            `json:"hookSeconds"`   // of the termination hook
-	QueueParameter string             `json:"queueParameter"`
-	ScaleOut       alarm              `json:"scaleOut"`
-	ScaleIn        alarm              `json:"scaleIn"`
-	Operating      map[string]alarm   `json:"operating"`
-	Dashboard      string             `json:"dashboard"` // body; @name@ as in Script
+	Config         tierspec.ContentType `json:"config"`
+	Bundle         string               `json:"bundle"`        // .zip
+	Files          string               `json:"files"`         // .zip, "" if the content type has none
+	Script         string               `json:"script"`        // user-data; @name@ stands where the CDK knows the value
+	LaunchSeconds  float64              `json:"launchSeconds"` // of the launch hook
+	HookSeconds    float64              `json:"hookSeconds"`   // of the termination hook
+	QueueParameter string               `json:"queueParameter"`
+	ScaleOut       alarm                `json:"scaleOut"`
+	ScaleIn        alarm                `json:"scaleIn"`
+	Operating      map[string]alarm     `json:"operating"`
+	Dashboard      string               `json:"dashboard"` // body; @name@ as in Script
 }
 
 // alarm is a [scaling.Alarm] as JSON.
@@ -83,9 +83,9 @@ type step struct {
 
 // WriteInput writes the file for a tier. The twin knows one network mode and one way to name an image,
 // those of the environment for a local AWS.
-func WriteInput(path string, tier *config.Tier, bundles stacks.Bundles) error {
+func WriteInput(path string, tier *tierspec.Tier, bundles stacks.Bundles) error {
 	env := tier.Environment
-	if env.Network.Mode != config.Public || env.BaseImage.AMI == "" || len(env.AvailabilityZones) == 0 {
+	if env.Network.Mode != tierspec.Public || env.BaseImage.AMI == "" || len(env.AvailabilityZones) == 0 {
 		return fmt.Errorf("the twin needs an environment with network mode public, a pinned AMI and pinned zones; %s is not one", env.Name)
 	}
 	shared := "/" + tier.Name + "/" + env.Name + "/shared/"
@@ -110,7 +110,7 @@ func WriteInput(path string, tier *config.Tier, bundles stacks.Bundles) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
-func newContentType(tier *config.Tier, t config.ContentType, code bundle.Archive) (contentType, error) {
+func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Archive) (contentType, error) {
 	params := scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
@@ -151,7 +151,7 @@ func newContentType(tier *config.Tier, t config.ContentType, code bundle.Archive
 }
 
 // script is a type's user-data, with names where the CDK knows the values.
-func script(tier *config.Tier, t config.ContentType, code, files string) string {
+func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) string {
 	environment := contract.Settings{
 		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,

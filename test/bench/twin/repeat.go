@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Repeat gives a tier n content types: its own ones and as many renamed copies of them as it takes.
-func Repeat(tier *config.Tier, n int) {
+func Repeat(tier *tierspec.Tier, n int) {
 	own := slices.Clone(tier.ContentTypes)
 	tier.ContentTypes = nil
 	for i := range n {

@@ -14,6 +14,7 @@ import (
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/bench/twin"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func TestMain(m *testing.M) {
@@ -32,7 +33,7 @@ func TestTwinMakesTheSameTemplates(t *testing.T) {
 	const key = "arn:aws:kms:us-east-1:000000000000:key/1"
 	tier.Environment.AlarmKey = key
 	tier.ContentTypes[0].QueueKey = key
-	tier.ContentTypes[0].Inbound = []config.Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}}
+	tier.ContentTypes[0].Inbound = []tierspec.Inbound{{Port: 9100, SecurityGroup: "sg-0123456789abcdef0"}}
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "worker"), []byte("a stand-in, the same for both"), 0o755); err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // elsewhere are the statements, by Sid, whose callers are not part of the project and do not run here.
@@ -60,7 +60,7 @@ func (l *life) judge(ctx context.Context, say func(string, ...any)) error {
 // implied are the calls that SQS makes in the name of who sends to a queue or receives from it, where a key encrypts it;
 // the endpoint asks for them too.
 func (l *life) implied(contentType string, c call) []call {
-	i := slices.IndexFunc(l.tier.config.ContentTypes, func(t config.ContentType) bool { return t.Name == contentType })
+	i := slices.IndexFunc(l.tier.config.ContentTypes, func(t tierspec.ContentType) bool { return t.Name == contentType })
 	key := l.tier.config.ContentTypes[i].QueueKey
 	switch {
 	case key == "":

@@ -17,6 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 //go:embed tier.yaml
@@ -26,7 +27,7 @@ const environment = "life"
 
 // tier is the tier as it is synthesised: its configuration and the folder of its cloud assembly.
 type tier struct {
-	config   *config.Tier
+	config   *tierspec.Tier
 	worker   string // the worker binary, for operators
 	assembly string
 }

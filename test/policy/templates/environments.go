@@ -17,6 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // files are the configurations whose environments are looked at, from the project's root: its own, and the one
@@ -103,7 +104,7 @@ func synthesize(file, environment, root, out string) error {
 		return err
 	}
 	standIn := bundle.Bundle{Archive: archive}
-	all := stacks.New(app, tier, stacks.Bundles{config.ARM64: standIn, config.X8664: standIn})
+	all := stacks.New(app, tier, stacks.Bundles{tierspec.ARM64: standIn, tierspec.X8664: standIn})
 	suppress(all.Shared.Stack)
 	if all.BaseImage != nil {
 		suppress(all.BaseImage.Stack)

@@ -8,7 +8,7 @@ module WorkerTier
   ENVIRONMENT_FILE = '/etc/worker-tier/worker.env'.freeze
 
   # After the drain budget come the releases, the lifecycle hook and the end of the slots, in seconds
-  # (stacks/config: DrainSlack).
+  # (tierspec: DrainSlack).
   DRAIN_SLACK = 30
 
   # A line of a systemd EnvironmentFile. systemd expands nothing in such a file, but within double

@@ -6,8 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // bench is what the parts share.
@@ -16,7 +16,7 @@ type bench struct {
 	aws      aws.Config
 	dir      string // for what the runs write
 	programs string // folder of the worker's and the peers' binaries
-	defaults config.ContentType
+	defaults tierspec.ContentType
 	out      io.Writer
 	rounds   int     // begun so far: they are numbered
 	missed   []error // aims that were missed

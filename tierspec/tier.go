@@ -1,36 +1,14 @@
-// Package config reads worker-tier.yaml: strict, every error at once and with its position, relations
-// between values checked, defaults and the chosen environment's overrides applied.
+// Package tierspec is the model of a worker tier for one environment, resolved: no value is left to be defaulted.
+// It is plain data. The constructs and the instances' bootstrap read it, [stacks/config] makes it from worker-tier.yaml,
+// and a program of one's own may fill it in by itself:
 //
-//	tier, warnings, err := config.Load("worker-tier.yaml", "prod")
+//	mail := tierspec.NewContentType("mail", "backup") // with all defaults
+//	mail.MaxCapacity = 5
 //
-// [Load] touches no construct and no other process. Its error, of type [Problems], prints one line per
-// mistake, sorted by position; warnings have the same form:
+// The package imports no construct and no reader of files, so that a pool alone needs neither.
 //
-//	worker-tier.yaml:31:7: contentTypes.mail.procesor: unknown key (allowed: processor, …; did you mean processor?)
-//
-// # Layers
-//
-// The settings of a content type's pool (instance types, capacity, scaling, job timing) come from five
-// layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, the
-// content type itself, and environments.<env>.contentTypes.<type>. So do the tags: tags, environments.<env>.tags
-// and the content type's. Lists, baseImage and network are replaced as a whole. A relation that does
-// not hold is reported at the value of the later layer and names the place of the other. All
-// environments are checked, whichever is chosen.
-//
-// # Own processors
-//
-// The processors of the release's worker are known ([contract.Processors]). A company whose own worker
-// binary has more builds it from worker.package or names it as worker.file, and lists the names of its
-// processors in worker.processors; a content type may then use them.
-//
-// # Schema
-//
-// The types in file.go and pool.go are the one description of the file: the reader, the messages, the
-// built-in defaults and worker-tier.schema.json (go test ./stacks/config -update) are derived from their
-// tags and comments.
-//
-// [contract.Processors]: https://pkg.go.dev/github.com/worker-tier/worker-tier/worker/contract#Processors
-package config
+// [stacks/config]: https://pkg.go.dev/github.com/worker-tier/worker-tier/stacks/config
+package tierspec
 
 import "time"
 
@@ -61,7 +39,7 @@ type Environment struct {
 // NetworkMode says where instances stand and how they reach AWS.
 type NetworkMode string
 
-// The network modes; what each costs stands in the file's schema.
+// The network modes. worker-tier.schema.json gives the cost of each.
 const (
 	Public           NetworkMode = "public"            // public subnets, no inbound, no NAT
 	PrivateNAT       NetworkMode = "private-nat"       // private subnets behind NAT gateways

@@ -1,27 +1,6 @@
-package config
+package tierspec
 
-import (
-	"reflect"
-	"testing"
-)
-
-// leaves are the paths of all single values of a section.
-func leaves[T any]() []string { return leavesOf(reflect.TypeFor[T]()) }
-
-func leavesOf(t reflect.Type) []string {
-	var paths []string
-	for _, r := range rules(t) {
-		field := t.FieldByIndex(r.index).Type
-		if _, isLeaf := reflect.Zero(field).Interface().(interface{ state() leaf }); isLeaf {
-			paths = append(paths, r.name)
-			continue
-		}
-		for _, inner := range leavesOf(field) {
-			paths = append(paths, r.name+"."+inner)
-		}
-	}
-	return paths
-}
+import "testing"
 
 // Families from the naming conventions and the instance type guide of the EC2 documentation.
 func TestArchitectureOf(t *testing.T) {
