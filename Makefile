@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 GOLANGCI_LINT := v2.15.0
 # The benchmark's peers are a module of their own, so that what they bring never enters ours.
 PEERS := test/bench/peers
+# Packages without jsii, whose Close the race detector trips over.
 RACE := ./tierspec/... ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20

@@ -83,7 +83,7 @@ func TestFailedFirstDeployDeploysAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if environment == "kept" {
-			unblock := exec.CommandContext(t.Context(), "go", "run", "./tier", "unblock", "--environment", environment, "--config", file)
+			unblock := exec.CommandContext(t.Context(), "go", "run", "../cmd/tier", "unblock", "--environment", environment, "--config", file)
 			unblock.Env = append(os.Environ(), server.Environ()...)
 			if said, err := unblock.CombinedOutput(); err != nil || string(said) != "the next deploy replaces "+stack+"\n" {
 				t.Fatalf("tier unblock: %v, %q", err, said)

@@ -181,7 +181,7 @@ func (s *sandbox) retire(ctx context.Context) error {
 		return err
 	}
 	program := filepath.Join(s.dir, "tier")
-	if err := s.build(ctx, program, "./stacks/tier", runtime.GOOS, runtime.GOARCH); err != nil {
+	if err := s.build(ctx, program, "./cmd/tier", runtime.GOOS, runtime.GOARCH); err != nil {
 		return err
 	}
 	var said bytes.Buffer

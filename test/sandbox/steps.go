@@ -32,7 +32,7 @@ var steps = []step{
 	{claim: "the group grows on its backlog", run: (*sandbox).grow, local: "the alarm"},
 	{claim: "an instance that the group terminates hands its job back, and the job ends elsewhere without a failure", run: (*sandbox).drain, local: "Terminating:Wait"},
 	{claim: "the group shrinks on its CPU, to nothing", run: (*sandbox).shrink, local: "the alarm"},
-	{claim: "tier retire closes the queue to all but its workers, waits for the last job and destroys the type", run: (*sandbox).retire, local: "the waiting, which go test ./stacks/tier shows"},
+	{claim: "tier retire closes the queue to all but its workers, waits for the last job and destroys the type", run: (*sandbox).retire, local: "the waiting, which go test ./cmd/tier shows"},
 	{claim: "the stock CDK destroys the rest", run: (*sandbox).destroy},
 }
 

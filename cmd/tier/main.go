@@ -2,11 +2,11 @@
 // deploy be repeated, and shows what the image pipeline built. The CDK command line does none of it: what is no longer in
 // worker-tier.yaml it does not see, what is protected it does not replace, and what a pipeline builds it does not know.
 //
-//	go run ./stacks/tier retire mail --environment prod
-//	go run ./stacks/tier orphans --environment prod
-//	go run ./stacks/tier unblock --environment prod
-//	go run ./stacks/tier chef --environment prod --out chef-repo
-//	go run ./stacks/tier image --environment prod --build
+//	go run ./cmd/tier retire mail --environment prod
+//	go run ./cmd/tier orphans --environment prod
+//	go run ./cmd/tier unblock --environment prod
+//	go run ./cmd/tier chef --environment prod --out chef-repo
+//	go run ./cmd/tier image --environment prod --build
 package main
 
 import (

@@ -99,7 +99,7 @@ func (d *deployed) create(environment, contentType string) {
 	if contentType == "" {
 		golden = filepath.Join("lab", "tier-lab-shared")
 	}
-	text, err := os.ReadFile(filepath.Join("..", "testdata", "golden", golden+".json"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "stacks", "testdata", "golden", golden+".json"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
