@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/boot"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
+	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
@@ -43,11 +42,12 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 	if err := examined(results); err != nil || settings.LaunchHook == "" {
 		return err
 	}
-	group, err := ownGroup(ctx, log, cfg)
+	member, err := ownMembership(ctx, log, cfg)
 	if err != nil {
 		return err
 	}
-	return group.InService(ctx, settings.LaunchHook)
+	member.LaunchHook = settings.LaunchHook
+	return member.CompleteLaunch(ctx)
 }
 
 type bootUnhealthyCommand struct{}
@@ -57,23 +57,23 @@ func (c *bootUnhealthyCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	group, err := ownGroup(ctx, slog.New(slog.NewJSONHandler(e.err, nil)), cfg)
+	member, err := ownMembership(ctx, slog.New(slog.NewJSONHandler(e.err, nil)), cfg)
 	if err != nil {
 		return err
 	}
-	return group.Unhealthy(ctx)
+	return member.MarkUnhealthy(ctx)
 }
 
-// ownGroup is the group of the instance that this runs on.
-func ownGroup(ctx context.Context, log *slog.Logger, cfg aws.Config) (boot.Group, error) {
+// ownMembership is the place of the instance that this runs on in its group.
+func ownMembership(ctx context.Context, log *slog.Logger, cfg aws.Config) (group.Membership, error) {
 	instance, err := imds.New(cfg).Discover(ctx)
 	if err != nil {
-		return boot.Group{}, fmt.Errorf("this is no EC2 instance: %w", err)
+		return group.Membership{}, fmt.Errorf("this is no EC2 instance: %w", err)
 	}
 	if instance.Group == "" {
-		return boot.Group{}, fmt.Errorf("instance %s is in no Auto Scaling group", instance.ID)
+		return group.Membership{}, fmt.Errorf("instance %s is in no Auto Scaling group", instance.ID)
 	}
-	return boot.Group{API: autoscaling.NewFromConfig(cfg), Instance: instance, Log: log.With("instance", instance.ID)}, nil
+	return group.New(cfg, instance.Group, instance.ID, log.With("instance", instance.ID)), nil
 }
 
 // takeEnvironment sets the variables of a first-boot document, as the worker's unit has them.

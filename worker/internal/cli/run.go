@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -26,6 +25,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
@@ -93,7 +93,10 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	}
 
 	instance, onEC2 := identify(ctx, told, metadata, settings.TerminationHook)
-	s, err := newSupervisor(cfg, settings, instance, log.With("instance", instance.ID, "content_type", settings.ContentType))
+	log = log.With("instance", instance.ID, "content_type", settings.ContentType)
+	member := group.New(cfg, instance.Group, instance.ID, log)
+	member.LaunchHook, member.TerminationHook = settings.LaunchHook, settings.TerminationHook
+	s, err := newSupervisor(cfg, settings, member, log)
 	if err != nil {
 		return err
 	}
@@ -109,8 +112,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 		watcher.Look(life) // a worker that is started again on an instance that goes away takes no job
 		watch.Go(func() { watcher.Run(life) })
 	}
-	group := imds.Membership{API: autoscaling.NewFromConfig(cfg), Hook: settings.TerminationHook, Instance: instance}
-	release := hold(life, log, group, notices)
+	release := member.Hold(life, notices.Leaving())
 	defer release()
 
 	if err := awaitTable(ctx, told, s.Probe, cfg, onEC2); err != nil {
@@ -122,19 +124,19 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	watch.Go(func() { told.run(life, operators.text) })
 	watch.Go(func() { told.stops(life, notices.Stopped(), settings.DrainBudget+settings.Lease) })
 	if ctx.Err() == nil {
-		log.InfoContext(ctx, "worker started", "pid", os.Getpid(), "instance", instance.ID, "content_type", settings.ContentType,
+		log.InfoContext(ctx, "worker started", "pid", os.Getpid(),
 			"processor", settings.Processor, "processes", settings.Processes, "lease", settings.Lease.String())
-		operators.work(ctx, s, func() { enterService(ctx, log, metadata, cfg, settings, instance) })
+		operators.work(ctx, s, func() { enterService(ctx, metadata, settings, member) })
 	}
 	close(operators.over)
 	log.InfoContext(life, "drained", "cause", drain.Of(ctx).Error())
-	leave(life, operators, imds.Leaving{Membership: group, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Rand: supervisor.Random(), Log: log, Tell: operators.tell})
+	leave(life, operators, group.Leaving{Membership: member, Cause: drain.Of(ctx), Terminating: metadata.Terminating, Release: release, Rand: supervisor.Random(), Tell: operators.tell})
 	return nil
 }
 
 // leave leaves the instance's group, if it stands in one, and returns once the process is told to end.
-func leave(ctx context.Context, operators *board, leaving imds.Leaving) {
-	if leaving.Instance.Group == "" {
+func leave(ctx context.Context, operators *board, leaving group.Leaving) {
+	if leaving.Group == "" {
 		operators.tell("the worker ends: it knows of no Auto Scaling group that its instance stands in")
 		return
 	}
@@ -166,27 +168,13 @@ func drainOnSignal(log *slog.Logger, notices *drain.Notices) {
 	}()
 }
 
-// hold keeps the group from taking the instance away from when it wants to until release is called.
-func hold(ctx context.Context, log *slog.Logger, group imds.Membership, notices *drain.Notices) (release func()) {
-	holding, end := context.WithCancel(ctx)
-	var held sync.WaitGroup
-	held.Go(func() {
-		select {
-		case <-notices.Leaving():
-			group.Hold(holding, log)
-		case <-holding.Done():
-		}
-	})
-	return func() { end(); held.Wait() }
-}
-
 // limitRuntime makes the supervisor's process one that waits. Slots are other processes.
 func limitRuntime() {
 	runtime.GOMAXPROCS(processors)
 	debug.SetGCPercent(garbage)
 }
 
-func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Instance, log *slog.Logger) (*supervisor.Supervisor, error) {
+func newSupervisor(cfg aws.Config, settings contract.Settings, member group.Membership, log *slog.Logger) (*supervisor.Supervisor, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the worker's own binary: %w", err)
@@ -197,7 +185,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	random := supervisor.Random()
 	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall}
-	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: timing}
 	return &supervisor.Supervisor{
 		Processes: settings.Processes,
 		Slot: slot.Options{
@@ -208,7 +196,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
-			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+			Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
 			JobTime: settings.JobTime,
 		},
 		Probe: func(ctx context.Context) error {
@@ -217,11 +205,11 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 			}
 			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
 		},
-		Meter:     metrics.NewMeter(settings.Processes, clock.Monotonic),
-		Metrics:   metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
-		EMF:       embedded(settings, log),
-		Protector: protector(cfg, settings, instance, clock, log),
-		Log:       log,
+		Meter:   metrics.NewMeter(settings.Processes, clock.Monotonic),
+		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		EMF:     embedded(settings, log),
+		Protect: protection(settings, member, clock),
+		Log:     log,
 	}, nil
 }
 
