@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
@@ -38,8 +39,13 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(e.err, nil))
-	results := doctor.Examine(ctx, checks(cfg, settings), doctor.Patience{For: checkTimeout, Rand: supervisor.Random(), Final: lasting, Tell: waited(ctx, log)})
-	if err := examined(results); err != nil || settings.LaunchHook == "" {
+	results := doctor.Examine(ctx, doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random()), doctor.Patience{
+		For: checkTimeout, Rand: supervisor.Random(), Final: awsaccess.Lasting,
+		Tell: func(c doctor.Check, err error) {
+			log.WarnContext(ctx, "check failed, trying again", "check", c.Name, "error", err.Error())
+		},
+	})
+	if err := doctor.Failure(results); err != nil || settings.LaunchHook == "" {
 		return err
 	}
 	member, err := ownMembership(ctx, log, cfg)
@@ -53,7 +59,7 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 type bootUnhealthyCommand struct{}
 
 func (c *bootUnhealthyCommand) Run(ctx context.Context, e *env) error {
-	cfg, err := awsConfig(ctx)
+	cfg, err := awsaccess.Config(ctx)
 	if err != nil {
 		return err
 	}

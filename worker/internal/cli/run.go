@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
@@ -74,7 +75,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := regionConfig(ctx)
+	cfg, err := awsaccess.ConfigWithRegion(ctx)
 	if err != nil {
 		return err
 	}

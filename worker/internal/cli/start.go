@@ -3,16 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
@@ -40,7 +37,7 @@ func identify(ctx context.Context, s service, metadata *imds.Client, hook string
 	}, func(error) bool { return !waits })
 	if err != nil {
 		s.log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
-		return imds.Instance{ID: hostname()}, false
+		return imds.OffEC2(), false
 	}
 	return instance, true
 }
@@ -49,15 +46,15 @@ func identify(ctx context.Context, s service, metadata *imds.Client, hook string
 // be started again, for ever. An error is one that waiting cannot mend. It returns nil too when ctx ends.
 func awaitTable(ctx context.Context, s service, probe func(context.Context) error, cfg aws.Config, onEC2 bool) error {
 	return await(ctx, s, "job table", func(ctx context.Context) error {
-		if err := hasCredentials(ctx, cfg); err != nil {
+		if err := awsaccess.HasCredentials(ctx, cfg); err != nil {
 			return err
 		}
 		return probe(ctx)
 	}, func(err error) bool {
-		if errors.Is(err, errNoCredentials) {
+		if errors.Is(err, awsaccess.ErrNoCredentials) {
 			return !onEC2 // those of a new instance's role can be seconds late
 		}
-		return lasting(err)
+		return awsaccess.Lasting(err)
 	})
 }
 
@@ -80,21 +77,4 @@ func await(ctx context.Context, s service, what string, try func(context.Context
 			return nil
 		}
 	}
-}
-
-// lasting reports whether AWS would answer the same however often it is asked: no such table, access
-// denied, bad credentials. It is what the SDK itself would not try again of the client's own errors.
-func lasting(err error) bool {
-	_, answered := errors.AsType[smithy.APIError](err)
-	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return answered && ok && response.HTTPStatusCode() >= http.StatusBadRequest && response.HTTPStatusCode() < http.StatusInternalServerError &&
-		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary
-}
-
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "unknown-host"
-	}
-	return name
 }
