@@ -65,7 +65,7 @@ type Supervisor struct {
 	EMF       *metrics.EMF                       // nil: attempts are not logged in this format
 	Protect   func(context.Context, func() bool) // keeps the group from taking the instance while it is busy; nil: not wanted
 	Hurried   <-chan struct{}                    // closed when a drain under way has no more time than Spot leaves; nil: never
-	Vitals    *vitals.Board                      // is promised that the loops turn; nil: nobody asks
+	Vitals    *vitals.Deadlines                  // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	oldest atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none

@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 func TestAwait(t *testing.T) {
 	away := errors.New("away")
-	nobody := service{manager: &systemd.Manager{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
+	nobody := notifier{manager: &systemd.Manager{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
 	t.Run("an hour's outage costs a try each half minute", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin, tries := time.Now(), 0
