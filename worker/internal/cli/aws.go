@@ -2,60 +2,20 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
-
-// credentialsTimeout bounds the search for credentials; off EC2 nobody answers the last place looked at.
-const credentialsTimeout = 10 * time.Second
-
-var errNoCredentials = errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run on an instance with a role")
-
-// awsConfig is the SDK's default configuration, with what is missing said in one sentence. The SDK's own warnings are of
-// tries that it repeats; what fails in the end is said in any case.
-func awsConfig(ctx context.Context) (aws.Config, error) {
-	cfg, err := regionConfig(ctx)
-	if err != nil {
-		return cfg, err
-	}
-	cfg.Logger = logging.Nop{}
-	return cfg, hasCredentials(ctx, cfg)
-}
-
-// regionConfig is awsConfig without a look whether there are credentials.
-func regionConfig(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return cfg, fmt.Errorf("AWS configuration cannot be read: %w", err)
-	}
-	if cfg.Region == "" {
-		return cfg, errors.New("no AWS Region: set AWS_REGION, or a region in the AWS profile")
-	}
-	return cfg, nil
-}
-
-func hasCredentials(ctx context.Context, cfg aws.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
-	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return errNoCredentials
-	}
-	return nil
-}
 
 // target names the content type that an operator's command is about.
 type target struct {
@@ -77,7 +37,7 @@ type pool struct {
 
 // open finds table, queue and bucket at the SSM parameters that the stacks write.
 func (t target) open(ctx context.Context) (*pool, error) {
-	cfg, err := awsConfig(ctx)
+	cfg, err := awsaccess.Config(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/boot"
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
+	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
@@ -39,41 +39,47 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(e.err, nil))
-	results := doctor.Examine(ctx, checks(cfg, settings), doctor.Patience{For: checkTimeout, Rand: supervisor.Random(), Final: lasting, Tell: waited(ctx, log)})
-	if err := examined(results); err != nil || settings.LaunchHook == "" {
+	results := doctor.Examine(ctx, doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random()), doctor.Patience{
+		For: checkTimeout, Rand: supervisor.Random(), Final: awsaccess.Lasting,
+		Tell: func(c doctor.Check, err error) {
+			log.WarnContext(ctx, "check failed, trying again", "check", c.Name, "error", err.Error())
+		},
+	})
+	if err := doctor.Failure(results); err != nil || settings.LaunchHook == "" {
 		return err
 	}
-	group, err := ownGroup(ctx, log, cfg)
+	member, err := ownMembership(ctx, log, cfg)
 	if err != nil {
 		return err
 	}
-	return group.InService(ctx, settings.LaunchHook)
+	member.LaunchHook = settings.LaunchHook
+	return member.CompleteLaunch(ctx)
 }
 
 type bootUnhealthyCommand struct{}
 
 func (c *bootUnhealthyCommand) Run(ctx context.Context, e *env) error {
-	cfg, err := awsConfig(ctx)
+	cfg, err := awsaccess.Config(ctx)
 	if err != nil {
 		return err
 	}
-	group, err := ownGroup(ctx, slog.New(slog.NewJSONHandler(e.err, nil)), cfg)
+	member, err := ownMembership(ctx, slog.New(slog.NewJSONHandler(e.err, nil)), cfg)
 	if err != nil {
 		return err
 	}
-	return group.Unhealthy(ctx)
+	return member.MarkUnhealthy(ctx)
 }
 
-// ownGroup is the group of the instance that this runs on.
-func ownGroup(ctx context.Context, log *slog.Logger, cfg aws.Config) (boot.Group, error) {
+// ownMembership is the place of the instance that this runs on in its group.
+func ownMembership(ctx context.Context, log *slog.Logger, cfg aws.Config) (group.Membership, error) {
 	instance, err := imds.New(cfg).Discover(ctx)
 	if err != nil {
-		return boot.Group{}, fmt.Errorf("this is no EC2 instance: %w", err)
+		return group.Membership{}, fmt.Errorf("this is no EC2 instance: %w", err)
 	}
 	if instance.Group == "" {
-		return boot.Group{}, fmt.Errorf("instance %s is in no Auto Scaling group", instance.ID)
+		return group.Membership{}, fmt.Errorf("instance %s is in no Auto Scaling group", instance.ID)
 	}
-	return boot.Group{API: autoscaling.NewFromConfig(cfg), Instance: instance, Log: log.With("instance", instance.ID)}, nil
+	return group.New(cfg, instance.Group, instance.ID, log.With("instance", instance.ID)), nil
 }
 
 // takeEnvironment sets the variables of a first-boot document, as the worker's unit has them.

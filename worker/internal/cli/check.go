@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 )
 
@@ -50,7 +51,7 @@ func (v verdict) print(w io.Writer) error {
 
 // unknown is the result of a check that failed itself.
 func unknown(subject string, err error) verdict {
-	return verdict{subject: subject, state: nagios.Unknown, text: explain(err)}
+	return verdict{subject: subject, state: nagios.Unknown, text: awsaccess.Explain(err)}
 }
 
 // printUnknown reports a command line that cannot be read.

@@ -79,9 +79,9 @@ func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 
 // stages are the checks that follow a worker from its start to its end. If one fails, the later checks fail because of it.
 var stages = map[string]nagios.State{
-	"start":   nagios.Warning, // the worker waits for AWS
-	"service": nagios.OK,      // a warm pool
-	"drain":   nagios.Warning,
+	health.Start:   nagios.Warning, // the worker waits for AWS
+	health.Service: nagios.OK,      // a warm pool
+	health.Drain:   nagios.Warning,
 }
 
 // judgeReports returns the state that the worker's own reports amount to.

@@ -1,45 +1,31 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
 	"github.com/worker-tier/worker-tier/worker/internal/nagios"
-	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
 
-// TestAWorkersStageIsJudged by what a worker that starts, waits, drains or hangs says of itself.
+// TestAWorkersStageIsJudged by what a worker that starts, waits, drains or hangs reports.
 func TestAWorkersStageIsJudged(t *testing.T) {
-	draining, notices := drain.Watch(t.Context())
-	notices.Take(&drain.Cause{Source: drain.Operator, Detail: "a bad disk"})
+	passes := func(name string) health.Check { return health.Check{Name: name, OK: true, Detail: "x"} }
+	fails := func(name string) health.Check { return health.Check{Name: name, Detail: name + " bad"} }
+	slots := fails("slots") // what comes of the worker's stage
 	for name, c := range map[string]struct {
-		ctx   context.Context
-		phase int32
-		late  bool
-		want  nagios.State
-		says  string
+		alive, ready health.Report
+		want         nagios.State
+		says         string
 	}{
-		"starts":    {t.Context(), starting, false, nagios.Warning, "waits for instance metadata, table or bucket: see the log"},
-		"warm pool": {t.Context(), pooled, false, nagios.OK, "the group has not put the instance in service, as far as is known: it may stand in a warm pool"},
-		"drains":    {draining, started, false, nagios.Warning, "starting"}, // a board without a supervisor
-		"hangs":     {t.Context(), started, true, nagios.Critical, "loops: receive hangs: it should have shown up "},
+		"starts":    {health.Of(), health.Of(fails(health.Start), fails(health.Service), passes(health.Drain)), nagios.Warning, "start bad"},
+		"warm pool": {health.Of(), health.Of(passes(health.Start), fails(health.Service), passes(health.Drain), slots), nagios.OK, "service bad"},
+		"drains":    {health.Of(), health.Of(passes(health.Start), passes(health.Service), fails(health.Drain), slots), nagios.Warning, "drain bad"},
+		"hangs":     {health.Of(fails("loops")), health.Of(), nagios.Critical, "loops: loops bad"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			b := &board{ctx: c.ctx, vitals: &vitals.Board{}}
-			b.phase.Store(c.phase)
-			if c.late {
-				b.vitals.Within("receive", time.Nanosecond)
-				time.Sleep(time.Millisecond)
-			}
-			v := judgeReports(b.Alive(), b.Ready())
-			if v.state != c.want || len(v.text) < len(c.says) || v.text[:len(c.says)] != c.says {
-				t.Errorf("%s: %s, want %s: %s", v.state, v.text, c.want, c.says)
-			}
-		})
+		if v := judgeReports(c.alive, c.ready); v.state != c.want || v.text != c.says {
+			t.Errorf("%s: %s: %s, want %s: %s", name, v.state, v.text, c.want, c.says)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 )
 
 type commands struct {
@@ -53,7 +55,7 @@ func Main(p Program) int {
 		return int(status)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "worker: %s\n", explain(err))
+		fmt.Fprintf(os.Stderr, "worker: %s\n", awsaccess.Explain(err))
 		return 1
 	}
 	return 0

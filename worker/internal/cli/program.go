@@ -1,4 +1,4 @@
-// Package cli is the command line of the worker binary: run, submit, jobs and drain.
+// Package cli is the command line of the worker binary: it reads flags, calls what does the work, and prints the result.
 package cli
 
 import "context"

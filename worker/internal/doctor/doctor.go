@@ -4,10 +4,13 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 )
 
@@ -77,4 +80,27 @@ func (c Check) try(ctx context.Context) Result {
 	defer cancel()
 	found, err := c.Run(ctx)
 	return Result{Check: c.Name, Found: found, Err: err}
+}
+
+// Failure is the error of an instance that cannot work, with one sentence for each reason. It is nil where all checks passed.
+func Failure(results []Result) error {
+	var reasons []string
+	failed := map[string][]string{} // checks by reason
+	for _, r := range results {
+		if r.Err == nil {
+			continue
+		}
+		reason := awsaccess.Explain(r.Err)
+		if failed[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		failed[reason] = append(failed[reason], r.Check)
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	for i, reason := range reasons {
+		reasons[i] = strings.Join(failed[reason], ", ") + ": " + reason
+	}
+	return fmt.Errorf("the worker's check failed: %s", strings.Join(reasons, "; "))
 }

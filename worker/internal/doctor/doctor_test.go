@@ -63,3 +63,13 @@ func TestACheckThatHangsFails(t *testing.T) {
 		}
 	})
 }
+
+func TestFailureSaysEachReasonOnce(t *testing.T) {
+	if err := Failure([]Result{{Check: "table", Found: "it can be read"}}); err != nil {
+		t.Errorf("nothing failed: %v", err)
+	}
+	err := Failure([]Result{{Check: "table", Err: errLate}, {Check: "queue"}, {Check: "index", Err: errFinal}, {Check: "bucket", Err: errLate}})
+	if want := "the worker's check failed: table, bucket: not there yet; index: not allowed"; err == nil || err.Error() != want {
+		t.Errorf("failed with %v, want %s", err, want)
+	}
+}

@@ -34,14 +34,14 @@ func TestNotices(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, notices := drain.Watch(t.Context())
-			if ctx.Err() != nil {
+			ctx, notices := drain.NewNotices(t.Context())
+			if ctx.Err() != nil || notices.Cause() != nil {
 				t.Fatal("draining without a notice")
 			}
 			for _, source := range c.given {
 				notices.Take(&drain.Cause{Source: source})
 			}
-			if got := drain.Of(ctx).Source; ctx.Err() == nil || got != c.given[0] {
+			if got := drain.Of(ctx).Source; ctx.Err() == nil || got != c.given[0] || notices.Cause().Source != got {
 				t.Errorf("the cause is %s, want %s", got, c.given[0])
 			}
 			if h, l, s := closed(notices.Hurried()), closed(notices.Leaving()), closed(notices.Stopped()); h != c.hurried || l != c.leaving || s != c.stopped {

@@ -11,21 +11,23 @@ import (
 // its own, for which it has a channel.
 type Notices struct {
 	begin                        context.CancelCauseFunc
-	begun                        atomic.Bool
+	first                        atomic.Pointer[Cause]
 	hurried, leaving, stopped    chan struct{}
 	onSpot, onLeaving, onStopped sync.Once
 }
 
-// Watch returns a context that is cancelled, with the cause, by the first notice.
-func Watch(parent context.Context) (context.Context, *Notices) {
+// NewNotices returns a context that is cancelled, with the cause, by the first notice.
+func NewNotices(parent context.Context) (context.Context, *Notices) {
 	ctx, begin := context.WithCancelCause(parent)
 	return ctx, &Notices{begin: begin, hurried: make(chan struct{}), leaving: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 // Take takes a notice; one of a source that has given notice already does nothing.
 func (n *Notices) Take(c *Cause) {
-	first := n.begun.CompareAndSwap(false, true)
-	n.begin(c)
+	first := n.first.CompareAndSwap(nil, c)
+	if first {
+		n.begin(c)
+	}
 	switch {
 	case c.Source == Spot && !first:
 		n.onSpot.Do(func() { close(n.hurried) })
@@ -35,6 +37,9 @@ func (n *Notices) Take(c *Cause) {
 		n.onStopped.Do(func() { close(n.stopped) })
 	}
 }
+
+// Cause is that of the drain; nil: none has begun.
+func (n *Notices) Cause() *Cause { return n.first.Load() }
 
 // Hurried is closed when a Spot interruption comes during a drain for another cause: it has two minutes
 // from then on, however long that drain might have taken.

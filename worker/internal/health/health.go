@@ -9,6 +9,13 @@ import (
 	"strings"
 )
 
+// The names of the checks of a worker's way from its start to its end.
+const (
+	Start   = "start"   // instance metadata, table and bucket have answered
+	Service = "service" // the group has the instance in service
+	Drain   = "drain"   // none has begun
+)
+
 // Check is one thing that was looked at.
 type Check struct {
 	Name   string `json:"check"`

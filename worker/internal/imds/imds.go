@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func New(cfg aws.Config) *Client {
 
 // Instance is who this machine is.
 type Instance struct {
-	ID    string // "i-…"
+	ID    string // "i-…", or the host name where this is no EC2 instance
 	Group string // name of its Auto Scaling group; "" where it has none
 }
 
@@ -48,6 +49,15 @@ func (c *Client) Discover(ctx context.Context) (Instance, error) {
 		return Instance{}, fmt.Errorf("instance metadata: %w", err)
 	}
 	return Instance{ID: id, Group: group}, nil
+}
+
+// OffEC2 is who this machine is where there is no metadata.
+func OffEC2() Instance {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown-host"
+	}
+	return Instance{ID: name}
 }
 
 // targetState is where the metadata says what the instance's group moves it to ("InService", "Terminated" …).

@@ -74,10 +74,10 @@ func (w *watched) sources() (sources []drain.Source) {
 func TestNoticesBecomeCauses(t *testing.T) {
 	server, client := start(t)
 	var got watched
-	watcher := client.Watcher(quiet, true, got.take)
+	poller := client.Poller(quiet, true, got.take)
 	look := func(want ...drain.Source) {
 		t.Helper()
-		watcher.Look(t.Context())
+		poller.Poll(t.Context())
 		if diff := cmp.Diff(want, got.sources()); diff != "" {
 			t.Errorf("taken (-want +got):\n%s", diff)
 		}
@@ -101,19 +101,19 @@ func TestRebalanceIsNotLookedForUnasked(t *testing.T) {
 	server, client := start(t)
 	server.RecommendRebalance(time.Now())
 	var got watched
-	if client.Watcher(quiet, false, got.take).Look(t.Context()); len(got.causes) > 0 {
+	if client.Poller(quiet, false, got.take).Poll(t.Context()); len(got.causes) > 0 {
 		t.Errorf("took %v", got.sources())
 	}
 }
 
 // A look costs a request for each notice, so that a minute of twelve looks costs 24, or 36; the token
 // that comes first lasts for minutes. Nothing is ever asked without one (IMDSv1).
-func TestRequestsOfAWatch(t *testing.T) {
+func TestRequestsOfAPoller(t *testing.T) {
 	for rebalance, want := range map[bool]int{false: 24, true: 36} {
 		server, client := start(t)
-		watcher := client.Watcher(quiet, rebalance, func(*drain.Cause) {})
-		for range int(time.Minute / watchInterval) {
-			watcher.Look(t.Context())
+		poller := client.Poller(quiet, rebalance, func(*drain.Cause) {})
+		for range int(time.Minute / pollInterval) {
+			poller.Poll(t.Context())
 		}
 		tokens, asked := 0, 0
 		for _, r := range server.Requests() {
@@ -150,13 +150,13 @@ func TestMetadataThatIsAwayIsNoNotice(t *testing.T) {
 	server, client := start(t)
 	server.SetAway(true)
 	var got watched
-	watcher := client.Watcher(quiet, true, got.take)
-	if watcher.Look(t.Context()); len(got.causes) > 0 || !watcher.away {
-		t.Fatalf("took %v, away %t", got.sources(), watcher.away)
+	poller := client.Poller(quiet, true, got.take)
+	if poller.Poll(t.Context()); len(got.causes) > 0 || !poller.away {
+		t.Fatalf("took %v, away %t", got.sources(), poller.away)
 	}
 	server.SetTargetState("Terminated")
 	server.SetAway(false)
-	if watcher.Look(t.Context()); len(got.causes) != 1 || watcher.away {
-		t.Errorf("back again: took %v, away %t", got.sources(), watcher.away)
+	if poller.Poll(t.Context()); len(got.causes) != 1 || poller.away {
+		t.Errorf("back again: took %v, away %t", got.sources(), poller.away)
 	}
 }

@@ -17,7 +17,7 @@ const (
 // AwaitService returns once the group wants the instance in service, or when ctx ends. An instance of a
 // warm pool must claim nothing before: it would be stopped with its jobs.
 func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(watchInterval)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for told := ""; ; {
 		state, err := c.targetState(ctx)
@@ -39,7 +39,7 @@ func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
 }
 
 func (c *Client) targetState(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, watchInterval)
+	ctx, cancel := context.WithTimeout(ctx, pollInterval)
 	defer cancel()
 	return c.get(ctx, targetState)
 }

@@ -30,8 +30,8 @@ type try struct {
 
 type tally struct{ requests, throttled, nanoseconds atomic.Int64 }
 
-// Watch counts the requests of the clients that are made of cfg from now on.
-func Watch(cfg *aws.Config) *Requests {
+// CountRequests counts the requests of the clients that are made of cfg from now on.
+func CountRequests(cfg *aws.Config) *Requests {
 	r := &Requests{tries: map[try]*tally{}}
 	cfg.APIOptions = append(cfg.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Deserialize.Add(r, middleware.Before) // within the retries, and after the error was read

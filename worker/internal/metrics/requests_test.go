@@ -67,7 +67,7 @@ func TestRequestsAreCountedByTheirAnswer(t *testing.T) {
 			panic(http.ErrAbortHandler) // cuts the connection
 		}
 	})
-	requests := metrics.Watch(&cfg)
+	requests := metrics.CountRequests(&cfg)
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.RetryMaxAttempts = 2 })
 	table := "jobs"
 	_, _ = client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key()})
@@ -105,7 +105,7 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(map[bool]string{false: "uncounted", true: "counted"}[counted], func(b *testing.B) {
 			cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: answers{}}
 			if counted {
-				metrics.Watch(&cfg)
+				metrics.CountRequests(&cfg)
 			}
 			client, table := dynamodb.NewFromConfig(cfg), "jobs"
 			in := &dynamodb.GetItemInput{TableName: &table, Key: key()}

@@ -13,7 +13,6 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
-	"github.com/worker-tier/worker-tier/worker/internal/protect"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -51,7 +50,7 @@ type Receiver interface {
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 }
 
-// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, EMF, Protector, Hurried and
+// Supervisor runs the jobs of one content type on one instance. All fields but Metrics, EMF, Protect, Hurried and
 // Vitals are required.
 type Supervisor struct {
 	Processes int // slots
@@ -60,13 +59,13 @@ type Supervisor struct {
 	Intake    *lease.Intake
 	Attempts  lease.Deps
 	Sweeper   *sweep.Sweeper
-	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
-	Meter     *metrics.Meter                  // counts what happens
-	Metrics   *metrics.Publisher              // nil: not published
-	EMF       *metrics.EMF                    // nil: attempts are not logged in this format
-	Protector *protect.Protector              // nil: busy instances are not protected from scale-in
-	Hurried   <-chan struct{}                 // closed when a drain under way has no more time than Spot leaves; nil: never
-	Vitals    *vitals.Board                   // is promised that the loops turn; nil: nobody asks
+	Probe     func(ctx context.Context) error    // asks table and bucket anything: nil means that both answer
+	Meter     *metrics.Meter                     // counts what happens
+	Metrics   *metrics.Publisher                 // nil: not published
+	EMF       *metrics.EMF                       // nil: attempts are not logged in this format
+	Protect   func(context.Context, func() bool) // keeps the group from taking the instance while it is busy; nil: not wanted
+	Hurried   <-chan struct{}                    // closed when a drain under way has no more time than Spot leaves; nil: never
+	Vitals    *vitals.Deadlines                  // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	oldest atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
@@ -100,8 +99,8 @@ func (s *Supervisor) Run(ctx context.Context) {
 	if s.Metrics != nil {
 		loops.Go(func() { s.publishLoop(ctx) })
 	}
-	if s.Protector != nil {
-		loops.Go(func() { s.Protector.Run(ctx, func() bool { return s.Running() > 0 }) })
+	if s.Protect != nil {
+		loops.Go(func() { s.Protect(ctx, func() bool { return s.Running() > 0 }) })
 	}
 	slots.Wait()
 	loops.Wait()

@@ -43,7 +43,7 @@ func lateIn(t *testing.T, idle int, prepare func(*Supervisor)) (broken time.Dura
 		timing := lease.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
 		messages := queue.NewMemory(clock.Now, time.Minute)
 		s := &Supervisor{
-			Vitals: &vitals.Board{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: Random(), Timing: timing},
+			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: Random(), Timing: timing},
 			Intake: &lease.Intake{Inbox: messages, Log: log, Claimer: &lease.Claimer{Store: awayTable{store.NewMemory()}, Clock: clock, Rand: Random(), ContentType: "mail", Worker: "i-1", Timing: timing}},
 			Probe:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 		}

@@ -8,7 +8,7 @@ import (
 
 func TestLateIsWhoBreaksAPromise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b Board
+		var b Deadlines
 		is := func(want string, by time.Duration) {
 			t.Helper()
 			if loop, late := b.Late(); loop != want || late != by {

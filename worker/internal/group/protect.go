@@ -1,10 +1,7 @@
-// Package protect keeps an instance with running jobs from being chosen when its group shrinks. It is for
-// work that cannot checkpoint; all other jobs are cheaper to move than boxes are to keep.
-package protect
+package group
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -15,9 +12,9 @@ import (
 )
 
 const (
-	// lookInterval is how often the worker is looked at: a job is unprotected for that long at most.
+	// lookInterval is how often Run asks whether the worker is busy. A job is unprotected for that long at most.
 	lookInterval = time.Second
-	// idleFor is how long the worker must have been idle: AWS throttles whoever toggles with every job.
+	// idleFor is how long the worker must have been idle. AWS throttles calls that follow every job.
 	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html
 	idleFor = 2 * time.Minute
 	// callTimeout bounds a call, retries included.
@@ -27,11 +24,6 @@ const (
 // pauses are those after calls that failed. [lookInterval] is their floor.
 var pauses = backoff.Pauses{First: 15 * time.Second, Most: 2 * time.Minute}
 
-// AutoScaling is the part of the API that protection needs.
-type AutoScaling interface {
-	SetInstanceProtection(context.Context, *autoscaling.SetInstanceProtectionInput, ...func(*autoscaling.Options)) (*autoscaling.SetInstanceProtectionOutput, error)
-}
-
 // Clock is the time as protection needs it; see lease.Clock.
 type Clock interface {
 	Monotonic() time.Duration
@@ -39,22 +31,21 @@ type Clock interface {
 	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
-// Protector protects one instance.
+// Protector keeps the group from choosing the instance when it scales in, while jobs run on it. It is for work that cannot
+// checkpoint: moving any other job costs less than keeping its instance.
 type Protector struct {
-	API             AutoScaling
-	Group, Instance string
-	Clock           Clock
-	Rand            *rand.Rand // of the pauses after failures
-	Log             *slog.Logger
+	Membership
+	Clock Clock
+	Rand  *rand.Rand // of the pauses after failures
 
-	known, protected bool // known: protected is what the group was last told
+	known, protected bool // known: protected is the last value that the group has accepted
 	busyAt           time.Duration
 	tryAt            time.Duration
 	failures         int64 // in a row
 }
 
-// Run protects the instance while busy says that it is, until ctx ends: an instance that drains is given
-// up, protected or not. What cannot be told to the group is tried again; no job waits for it.
+// Run protects the instance while busy returns true, until ctx ends. A drain ends it too: the instance is given up,
+// protected or not. A call that fails is repeated, and no job waits for it.
 func (p *Protector) Run(ctx context.Context, busy func() bool) {
 	p.busyAt = p.Clock.Monotonic()
 	for p.Clock.Sleep(ctx, lookInterval) == nil {

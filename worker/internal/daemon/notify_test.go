@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 // serviceManager is systemd's end of a service.
 type serviceManager struct{ *net.UnixConn }
 
-func underSystemd(t *testing.T, watchdog string) (serviceManager, service) {
+func underSystemd(t *testing.T, watchdog string) (serviceManager, notifier) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -32,7 +32,7 @@ func underSystemd(t *testing.T, watchdog string) (serviceManager, service) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serviceManager{conn}, service{manager: manager, vitals: &vitals.Board{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
+	return serviceManager{conn}, notifier{manager: manager, vitals: &vitals.Deadlines{}, log: slog.New(slog.DiscardHandler), random: backofftest.Longest()}
 }
 
 // during is what the manager is told from now on for d.

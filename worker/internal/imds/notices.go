@@ -9,10 +9,10 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 )
 
-// watchInterval is how often notices are looked for. A Spot notice comes two minutes ahead; AWS
+// pollInterval is how often notices are looked for. A Spot notice comes two minutes ahead; AWS
 // recommends to look every five seconds. It makes 24 requests a minute, 36 with rebalance
 // recommendations, and one for a token every five minutes.
-const watchInterval = 5 * time.Second
+const pollInterval = 5 * time.Second
 
 // terminated reports whether state is the target lifecycle state of an instance that its group wants to be
 // rid of: "Terminated", or "Warmed:Terminated" out of a warm pool.
@@ -40,8 +40,8 @@ func notices(rebalance bool) []notice {
 	return all
 }
 
-// Watcher looks for notices that the instance will be taken away. It is for one goroutine at a time.
-type Watcher struct {
+// Poller looks for notices that the instance will be taken away. It is for one goroutine at a time.
+type Poller struct {
 	client  *Client
 	log     *slog.Logger
 	take    func(*drain.Cause)
@@ -49,47 +49,47 @@ type Watcher struct {
 	away    bool // the metadata did not answer the last time
 }
 
-// Watcher returns a watcher that calls take once for each notice.
-func (c *Client) Watcher(log *slog.Logger, rebalance bool, take func(*drain.Cause)) *Watcher {
-	return &Watcher{client: c, log: log, take: take, waiting: notices(rebalance)}
+// Poller returns a poller that calls take once for each notice.
+func (c *Client) Poller(log *slog.Logger, rebalance bool, take func(*drain.Cause)) *Poller {
+	return &Poller{client: c, log: log, take: take, waiting: notices(rebalance)}
 }
 
 // Run looks again and again until ctx ends.
-func (w *Watcher) Run(ctx context.Context) {
-	ticker := time.NewTicker(watchInterval)
+func (p *Poller) Run(ctx context.Context) {
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			w.Look(ctx)
+			p.Poll(ctx)
 		}
 	}
 }
 
-// Look asks once for each notice that has not come. Metadata that is not there for a while is no notice;
+// Poll asks once for each notice that has not come. Metadata that is not there for a while is no notice;
 // it is logged when that begins and when it ends.
-func (w *Watcher) Look(ctx context.Context) {
-	err := w.look(ctx)
+func (p *Poller) Poll(ctx context.Context) {
+	err := p.poll(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return
-	case err != nil && !w.away:
-		w.log.WarnContext(ctx, "instance metadata not read, trying again", "error", err.Error())
-	case err == nil && w.away:
-		w.log.InfoContext(ctx, "instance metadata answers again")
+	case err != nil && !p.away:
+		p.log.WarnContext(ctx, "instance metadata not read, trying again", "error", err.Error())
+	case err == nil && p.away:
+		p.log.InfoContext(ctx, "instance metadata answers again")
 	}
-	w.away = err != nil
+	p.away = err != nil
 }
 
-func (w *Watcher) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, watchInterval)
+func (p *Poller) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollInterval)
 	defer cancel()
 	var left []notice
 	var failure error
-	for _, n := range w.waiting {
-		text, err := w.client.get(ctx, n.path)
+	for _, n := range p.waiting {
+		text, err := p.client.get(ctx, n.path)
 		if err != nil {
 			failure = err
 		}
@@ -101,8 +101,8 @@ func (w *Watcher) look(ctx context.Context) error {
 		if detail == "" {
 			detail = text
 		}
-		w.take(&drain.Cause{Source: n.source, Detail: detail})
+		p.take(&drain.Cause{Source: n.source, Detail: detail})
 	}
-	w.waiting = left
+	p.waiting = left
 	return failure
 }

@@ -1,4 +1,4 @@
-package cli
+package daemon
 
 import (
 	"context"
@@ -20,40 +20,40 @@ const (
 	endSlack = 30 * time.Second
 )
 
-// service is the worker towards the service manager that started it.
-type service struct {
+// notifier tells the service manager that started the worker how it fares.
+type notifier struct {
 	manager *systemd.Manager
-	vitals  *vitals.Board
+	vitals  *vitals.Deadlines
 	log     *slog.Logger
 	random  *rand.Rand // of the pauses of a start
 }
 
 // tell sends a message that nothing depends on.
-func (s service) tell(states ...string) {
-	if err := s.manager.Tell(states...); err != nil {
-		s.log.Warn("service manager not told", "error", err.Error())
+func (n notifier) tell(states ...string) {
+	if err := n.manager.Tell(states...); err != nil {
+		n.log.Warn("service manager not told", "error", err.Error())
 	}
 }
 
 // waits says what a starting worker waits for, and that the start takes as much longer: an outage is no reason to be
 // killed and started again, a start that hangs is.
-func (s service) waits(what string, err error, pause time.Duration) {
-	s.tell(systemd.Status("waiting: "+what+" does not answer: "+err.Error()), systemd.Extend(pause+probeTimeout+endSlack))
+func (n notifier) waits(what string, err error, pause time.Duration) {
+	n.tell(systemd.Status("waiting: "+what+" does not answer: "+err.Error()), systemd.Extend(pause+probeTimeout+endSlack))
 }
 
 // run tells what the worker does and, each half of the watchdog's timeout, that it lives, until ctx ends. It speaks for
 // the loops and not for itself: once one of them breaks its promise the watchdog hears nothing more.
-func (s service) run(ctx context.Context, status func() string) {
+func (n notifier) run(ctx context.Context, status func() string) {
 	ticker := time.NewTicker(statusInterval)
 	defer ticker.Stop()
 	said := ""
 	var pulse <-chan time.Time // nil: there is no watchdog
-	if s.manager.Watchdog() > 0 {
+	if n.manager.Watchdog() > 0 {
 		pulse = time.After(0)
 	}
 	for hung := ""; ; {
 		if text := status(); text != said {
-			s.tell(systemd.Status(text))
+			n.tell(systemd.Status(text))
 			said = text
 		}
 		select {
@@ -61,15 +61,15 @@ func (s service) run(ctx context.Context, status func() string) {
 			return
 		case <-ticker.C:
 		case <-pulse:
-			loop, by := s.vitals.Late()
+			loop, by := n.vitals.Late()
 			if loop == "" {
-				s.tell(systemd.Alive)
-				pulse = time.After(s.manager.Watchdog() / 2)
+				n.tell(systemd.Alive)
+				pulse = time.After(n.manager.Watchdog() / 2)
 			} else {
 				pulse = time.After(lateLook)
 			}
 			if loop != "" && loop != hung {
-				s.log.ErrorContext(ctx, "a loop hangs: the watchdog is not told any more that this worker lives", "loop", loop, "late_ms", by.Milliseconds())
+				n.log.ErrorContext(ctx, "a loop hangs: the watchdog is not told any more that this worker lives", "loop", loop, "late_ms", by.Milliseconds())
 			}
 			hung = loop
 		}
@@ -79,10 +79,10 @@ func (s service) run(ctx context.Context, status func() string) {
 // stops says that the worker ends once stopped is closed, and how long its drain may take: a lease is what it takes to give up a
 // job that cannot be handed back. A worker that drains for another reason stays until its machine goes, and would be
 // killed after the unit's stop timeout had it said so.
-func (s service) stops(ctx context.Context, stopped <-chan struct{}, longest time.Duration) {
+func (n notifier) stops(ctx context.Context, stopped <-chan struct{}, longest time.Duration) {
 	select {
 	case <-stopped:
-		s.tell(systemd.Stopping, systemd.Extend(longest+endSlack))
+		n.tell(systemd.Stopping, systemd.Extend(longest+endSlack))
 	case <-ctx.Done():
 	}
 }

@@ -1,9 +1,8 @@
-package imds
+package group
 
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -11,32 +10,34 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 )
 
-// leaveTimeout bounds one try to leave the group.
-const leaveTimeout = 15 * time.Second
+const (
+	// leaveTimeout bounds one try to leave the group.
+	leaveTimeout = 15 * time.Second
+	// leaveInterval is how often the instance looks whether its group terminates it.
+	leaveInterval = 5 * time.Second
+)
 
 // leavePauses are those after a try that failed. A hook that times out meanwhile lets the instance go, too.
-var leavePauses = backoff.Pauses{First: watchInterval, Most: 30 * time.Second, Least: time.Second}
+var leavePauses = backoff.Pauses{First: leaveInterval, Most: 30 * time.Second, Least: time.Second}
 
-// Leaving is what an instance does once nothing runs on it any more, until it is shut down: it completes
-// the termination hook when its group terminates it, and where the group does not know that the instance
-// is of no use any more, it asks for another.
+// Leaving is what a drained instance does until it is shut down. It completes the termination hook when its group
+// terminates it, and asks for a replacement where the group does not know that the instance is of no use any more.
 type Leaving struct {
 	Membership
 	Cause       *drain.Cause
-	Terminating func(context.Context) (bool, error) // [Client.Terminating]
-	Release     func()                              // ends [Membership.Hold]; may be called again
+	Terminating func(context.Context) (bool, error) // reports whether the group terminates the instance
+	Release     func()                              // of [Membership.Hold]
 	Rand        *rand.Rand                          // of the pauses after failures
-	Log         *slog.Logger
-	Tell        func(outcome string) // told, after each try, what the group was told or why not; for people
+	Tell        func(outcome string)                // is called after each try with its outcome, for people
 
 	completed, replaced bool
 }
 
-// Until tries until stop is closed, once at least. A worker that drained for good does not end by
-// itself: its service manager would start it again, and it would take jobs on an instance that goes away.
+// Until tries until stop is closed, once at least. A drained worker does not end by itself: its service manager would
+// start it again, and it would take jobs on an instance that goes away.
 func (l *Leaving) Until(ctx context.Context, stop <-chan struct{}) {
 	for failures := int64(0); ; {
-		pause := watchInterval
+		pause := leaveInterval
 		if err := l.try(ctx); err != nil {
 			l.Log.ErrorContext(ctx, "group not left, trying again", "error", err.Error())
 			l.Tell(err.Error())
@@ -70,25 +71,25 @@ func (l *Leaving) try(ctx context.Context) error {
 		return fmt.Errorf("read the target lifecycle state: %w", err)
 	case terminating:
 		l.Release() // the completion is the last word
-		if err := l.Complete(ctx); err != nil {
+		if err := l.completeTermination(ctx); err != nil {
 			return err
 		}
 		l.completed = true
 		l.say(ctx, "group %s may terminate instance %s")
 	case l.Cause.Replace() && !l.replaced:
-		if err := l.Replace(ctx); err != nil {
+		if err := l.replace(ctx); err != nil {
 			return err
 		}
 		l.replaced = true
 		l.say(ctx, "group %s was asked to replace instance %s")
 	case !l.replaced:
-		l.Tell("left to group " + l.Instance.Group)
+		l.Tell("left to group " + l.Group)
 	}
 	return nil
 }
 
 func (l *Leaving) say(ctx context.Context, format string) {
-	text := fmt.Sprintf(format, l.Instance.Group, l.Instance.ID)
+	text := fmt.Sprintf(format, l.Group, l.Instance)
 	l.Log.InfoContext(ctx, "group left", "outcome", text)
 	l.Tell(text)
 }

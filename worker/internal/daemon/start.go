@@ -1,18 +1,15 @@
-package cli
+package daemon
 
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
@@ -32,37 +29,37 @@ const metadataDisabled = "AWS_EC2_METADATA_DISABLED"
 // identify asks who this instance is. One with a termination hook stands in a group: its worker waits for
 // the metadata, without which it would never learn that it has to go. Anywhere else no answer means that
 // this is no EC2 instance.
-func identify(ctx context.Context, s service, metadata *imds.Client, hook string) (instance imds.Instance, onEC2 bool) {
+func identify(ctx context.Context, n notifier, metadata *imds.Client, hook string) (instance imds.Instance, onEC2 bool) {
 	waits := hook != "" && !strings.EqualFold(os.Getenv(metadataDisabled), "true")
-	err := await(ctx, s, "instance metadata", func(ctx context.Context) (err error) {
+	err := await(ctx, n, "instance metadata", func(ctx context.Context) (err error) {
 		instance, err = metadata.Discover(ctx)
 		return err
 	}, func(error) bool { return !waits })
 	if err != nil {
-		s.log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
-		return imds.Instance{ID: hostname()}, false
+		n.log.InfoContext(ctx, "not on an EC2 instance: no notices will be seen", "reason", err.Error())
+		return imds.OffEC2(), false
 	}
 	return instance, true
 }
 
 // awaitTable asks the table until it answers, for as long as it takes: an outage is no reason to end, and
 // be started again, for ever. An error is one that waiting cannot mend. It returns nil too when ctx ends.
-func awaitTable(ctx context.Context, s service, probe func(context.Context) error, cfg aws.Config, onEC2 bool) error {
-	return await(ctx, s, "job table", func(ctx context.Context) error {
-		if err := hasCredentials(ctx, cfg); err != nil {
+func awaitTable(ctx context.Context, n notifier, probe func(context.Context) error, cfg aws.Config, onEC2 bool) error {
+	return await(ctx, n, "job table", func(ctx context.Context) error {
+		if err := awsaccess.HasCredentials(ctx, cfg); err != nil {
 			return err
 		}
 		return probe(ctx)
 	}, func(err error) bool {
-		if errors.Is(err, errNoCredentials) {
+		if errors.Is(err, awsaccess.ErrNoCredentials) {
 			return !onEC2 // those of a new instance's role can be seconds late
 		}
-		return lasting(err)
+		return awsaccess.Lasting(err)
 	})
 }
 
 // await tries until it succeeds, ctx ends (both: nil) or an error is final, with growing pauses.
-func await(ctx context.Context, s service, what string, try func(context.Context) error, final func(error) bool) error {
+func await(ctx context.Context, n notifier, what string, try func(context.Context) error, final func(error) bool) error {
 	for failures := int64(0); ; failures++ {
 		call, cancel := context.WithTimeout(ctx, probeTimeout)
 		err := try(call)
@@ -73,28 +70,11 @@ func await(ctx context.Context, s service, what string, try func(context.Context
 		case final(err):
 			return err
 		}
-		pause := startPauses.After(failures, s.random).Round(time.Millisecond)
-		s.waits(what, err, pause)
-		s.log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
+		pause := startPauses.After(failures, n.random).Round(time.Millisecond)
+		n.waits(what, err, pause)
+		n.log.WarnContext(ctx, what+" does not answer, waiting for it", "error", err.Error(), "next_try_in", pause.String())
 		if (supervisor.SystemClock{}).Sleep(ctx, pause) != nil {
 			return nil
 		}
 	}
-}
-
-// lasting reports whether AWS would answer the same however often it is asked: no such table, access
-// denied, bad credentials. It is what the SDK itself would not try again of the client's own errors.
-func lasting(err error) bool {
-	_, answered := errors.AsType[smithy.APIError](err)
-	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return answered && ok && response.HTTPStatusCode() >= http.StatusBadRequest && response.HTTPStatusCode() < http.StatusInternalServerError &&
-		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary
-}
-
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "unknown-host"
-	}
-	return name
 }

@@ -1,21 +1,25 @@
-package cli
+package awsaccess
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// explain turns an error into one sentence that says what to do, where that is known.
-func explain(err error) string {
+// Explain turns an error into one sentence that says what to do, where that is known.
+func Explain(err error) string {
 	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Sprintf("%s%s cannot be reached: is it running, and the network up? (%v)", doing(err), address(err), unreachable)
 	}
@@ -39,6 +43,15 @@ func explain(err error) string {
 		}
 	}
 	return err.Error()
+}
+
+// Lasting reports whether AWS would give the same answer however often it is asked: there is no such table, access is
+// denied, the credentials are bad. These are the client's own errors that the SDK itself would not repeat.
+func Lasting(err error) bool {
+	_, answered := errors.AsType[smithy.APIError](err)
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return answered && ok && response.HTTPStatusCode() >= http.StatusBadRequest && response.HTTPStatusCode() < http.StatusInternalServerError &&
+		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) != aws.TrueTernary
 }
 
 // doing is what the error says of the worker's side: what it was about, without the SDK's account of the call.

@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/blob"
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
+	"github.com/worker-tier/worker-tier/worker/internal/group"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
+	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
+)
+
+// failureLimit and crashLimit are the failures, and the crashes at one position, that make a job DEAD.
+const failureLimit, crashLimit = 5, 5
+
+// newSupervisor puts the supervisor together with AWS and with this machine.
+func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog.Logger) (*supervisor.Supervisor, error) {
+	settings := o.Settings
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the worker's own binary: %w", err)
+	}
+	clock := supervisor.SystemClock{}
+	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
+	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
+	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
+	random := supervisor.Random()
+	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: timing}
+	return &supervisor.Supervisor{
+		Processes: settings.Processes,
+		Slot: slot.Options{
+			Executable: executable, Args: o.Slot, Log: log, Confinement: confine.New(memoryOf(settings, log), log),
+		},
+		Receiver: messages,
+		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
+		Sweeper: &sweep.Sweeper{
+			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
+			Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+			JobTime: settings.JobTime,
+		},
+		Probe: func(ctx context.Context) error {
+			if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {
+				return err
+			}
+			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
+		},
+		Meter:   metrics.NewMeter(settings.Processes, clock.Monotonic),
+		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+		EMF:     embedded(settings, log),
+		Protect: protection(settings, member, clock, random),
+		Log:     log,
+	}, nil
+}
+
+// embedded logs attempts in the embedded metric format, where that is wanted; nil: it is not.
+func embedded(settings contract.Settings, log *slog.Logger) *metrics.EMF {
+	if !settings.EMF {
+		return nil
+	}
+	return &metrics.EMF{Log: log, Environment: contract.MetricEnvironment(settings.Tier, settings.Environment), ContentType: settings.ContentType}
+}
+
+// memoryOf is the memory limit of a slot in bytes.
+func memoryOf(settings contract.Settings, log *slog.Logger) int64 {
+	machine := confine.Machine()
+	limit := int64(settings.Memory) << 20
+	if limit == 0 {
+		return confine.Share(machine, settings.Processes)
+	}
+	if all := limit * int64(settings.Processes); machine > 0 && all > machine {
+		log.Warn("the slots together may use more memory than there is", contract.EnvMemory, settings.Memory, "processes", settings.Processes, "machine_mib", machine>>20)
+	}
+	return limit
+}
+
+// protection keeps the group from taking the instance while it is busy. It is nil where that is not wanted, or without a group.
+func protection(settings contract.Settings, member group.Membership, clock group.Clock, random *rand.Rand) func(context.Context, func() bool) {
+	if !settings.ProtectBusy || member.Group == "" {
+		return nil
+	}
+	return (&group.Protector{Membership: member, Clock: clock, Rand: random}).Run
+}
