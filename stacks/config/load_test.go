@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 var update = flag.Bool("update", false, "rewrite the committed schema and expected outputs")
@@ -114,7 +116,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 			MaxCapacity:          20,
 			ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
 			ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: Job{
+			Job: contract.Timing{
 				Lease:       time.Minute,
 				Heartbeat:   20 * time.Second,
 				Sweep:       30 * time.Second,
@@ -195,13 +197,13 @@ func TestEveryKeyResolves(t *testing.T) {
 		ProtectBusy: true,
 		Hardening:   Hardening{WritableCode: true, Namespaces: true, Devices: true},
 		Watch:       Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
-		Job:         Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Job:         contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 		Boot:        Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
 	}
-	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
+	if got, want := tier.ContentTypes[0].TerminationHookTimeout(), 32*time.Second; got != want {
 		t.Errorf("termination hook waits %s, want %s", got, want)
 	}
 	if got := tier.ContentTypes[0].Listen(); got != "0.0.0.0:9100" {

@@ -106,7 +106,7 @@ func resolveContentType(m member[contentType], a access, p pool) ContentType {
 		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
 		Hardening:        Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
 		Watch:            Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
-		Job: Job{
+		Job: contract.Timing{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,
 			Sweep:       p.Job.Sweep.value,

@@ -24,7 +24,6 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
@@ -139,8 +138,7 @@ func checks(cfg aws.Config, settings contract.Settings) []doctor.Check {
 		}},
 		{Name: "self-test", Run: func(ctx context.Context) (string, error) {
 			j, err := doctor.SelfTest{
-				Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: thisInstance(ctx, cfg),
-				Timing: lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall},
+				Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: thisInstance(ctx, cfg), Timing: settings.Timing,
 			}.Run(ctx)
 			return fmt.Sprintf("job %s was claimed, renewed and handed back", j.ID), err
 		}},

@@ -196,8 +196,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	random := supervisor.Random()
-	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall}
-	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: timing}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: instance.ID, Timing: settings.Timing}
 	return &supervisor.Supervisor{
 		Processes: settings.Processes,
 		Slot: slot.Options{
@@ -205,7 +204,7 @@ func newSupervisor(cfg aws.Config, settings contract.Settings, instance imds.Ins
 		},
 		Receiver: messages,
 		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", instance.ID, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
