@@ -24,7 +24,7 @@ func NewContentType(name, processor string) ContentType {
 		MaxCapacity:          20,
 		ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
 		ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-		Job: Job{
+		Job: contract.Timing{
 			Lease:       time.Minute,
 			Heartbeat:   20 * time.Second,
 			Sweep:       30 * time.Second,

@@ -10,7 +10,11 @@
 // [stacks/config]: https://pkg.go.dev/github.com/worker-tier/worker-tier/stacks/config
 package tierspec
 
-import "time"
+import (
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
 
 // Tier is the whole configuration for one environment, resolved: no value is left to be defaulted.
 type Tier struct {
@@ -155,7 +159,7 @@ type ContentType struct {
 	ProtectBusy          bool       // busy instances are protected from scale-in
 	Hardening            Hardening
 	Watch                Watch
-	Job                  Job
+	Job                  contract.Timing
 	Boot                 Boot
 }
 
@@ -229,16 +233,6 @@ type ScaleIn struct {
 	RemovePercent int           // of the group, rounded to at least one instance
 }
 
-// Job holds the timing of a content type's jobs.
-type Job struct {
-	Lease       time.Duration // at least 2 × Heartbeat
-	Heartbeat   time.Duration
-	Sweep       time.Duration
-	Checkpoint  time.Duration
-	DrainBudget time.Duration
-	Stall       time.Duration
-}
-
 // Boot holds the timing of an instance's start.
 type Boot struct {
 	Timeout    time.Duration // a boot that takes longer has failed
@@ -265,6 +259,6 @@ const LongestHook = 2 * time.Hour
 
 // TerminationHookTimeout is the heartbeat timeout of the termination hook, in whole seconds: a drain and
 // its slack fit in even if the worker sends no heartbeat for the hook.
-func (j Job) TerminationHookTimeout() time.Duration {
-	return (j.DrainBudget + DrainSlack + time.Second - 1).Truncate(time.Second)
+func (t ContentType) TerminationHookTimeout() time.Duration {
+	return (t.Job.DrainBudget + DrainSlack + time.Second - 1).Truncate(time.Second)
 }

@@ -151,7 +151,7 @@ func (n names) settings() contract.Settings {
 		Tier: n.Tier, Environment: n.Environment, ContentType: t.Name,
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
-		Lease: t.Job.Lease, Heartbeat: t.Job.Heartbeat, Sweep: t.Job.Sweep, Checkpoint: t.Job.Checkpoint, DrainBudget: t.Job.DrainBudget, Stall: t.Job.Stall,
+		Timing:     t.Job,
 		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,

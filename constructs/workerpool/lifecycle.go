@@ -37,7 +37,7 @@ func (n names) hooks() []*awsautoscaling.CfnAutoScalingGroup_LifecycleHookSpecif
 		{
 			LifecycleHookName:   new(terminationHook),
 			LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"),
-			HeartbeatTimeout:    new(t.Job.TerminationHookTimeout().Seconds()),
+			HeartbeatTimeout:    new(t.TerminationHookTimeout().Seconds()),
 			DefaultResult:       new("CONTINUE"),
 		},
 	}

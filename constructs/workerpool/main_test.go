@@ -12,6 +12,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 func TestMain(m *testing.M) { synthtest.Main(m) }
@@ -44,7 +45,7 @@ func mail(t *testing.T) Props {
 			ProcessesPerInstance: 2, RootVolumeGiB: 40, MinCapacity: 1, MaxCapacity: 60, SpotPercent: 80, ProtectBusy: true,
 			ScaleOut: tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute},
 			ScaleIn:  tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: tierspec.Job{
+			Job: contract.Timing{
 				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
 				Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour,
 			},

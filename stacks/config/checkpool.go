@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // shortestTarget is the target latency that one-minute metrics and two-minute boots can still reach.
@@ -82,7 +83,7 @@ func (c checker) checkPools(env environment, image baseImage) {
 
 func (c checker) checkTiming(p pool) {
 	j := p.Job
-	if j.Lease.usable() && j.Heartbeat.usable() && j.Lease.value < 2*j.Heartbeat.value {
+	if j.Lease.usable() && j.Heartbeat.usable() && !(contract.Timing{Lease: j.Lease.value, Heartbeat: j.Heartbeat.value}).SparesABeat() {
 		c.clash(j.Lease.leaf, j.Heartbeat.leaf, "lease %s is less than twice heartbeat %s", short(j.Lease.value), short(j.Heartbeat.value))
 	}
 	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {

@@ -63,7 +63,7 @@ func promises(tier *tierspec.Tier) error {
 		const longestStackName = 128
 		hold(len(tier.Name+"-"+env.Name+"-"+c.Name) <= longestStackName, "stack name")
 		hold(c.Job.Lease >= 2*c.Job.Heartbeat && c.Job.Heartbeat > 0 && c.Job.Sweep > 0 && c.Job.Checkpoint > 0, "job timing")
-		hold(c.Job.TerminationHookTimeout() <= tierspec.LongestHook && c.Boot.Timeout < c.Boot.LaunchHookTimeout() && c.Boot.LaunchHookTimeout() <= tierspec.LongestHook, "lifecycle hooks")
+		hold(c.TerminationHookTimeout() <= tierspec.LongestHook && c.Boot.Timeout < c.Boot.LaunchHookTimeout() && c.Boot.LaunchHookTimeout() <= tierspec.LongestHook, "lifecycle hooks")
 		hold(c.MinCapacity <= c.MaxCapacity && c.MaxCapacity > 0, "capacity")
 		hold(c.ProcessesPerInstance > 0 && len(c.InstanceTypes) > 0 && c.Role != "" && c.Processor != "", "a setting is empty")
 		hold((c.Processor == "exec") == (len(c.Command) > 0), "command")

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 var update = flag.Bool("update", false, "rewrite the committed schema and expected outputs")
@@ -116,7 +117,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 			MaxCapacity:          20,
 			ScaleOut:             tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
 			ScaleIn:              tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: tierspec.Job{
+			Job: contract.Timing{
 				Lease:       time.Minute,
 				Heartbeat:   20 * time.Second,
 				Sweep:       30 * time.Second,
@@ -197,13 +198,13 @@ func TestEveryKeyResolves(t *testing.T) {
 		ProtectBusy: true,
 		Hardening:   tierspec.Hardening{WritableCode: true, Namespaces: true, Devices: true},
 		Watch:       tierspec.Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
-		Job:         tierspec.Job{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Job:         contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
 		Boot:        tierspec.Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
 	}
-	if got, want := tier.ContentTypes[0].Job.TerminationHookTimeout(), 32*time.Second; got != want {
+	if got, want := tier.ContentTypes[0].TerminationHookTimeout(), 32*time.Second; got != want {
 		t.Errorf("termination hook waits %s, want %s", got, want)
 	}
 	if got := tier.ContentTypes[0].Listen(); got != "0.0.0.0:9100" {

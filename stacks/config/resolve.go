@@ -107,7 +107,7 @@ func resolveContentType(m member[contentType], a access, p pool) tierspec.Conten
 		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
 		Hardening:        tierspec.Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
 		Watch:            tierspec.Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
-		Job: tierspec.Job{
+		Job: contract.Timing{
 			Lease:       p.Job.Lease.value,
 			Heartbeat:   p.Job.Heartbeat.value,
 			Sweep:       p.Job.Sweep.value,

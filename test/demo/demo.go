@@ -16,7 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localtier"
-	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // demo is one run.
@@ -192,7 +192,7 @@ func (d *demo) startInstances(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d instances with %d slots in %d zones", len(d.config.tier.ContentTypes), slots, len(zones)), nil
 }
 
-func timing(j tierspec.Job) string {
+func timing(j contract.Timing) string {
 	return fmt.Sprintf("lease %s, heartbeat %s, sweep %s, checkpoint %s, drain budget %s", j.Lease, j.Heartbeat, j.Sweep, j.Checkpoint, j.DrainBudget)
 }
 

@@ -52,7 +52,7 @@ func newFleet(t *testing.T, name string) *fleet {
 	f.settings = contract.Settings{
 		Tier: name, Environment: "test", ContentType: contentType, Processor: "steps", Processes: 3,
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts", QueueURL: queue(name + "-queue"), DeadLetterQueueURL: queue(name + "-dead"),
-		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 200 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute,
+		Timing: contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 200 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
 	}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), f.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &f.settings.ArtifactsBucket}); err != nil {

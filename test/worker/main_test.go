@@ -74,7 +74,7 @@ func newTierOn(t testing.TB, server *localaws.Server, name string) *tier {
 		Tier: name, Environment: "test", ContentType: "backup", Processor: "backup", Processes: 2,
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",
 		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
-		Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute,
+		Timing: contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
 	}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {

@@ -1,6 +1,6 @@
 // Package contract holds the names that the provisioning side (stacks, constructs) and the worker
-// share: environment variables, SSM parameter paths, table attributes, metric names and the
-// first-boot document. A name that drifts between the two sides fails to compile.
+// share: environment variables, SSM parameter paths, table attributes, metric names, the timing of jobs
+// and the first-boot document. A name that drifts between the two sides fails to compile.
 package contract
 
 import "strconv"

@@ -14,7 +14,7 @@ import (
 var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
-	Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour,
+	Timing:     contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour},
 	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, WarmPool: true, ProtectBusy: true,
 	Listen: "127.0.0.1:9464", Graphite: "carbon:2003", EMF: true,
 }

@@ -23,12 +23,6 @@ const (
 	EnvDeadLetterQueueURL = "WORKER_DEAD_LETTER_QUEUE_URL"
 	EnvTable              = "WORKER_TABLE"
 	EnvArtifactsBucket    = "WORKER_ARTIFACTS_BUCKET"
-	EnvLease              = "WORKER_LEASE"
-	EnvHeartbeat          = "WORKER_HEARTBEAT"
-	EnvSweep              = "WORKER_SWEEP"
-	EnvCheckpoint         = "WORKER_CHECKPOINT"
-	EnvDrainBudget        = "WORKER_DRAIN_BUDGET"
-	EnvStall              = "WORKER_STALL"
 	EnvLaunchHook         = "WORKER_LAUNCH_HOOK"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
@@ -57,12 +51,7 @@ type Settings struct {
 	Table              string // name of the DynamoDB job table
 	ArtifactsBucket    string // S3 bucket; a content type owns the keys under "<contentType>/"
 
-	Lease       time.Duration // a holder that has not beaten for this long has lost its job
-	Heartbeat   time.Duration // time between beats, at most Lease/2
-	Sweep       time.Duration // time between two sweeps of a content type
-	Checkpoint  time.Duration // at most one checkpoint is written per job in this time
-	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
-	Stall       time.Duration // a job that shows neither progress nor a checkpoint for this long has failed
+	Timing
 
 	LaunchHook       string // name of the group's launch lifecycle hook; empty: none to complete
 	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
@@ -93,12 +82,9 @@ func (s Settings) Environ() map[string]string {
 		EnvDeadLetterQueueURL: s.DeadLetterQueueURL,
 		EnvTable:              s.Table,
 		EnvArtifactsBucket:    s.ArtifactsBucket,
-		EnvLease:              s.Lease.String(),
-		EnvHeartbeat:          s.Heartbeat.String(),
-		EnvSweep:              s.Sweep.String(),
-		EnvCheckpoint:         s.Checkpoint.String(),
-		EnvDrainBudget:        s.DrainBudget.String(),
-		EnvStall:              s.Stall.String(),
+	}
+	for name, duration := range s.Timing.variables() {
+		env[name] = duration.String()
 	}
 	if s.Memory > 0 {
 		env[EnvMemory] = strconv.Itoa(s.Memory)
@@ -138,18 +124,15 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		DeadLetterQueueURL: r.text(EnvDeadLetterQueueURL),
 		Table:              r.text(EnvTable),
 		ArtifactsBucket:    r.text(EnvArtifactsBucket),
-		Lease:              r.duration(EnvLease),
-		Heartbeat:          r.duration(EnvHeartbeat),
-		Sweep:              r.duration(EnvSweep),
-		Checkpoint:         r.duration(EnvCheckpoint),
-		DrainBudget:        r.duration(EnvDrainBudget),
-		Stall:              r.duration(EnvStall),
 		DrainOnRebalance:   r.flag(EnvDrainOnRebalance),
 		WarmPool:           r.flag(EnvWarmPool),
 		ProtectBusy:        r.flag(EnvProtectBusy),
 		Listen:             r.address(EnvListen),
 		Graphite:           r.address(EnvGraphite),
 		EMF:                r.flag(EnvEMF),
+	}
+	for name, duration := range s.Timing.variables() {
+		*duration = r.duration(name)
 	}
 	s.LaunchHook, _ = lookup(EnvLaunchHook)
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
@@ -159,7 +142,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	if _, set := lookup(EnvJobTime); set {
 		s.JobTime = r.duration(EnvJobTime)
 	}
-	if s.Lease > 0 && s.Heartbeat > s.Lease/2 {
+	if s.Lease > 0 && !s.SparesABeat() {
 		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)
 	}
 	return s, r.err()

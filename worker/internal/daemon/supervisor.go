@@ -41,8 +41,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	random := supervisor.Random()
-	timing := lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall}
-	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: timing}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: settings.Timing}
 	return &supervisor.Supervisor{
 		Processes: settings.Processes,
 		Slot: slot.Options{
@@ -50,7 +49,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 		},
 		Receiver: messages,
 		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
+		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 			Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,

@@ -52,7 +52,7 @@ func Checks(cfg aws.Config, settings contract.Settings, clock lease.Clock, rando
 		{Name: "self-test", Run: func(ctx context.Context) (string, error) {
 			j, err := SelfTest{
 				Store: table, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: thisInstance(ctx, cfg),
-				Timing: lease.Timing{Lease: settings.Lease, Heartbeat: settings.Heartbeat, Checkpoint: settings.Checkpoint, DrainBudget: settings.DrainBudget, Stall: settings.Stall},
+				Timing: settings.Timing,
 			}.Run(ctx)
 			return fmt.Sprintf("job %s was claimed, renewed and handed back", j.ID), err
 		}},

@@ -31,7 +31,7 @@ type SelfTest struct {
 	Rand        *rand.Rand
 	ContentType string
 	Worker      string // instance id
-	Timing      lease.Timing
+	Timing      contract.Timing
 }
 
 // Run returns the job as it stands in the table after all. The error is the first that the table gave, or says

@@ -48,7 +48,7 @@ func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
 func selfTest(s lease.Store) SelfTest {
 	return SelfTest{
 		Store: s, Clock: supervisor.SystemClock{}, Rand: supervisor.Random(), ContentType: "mail", Worker: "i-1",
-		Timing: lease.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour},
+		Timing: contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour},
 	}
 }
 

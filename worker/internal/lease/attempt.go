@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
@@ -29,7 +30,7 @@ type Deps struct {
 	Bells    Bells
 	Clock    Clock
 	Rand     *rand.Rand
-	Timing   Timing
+	Timing   contract.Timing
 	Log      *slog.Logger
 	Failures int64  // limit of failures after which a job is DEAD
 	Tally    *Tally // nil: nobody watches

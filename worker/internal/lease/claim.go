@@ -21,7 +21,7 @@ type Claimer struct {
 	Rand        *rand.Rand // source of the nonces
 	ContentType string
 	Worker      string // instance id; the visible part of an owner
-	Timing      Timing
+	Timing      contract.Timing
 
 	unsettled map[job.Key]string // owners of claims that were given up before their outcome was known
 }
@@ -163,7 +163,7 @@ func tooEarly(j job.Job, now time.Time) *LaterError {
 func (c *Claimer) settle(ctx context.Context, w job.Write) (job.Item, error) {
 	limit := c.Clock.Monotonic() + c.Timing.Lease/2
 	for {
-		call, cancel := c.Clock.WithTimeout(ctx, c.Timing.call())
+		call, cancel := c.Clock.WithTimeout(ctx, callLimit(c.Timing))
 		item, err := c.Store.Write(call, w)
 		refused, isRefused := errors.AsType[*job.RefusedError](err)
 		if isRefused {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -39,15 +40,6 @@ type Blobs interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Timing of a content type's jobs; see contract.Settings.
-type Timing struct {
-	Lease       time.Duration
-	Heartbeat   time.Duration
-	Checkpoint  time.Duration
-	DrainBudget time.Duration
-	Stall       time.Duration
-}
-
-// call bounds one call to the table with all the SDK's tries: well within the lease, so that a late
+// callLimit bounds one call to the table with all the SDK's tries: well within the lease, so that a late
 // answer finds the holder still a holder.
-func (t Timing) call() time.Duration { return t.Lease / 4 }
+func callLimit(t contract.Timing) time.Duration { return t.Lease / 4 }

@@ -163,7 +163,7 @@ func (a *Attempt) settle(ctx context.Context, build func(now time.Time) job.Writ
 
 // write does one call to the table; a refusal always carries the item as it is.
 func (a *Attempt) write(ctx context.Context, w job.Write) (job.Item, error) {
-	call, cancel := a.Clock.WithTimeout(ctx, min(a.Timing.call(), a.deadline-a.Clock.Monotonic()))
+	call, cancel := a.Clock.WithTimeout(ctx, min(callLimit(a.Timing), a.deadline-a.Clock.Monotonic()))
 	defer cancel()
 	item, err := a.Store.Write(call, w)
 	refused, ok := errors.AsType[*job.RefusedError](err)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
 
@@ -34,7 +35,7 @@ const deleteBatch = 10
 
 // HoldUsed is how long the messages of a loaded worker may wait for company before [Intake.DeleteUsed] is called. Up to
 // nine such waits after another must be well within the visibility timeout, which is a lease.
-func (t Timing) HoldUsed() time.Duration { return min(time.Second, t.Lease/20) }
+func HoldUsed(t contract.Timing) time.Duration { return min(time.Second, t.Lease/20) }
 
 // Take claims what the messages announce and hands each job to start as soon as it is claimed; there
 // must be a free slot for each message. An error means that the table could not be asked: the messages

@@ -32,14 +32,14 @@ func (c *Claimer) spill(ctx context.Context, key job.Key, s *job.Submission) err
 	if c.Blobs == nil {
 		return nil
 	}
-	call, cancel := c.Clock.WithTimeout(ctx, c.Timing.call())
+	call, cancel := c.Clock.WithTimeout(ctx, callLimit(c.Timing))
 	defer cancel()
 	return Spill(call, c.Blobs, key, s)
 }
 
 // load reads what the slot is given of the job, wherever it stands.
 func (a *Attempt) load(ctx context.Context) (payload, cursor json.RawMessage, err error) {
-	call, cancel := a.Clock.WithTimeout(ctx, a.Timing.call())
+	call, cancel := a.Clock.WithTimeout(ctx, callLimit(a.Timing))
 	defer cancel()
 	payload = a.job.Payload
 	if a.job.Cursor != "" {
@@ -94,7 +94,7 @@ func (a *Attempt) checkpoint(ctx context.Context) (*job.Checkpoint, error) {
 		cp.Cursor = string(a.pending.Cursor)
 		return cp, nil
 	}
-	call, cancel := a.Clock.WithTimeout(ctx, min(a.Timing.call(), a.deadline-a.Clock.Monotonic()))
+	call, cancel := a.Clock.WithTimeout(ctx, min(callLimit(a.Timing), a.deadline-a.Clock.Monotonic()))
 	defer cancel()
 	cp.Ref = job.CursorRef(a.claim, a.seq, a.pending.Cursor)
 	if err := a.Blobs.Put(call, cp.Ref, a.pending.Cursor); err != nil {
@@ -108,7 +108,7 @@ func (a *Attempt) checkpoint(ctx context.Context) (*job.Checkpoint, error) {
 func (a *Attempt) lastCheckpoint(ctx context.Context) (*job.Checkpoint, error) {
 	for n := int64(0); ; n++ {
 		cp, err := a.checkpoint(ctx)
-		left := a.deadline - a.Timing.call() - a.Clock.Monotonic()
+		left := a.deadline - callLimit(a.Timing) - a.Clock.Monotonic()
 		if err == nil || left <= 0 {
 			return cp, err
 		}
@@ -124,7 +124,7 @@ func (a *Attempt) drop(ctx context.Context, ref string) {
 	if ref == "" || a.Blobs == nil {
 		return
 	}
-	call, cancel := a.Clock.WithTimeout(ctx, a.Timing.call())
+	call, cancel := a.Clock.WithTimeout(ctx, callLimit(a.Timing))
 	defer cancel()
 	if err := a.Blobs.Delete(call, ref); err != nil {
 		a.log.Warn("old cursor not deleted", "object", ref, "error", err.Error())

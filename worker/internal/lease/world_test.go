@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -29,7 +30,7 @@ type world struct {
 	deps  lease.Deps
 }
 
-var timing = lease.Timing{Lease: 60 * time.Second, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 30 * time.Second, Stall: time.Hour}
+var timing = contract.Timing{Lease: 60 * time.Second, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 30 * time.Second, Stall: time.Hour}
 
 func newWorld(t *testing.T) *world {
 	c := &clock{wall: time.UnixMilli(1_700_000_000_000).UTC()}

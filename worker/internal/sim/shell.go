@@ -63,7 +63,7 @@ func (n *node) receiveLoop() *lease.Intake {
 	}}
 	var free []*worker
 	for failures := 0; ; {
-		hold := n.Monotonic() + n.world.setup.timing().HoldUsed()
+		hold := n.Monotonic() + lease.HoldUsed(n.world.setup.timing())
 		for n.steps.Err() == nil && len(free)+len(n.idle) == 0 {
 			n.world.wait(n.when(hold), &n.idling, n.steps.onCancel)
 			if n.Monotonic() >= hold {

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
-	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
 
 const contentType = "mail"
@@ -43,8 +43,8 @@ type setup struct {
 	failures, crashes                   int64
 }
 
-func (s setup) timing() lease.Timing {
-	return lease.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Checkpoint: s.checkpoint, DrainBudget: s.budget, Stall: s.stall}
+func (s setup) timing() contract.Timing {
+	return contract.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Sweep: s.sweep, Checkpoint: s.checkpoint, DrainBudget: s.budget, Stall: s.stall}
 }
 
 // faults of machines; those of the network stand in [network].

@@ -189,7 +189,7 @@ func (tr *tier) startExec(name, script string) {
 	settings := contract.Settings{
 		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: 2, Command: []string{"sh", "-c", script},
 		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
-		Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget, Stall: time.Hour,
+		Timing: contract.Timing{Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget, Stall: time.Hour},
 	}
 	environ := append(os.Environ(), slotVariable+"=1")
 	for variable, value := range settings.Environ() {

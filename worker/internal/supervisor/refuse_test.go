@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
@@ -21,7 +22,7 @@ import (
 func TestJobClaimedForADeadSlotInADrainIsHandedBack(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	table, messages := store.NewMemory(), queue.NewMemory(time.Now, time.Minute)
-	timing := lease.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: time.Second, DrainBudget: time.Second, Stall: time.Hour}
+	timing := contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: time.Second, DrainBudget: time.Second, Stall: time.Hour}
 	claimer := &lease.Claimer{Store: table, Clock: SystemClock{}, Rand: Random(), ContentType: "mail", Worker: "i-1", Timing: timing}
 	claimed, err := claimer.Take(t.Context(), queue.Message{ID: "one", Body: `{"payload":{}}`})
 	if err != nil || claimed == nil {

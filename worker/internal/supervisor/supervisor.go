@@ -201,7 +201,7 @@ func (s *Supervisor) giveBack(ctx context.Context, messages []queue.Message) {
 func (s *Supervisor) gather(ctx context.Context, free []*worker, idle chan *worker) []*worker {
 	look := time.NewTicker(idleLook)
 	defer look.Stop()
-	hold := time.NewTimer(s.Attempts.Timing.HoldUsed())
+	hold := time.NewTimer(lease.HoldUsed(s.Attempts.Timing))
 	defer hold.Stop()
 	for len(free) == 0 {
 		s.Vitals.Within(receiving, idleLook+slack)

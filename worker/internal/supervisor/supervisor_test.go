@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -123,7 +124,7 @@ func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]q
 	}
 }
 
-var timing = lease.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
+var timing = contract.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
 
 // discard is the log of those whose words nobody waits for.
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
@@ -40,7 +41,7 @@ func lateIn(t *testing.T, idle int, prepare func(*Supervisor)) (broken time.Dura
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		clock, log, no := bubbleClock{start: time.Now()}, slog.New(slog.DiscardHandler), false
-		timing := lease.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
+		timing := contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
 		messages := queue.NewMemory(clock.Now, time.Minute)
 		s := &Supervisor{
 			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: Random(), Timing: timing},

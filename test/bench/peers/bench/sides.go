@@ -76,8 +76,10 @@ func workerEnviron(r *round) []string {
 	settings := contract.Settings{
 		Tier: r.name, Environment: "bench", ContentType: contentType, Processor: "bench", Processes: r.slots,
 		QueueURL: r.queue, DeadLetterQueueURL: r.dead, Table: r.table(), ArtifactsBucket: r.name,
-		Lease: r.lease, Heartbeat: r.heartbeat, Sweep: r.sweep, Checkpoint: r.checkpoint,
-		DrainBudget: r.defaults.Job.DrainBudget, Stall: r.defaults.Job.Stall,
+		Timing: contract.Timing{
+			Lease: r.lease, Heartbeat: r.heartbeat, Sweep: r.sweep, Checkpoint: r.checkpoint,
+			DrainBudget: r.defaults.Job.DrainBudget, Stall: r.defaults.Job.Stall,
+		},
 	}
 	var environ []string
 	for name, value := range settings.Environ() {
