@@ -80,6 +80,7 @@ cookbook-test: .tools/chef/installed ## Check the cookbook: ChefSpec, cookstyle,
 	@command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not on the PATH: this needs Linux with systemd 250 or later" >&2; exit 1; }
 	cd bootstrap/cookbooks && $(CHEF)/bin/cookstyle .
 	cd bootstrap/cookbooks && $(CHEF)/bin/rspec spec
+	go run ./test/licences -gems $(CHEF)
 
 .PHONY: cgroup-test
 cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a kernel of their own (needs Linux, user-mode-linux)
@@ -114,7 +115,8 @@ stable: tools ## Synthesise every environment in two folders and compare all byt
 	@go run ./test/stable
 
 .PHONY: lint
-lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) ## Run the linters
+lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linters, and refuse licences that are not accepted
+	go run ./test/licences
 	$< run ./...
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
@@ -137,8 +139,8 @@ bench: tools ## Measure the worker beside gocloud.dev/pubsub and machinery on a 
 	@.build/bench/bench -only "$(ONLY)"
 
 .PHONY: update
-update: tools ## Rewrite the golden templates, the JSON Schema of the config and the tables of docs/scaling.md; review the diff
-	go test ./stacks ./stacks/config ./constructs/scaling -update
+update: tools ## Rewrite the golden templates, the JSON Schema of the config, the tables of docs/scaling.md and the bundle's notices; review the diff
+	go test ./stacks ./stacks/config ./constructs/scaling ./test/licences -update
 
 .PHONY: tools
 tools: go-there .venv/installed node_modules/installed ## Install the CDK CLI and the local AWS into the project

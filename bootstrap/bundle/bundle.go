@@ -1,11 +1,12 @@
 // Package bundle makes the tier's bundle, which every instance fetches: the worker binary for one
-// architecture, the scripts that make an instance a worker, cookbooks and the base role. It holds no configuration, so that adding a content type does
+// architecture with the notices of its parts, the scripts that make an instance a worker, cookbooks and the base role. It holds no configuration, so that adding a content type does
 // not change it, and the same sources give the same bytes in any folder on any machine.
 package bundle
 
 import (
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,7 @@ type Props struct {
 	Architecture Architecture
 }
 
-// Bundle is a folder with bin/, cookbooks/ and roles/, and the archive that instances fetch.
+// Bundle is a folder with bin/, cookbooks/, roles/ and THIRD-PARTY.txt, and the archive that instances fetch.
 type Bundle struct {
 	Dir     string // absolute
 	Archive Archive
@@ -81,6 +82,12 @@ func build(ctx context.Context, p Props) (string, error) {
 	return dir, nil
 }
 
+// notices are the licences and notices of all that this project's worker is built from. make update writes them, a test in test/licences
+// compares them with the modules that are linked.
+//
+//go:embed third-party.txt
+var notices []byte
+
 // fill writes the bundle's content to dir.
 func fill(ctx context.Context, dir string, p Props) error {
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
@@ -100,6 +107,7 @@ func fill(ctx context.Context, dir string, p Props) error {
 		return fmt.Errorf("make the folder of the roles: %w", err)
 	}
 	for name, content := range map[string][]byte{
+		"THIRD-PARTY.txt":                              notices,
 		filepath.Join("bin", "bootstrap"):              userdata.Bootstrap,
 		filepath.Join("bin", "chef-leave"):             userdata.ChefLeave,
 		filepath.Join("roles", roles.BaseName+".json"): roles.Base,

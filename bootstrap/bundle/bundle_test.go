@@ -95,8 +95,8 @@ func TestBundleIsTheSameInEveryFolder(t *testing.T) {
 				t.Errorf("two folders, two archives (-first +second):\n%s", diff)
 			}
 			files := contents(t, first)
-			if !strings.HasPrefix(files["bin/worker"], "-rwxr-xr-x ") || !strings.HasPrefix(files["cookbooks/worker/metadata.rb"], "-rw-r--r-- ") {
-				t.Errorf("modes: %v", files)
+			if !strings.HasPrefix(files["bin/worker"], "-rwxr-xr-x ") || !strings.HasPrefix(files["cookbooks/worker/metadata.rb"], "-rw-r--r-- ") || !strings.HasPrefix(files["THIRD-PARTY.txt"], "-rw-r--r-- ") {
+				t.Errorf("content or modes: %v", files)
 			}
 		})
 	}
