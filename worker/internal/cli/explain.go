@@ -16,6 +16,9 @@ import (
 
 // explain turns an error into one sentence that says what to do, where that is known.
 func explain(err error) string {
+	if unanswered, ok := errors.AsType[*unansweredError](err); ok {
+		return explain(unanswered.err) + unanswered.advice()
+	}
 	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Sprintf("%s%s cannot be reached: is it running, and the network up? (%v)", doing(err), address(err), unreachable)
 	}
