@@ -3,7 +3,10 @@
 // and the first-boot document. A name that drifts between the two sides fails to compile.
 package contract
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // Versions of the job item. An item carries the oldest version that describes it, so that a fleet of two
 // releases shares all jobs that both can read. A release leaves items of a newer version than [Schema] READY and
@@ -15,6 +18,10 @@ const (
 	// Schema is the newest version that this release reads.
 	Schema = SchemaSpilled
 )
+
+// QueueRetention is how long a queue, and the dead-letter queue after it, keeps a message: the longest that SQS allows.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+const QueueRetention = 14 * 24 * time.Hour
 
 // DueIndex is the sparse KEYS_ONLY index of the job table that lists jobs that need attention.
 const DueIndex = "due"
@@ -73,6 +80,7 @@ const (
 	AttrTTL             = "ttl"
 	AttrSchema          = "schema"
 	AttrLease           = "lease"     // milliseconds; the holder's own lease, so that a sweeper with other settings waits long enough
+	AttrSteered         = "steered"   // how often an operator changed the item; of job items and control items; left out: never
 	AttrNextSweep       = "nextSweep" // control item only
 	AttrSweeper         = "sweeper"   // control item only
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/nagios"
 )
 
@@ -51,7 +50,7 @@ func (v verdict) print(w io.Writer) error {
 
 // unknown is the result of a check that failed itself.
 func unknown(subject string, err error) verdict {
-	return verdict{subject: subject, state: nagios.Unknown, text: awsaccess.Explain(err)}
+	return verdict{subject: subject, state: nagios.Unknown, text: explain(err)}
 }
 
 // printUnknown reports a command line that cannot be read.

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -81,7 +80,7 @@ func (c *chosen) apply(ctx context.Context, e *env, v verb) error {
 	for _, key := range keys {
 		after, err := p.change(ctx, key, v)
 		if err != nil {
-			view.Unchanged = append(view.Unchanged, problems{key.ID, awsaccess.Explain(err)})
+			view.Unchanged = append(view.Unchanged, problems{key.ID, explain(err)})
 			continue
 		}
 		view.Changed = append(view.Changed, viewOf(after))

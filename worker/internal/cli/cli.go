@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 )
 
 type commands struct {
@@ -55,7 +53,7 @@ func Main(p Program) int {
 		return int(status)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "worker: %s\n", awsaccess.Explain(err))
+		fmt.Fprintf(os.Stderr, "worker: %s\n", explain(err))
 		return 1
 	}
 	return 0

@@ -79,11 +79,14 @@ func (p *pool) change(ctx context.Context, key job.Key, v verb) (job.Job, error)
 			return job.Job{}, err
 		}
 		item, err := p.store.Write(ctx, w)
-		if _, refused := errors.AsType[*job.RefusedError](err); refused {
-			continue
+		if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+			if !w.Left(refused.Current) {
+				continue
+			}
+			item, err = refused.Current, nil
 		}
 		if err != nil {
-			return job.Job{}, err
+			return job.Job{}, answered(err, fmt.Sprintf("worker jobs show %s --type %s", key.ID, key.ContentType))
 		}
 		after, err := job.FromItem(item)
 		if err == nil && v.rings && after.State == job.Ready && !after.Paused {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
@@ -50,7 +52,7 @@ func (c *pauseTypeCommand) Run(ctx context.Context, e *env) error {
 			return fmt.Errorf("suspend the alarms of group %s: %w", group, err)
 		}
 	}
-	if _, err := p.store.Write(ctx, sweep.PauseType(c.Type)); err != nil {
+	if err := p.steerType(ctx, sweep.PauseType); err != nil {
 		return err
 	}
 	return c.print(e, true, group)
@@ -61,7 +63,7 @@ func (c *resumeTypeCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.store.Write(ctx, sweep.ResumeType(c.Type)); err != nil {
+	if err := p.steerType(ctx, sweep.ResumeType); err != nil {
 		return err
 	}
 	if group != "" {
@@ -71,6 +73,23 @@ func (c *resumeTypeCommand) Run(ctx context.Context, e *env) error {
 		}
 	}
 	return c.print(e, false, group)
+}
+
+// steerType writes what build makes of the control item as it is.
+func (p *pool) steerType(ctx context.Context, build func(contentType string, control job.Item) job.Write) error {
+	control, err := p.store.Get(ctx, sweep.ControlKey(p.contentType))
+	if err != nil {
+		return err
+	}
+	w := build(p.contentType, control)
+	_, err = p.store.Write(ctx, w)
+	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
+		if w.Left(refused.Current) {
+			return nil
+		}
+		return fmt.Errorf("%s: nothing was changed, because somebody else paused or resumed %s at the same time: look with 'worker jobs stats --type %s', then repeat the command", w.Op, p.contentType, p.contentType)
+	}
+	return answered(err, "worker jobs stats --type "+p.contentType)
 }
 
 // alarmNotification is the process by which alarms scale a group.

@@ -99,6 +99,7 @@ type Job struct {
 	Expires         time.Time // zero: not terminal
 	Lease           time.Duration
 	Schema          int64
+	Steered         int64 // how often an operator changed the job, see [Write.Steer]
 }
 
 // Patience is how long a holder of the job may stay silent before a sweeper takes the job from it: 1.25 leases,
@@ -137,6 +138,7 @@ func FromItem(item Item) (Job, error) {
 		Payload: json.RawMessage(text(contract.AttrPayload)), PayloadRef: text(contract.AttrPayloadRef), Tenant: text(contract.AttrTenant),
 		CreatedAt: moment(contract.AttrCreatedAt), UpdatedAt: moment(contract.AttrUpdatedAt),
 		Lease: time.Duration(number(contract.AttrLease)) * time.Millisecond, Schema: number(contract.AttrSchema),
+		Steered: number(contract.AttrSteered),
 	}
 	if ttl := number(contract.AttrTTL); ttl != 0 {
 		j.Expires = time.Unix(ttl, 0).UTC()

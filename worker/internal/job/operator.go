@@ -21,8 +21,29 @@ func pausedReady(j Job) []Cond {
 	}
 }
 
+// Steer makes w a change by an operator to an item that was seen with that many such changes: w is refused
+// once another has been made. Without this test a command whose answer was lost could be applied after
+// the command that undid it.
+func (w *Write) Steer(seen int64) {
+	cond := Cond{contract.AttrSteered, Equal, seen}
+	if seen == 0 {
+		cond = Cond{Attr: contract.AttrSteered, Op: Absent}
+	}
+	w.If = append(w.If, cond)
+	if w.Set == nil {
+		w.Set = Item{}
+	}
+	w.Set[contract.AttrSteered] = seen + 1
+}
+
+// asSeen are the conditions of an operator's change to a job that is not over: nobody claimed it or
+// handed it on since it was read.
+func (j Job) asSeen() []Cond {
+	return []Cond{{contract.AttrState, Equal, string(j.State)}, {contract.AttrEpoch, Equal, j.Epoch}}
+}
+
 // Cancel asks for the end of job j as it was seen (nil: no item yet). READY and unknown jobs end at
-// once; the holder of a RUNNING one sees the request with its next beat. Refused: look again.
+// once. The holder of a RUNNING one sees the request with its next beat. Refused: read the job again.
 func Cancel(key Key, j *Job, now time.Time) Write {
 	w := Write{Op: "cancel", Key: key.String()}
 	switch {
@@ -31,12 +52,14 @@ func Cancel(key Key, j *Job, now time.Time) Write {
 		w.Set = newItem(key, Submission{Payload: []byte("null")}, now)
 		end(&w, key, Cancelled, "", now)
 	case j.State == Running:
-		w.If = []Cond{{contract.AttrState, Equal, string(Running)}}
+		w.If = j.asSeen()
 		w.Set = Item{contract.AttrCancelRequested: true}
+		w.Steer(j.Steered)
 	default:
 		w.If = []Cond{{contract.AttrState, Equal, string(Ready)}, {contract.AttrEpoch, Equal, j.Epoch}}
 		w.Set = Item{contract.AttrEpoch: j.Epoch + 1}
 		end(&w, key, Cancelled, "", now)
+		w.Steer(j.Steered)
 	}
 	return w
 }
@@ -45,9 +68,10 @@ func Cancel(key Key, j *Job, now time.Time) Write {
 func Pause(j Job, now time.Time) Write {
 	w := Write{
 		Op: "pause", Key: j.Key.String(),
-		If:  []Cond{{contract.AttrState, Equal, string(j.State)}, {contract.AttrEpoch, Equal, j.Epoch}},
+		If:  j.asSeen(),
 		Set: Item{contract.AttrPaused: true, contract.AttrUpdatedAt: millis(now)},
 	}
+	w.Steer(j.Steered)
 	if j.State == Ready {
 		setRing(w.Set, parked)
 	}
@@ -58,10 +82,11 @@ func Pause(j Job, now time.Time) Write {
 func Resume(j Job, now time.Time) Write {
 	w := Write{
 		Op: "resume", Key: j.Key.String(),
-		If:     []Cond{{contract.AttrState, Equal, string(j.State)}, {contract.AttrEpoch, Equal, j.Epoch}},
+		If:     j.asSeen(),
 		Set:    Item{contract.AttrUpdatedAt: millis(now), contract.AttrNotBefore: int64(0)},
 		Remove: []string{contract.AttrPaused},
 	}
+	w.Steer(j.Steered)
 	if j.State == Ready {
 		setRing(w.Set, now.Add(RingDelay(0)))
 	}

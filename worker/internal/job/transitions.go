@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// Retention is how long a terminal item lives: longer than any message about it can (14 days in the
-	// queue and 14 in its dead-letter queue), or a late duplicate would run the job again.
+	// Retention is how long a terminal item lives: longer than any message about it can, which is
+	// [contract.QueueRetention] in the queue and once more in its dead-letter queue. A late duplicate would run the
+	// job again otherwise.
 	Retention = 30 * 24 * time.Hour
 	// maxError bounds lastError, in bytes: writes are billed per KB of the whole item.
 	maxError = 300

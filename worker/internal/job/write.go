@@ -1,6 +1,9 @@
 package job
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Item is a row of the job table: attribute name → string, int64 or bool.
 type Item map[string]any
@@ -44,6 +47,17 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s %s: refused, the item is in state %v at epoch %v", e.Write.Op, e.Write.Key, e.Current["state"], e.Current["epoch"])
+}
+
+// Left reports whether item is as w leaves it. After a refusal of w this means that a first try of w was
+// applied and its answer lost.
+func (w Write) Left(item Item) bool {
+	for attr, v := range w.Set {
+		if item[attr] != v {
+			return false
+		}
+	}
+	return item != nil && !slices.ContainsFunc(w.Remove, func(attr string) bool { _, there := item[attr]; return there })
 }
 
 // Holds reports whether item (nil: there is none) satisfies c, as DynamoDB evaluates it: a comparison

@@ -34,7 +34,8 @@ const (
 	AnySeq            Control = "checkpoint without seq"         // a late one replaces a newer cursor
 	NamelessCursor    Control = "cursors in S3 without epoch and seq"
 	NamedFirst        Control = "cursors in S3 named before they are written"
-	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
+	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
+	AnySchema         Control = "claim of a newer release's item"        // by a worker that cannot read it
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
@@ -44,7 +45,7 @@ const lateObject = time.Second
 var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
-	NamelessCursor, NamedFirst, AnySchema,
+	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering,
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -63,6 +64,8 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 		w.If = nil
 	case c == UncheckedHandback && (w.Op == "hand back" || w.Op == "reap"):
 		return without(w, contract.AttrCancelRequested)
+	case c == UnfencedSteering:
+		return without(w, contract.AttrSteered)
 	case c == AnySchema && w.Op == "claim":
 		return without(w, contract.AttrSchema)
 	case c == UncheckedClaim && w.Op == "claim":

@@ -38,10 +38,10 @@ type network struct {
 	down    bool // an outage of the whole endpoint
 }
 
-// to is the network on the way of one operation: what a sweeper decides hangs most often, as a late reap
-// or ring is what the conditions of both are for.
+// to is the network on the way of one operation: what a sweeper decides hangs most often, and a pause of the
+// content type, as a late one is what their conditions are for.
 func (n network) to(what string) network {
-	if what == "reap" || what == "ring" {
+	if what == "reap" || what == "ring" || what == "pause type" {
 		n.delay = n.hang
 	}
 	return n

@@ -94,7 +94,6 @@ func (w *world) steer() {
 		w.command(id, w.retryCommand)
 	case 6:
 		w.command(id, w.pauseTypeCommand)
-		w.after(w.upTo(20*time.Minute), func() { w.command(id, w.resumeTypeCommand) })
 	case 0, 1:
 		w.jobs[id].cancelled = true
 		w.command(id, w.cancelCommand)
@@ -107,14 +106,26 @@ func (w *world) steer() {
 	}
 }
 
-func (w *world) pauseTypeCommand(_ string, table tableClient, _ queueClient) {
-	_, _ = table.Write(w.ctx(), sweep.PauseType(contentType))
+// pauseTypeCommand pauses the content type. Once it has its answer, or has given up, somebody resumes the type
+// within 20 minutes, often at once.
+func (w *world) pauseTypeCommand(_ string, table tableClient, bells queueClient) {
+	if control, err := table.Get(w.ctx(), sweep.ControlKey(contentType)); err == nil {
+		_, _ = table.Write(w.ctx(), sweep.PauseType(contentType, control))
+	}
+	if w.chance(0.5) {
+		_ = w.operator.Sleep(w.ctx(), w.upTo(20*time.Minute))
+	}
+	w.resumeTypeCommand("", table, bells)
 }
 
 // resumeTypeCommand is tried until it succeeds.
 func (w *world) resumeTypeCommand(_ string, table tableClient, _ queueClient) {
 	for {
-		if _, err := table.Write(w.ctx(), sweep.ResumeType(contentType)); err == nil {
+		control, err := table.Get(w.ctx(), sweep.ControlKey(contentType))
+		if err == nil {
+			_, err = table.Write(w.ctx(), sweep.ResumeType(contentType, control))
+		}
+		if err == nil {
 			return
 		}
 		_ = w.operator.Sleep(w.ctx(), sdkLimit)

@@ -14,7 +14,7 @@ import (
 // Violation is a broken invariant.
 type Violation struct {
 	Seed      uint64
-	Invariant string // of the design: S1 … S8, L1 … L3; B1: a bell is not rung before its time; R1: no job goes back behind its cursor
+	Invariant string // of the design: S1 … S8, L1 … L3; S9: an operator's change is applied to what its author read; B1: a bell is not rung before its time; R1: no job goes back behind its cursor
 	At        time.Duration
 	What      string
 }
@@ -48,7 +48,8 @@ type write struct {
 }
 
 func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
-	if strings.HasPrefix(meant.Key, "control#") {
+	o.fenced(meant, before)
+	if isControl(meant.Key) {
 		return
 	}
 	w := write{Write: meant, before: before, after: after}

@@ -87,6 +87,13 @@ func holder(epoch int64, owner string) job.Claim {
 
 func at(epoch int64, state job.State) job.Job { return job.Job{Key: key, Epoch: epoch, State: state} }
 
+// steered is [at] after a number of changes by operators.
+func steered(n, epoch int64, state job.State) job.Job {
+	j := at(epoch, state)
+	j.Steered = n
+	return j
+}
+
 // TestConditions walks the table of operations of the protocol: which write is accepted after which.
 func TestConditions(t *testing.T) {
 	first := job.ClaimSubmission(key, work, "a", lease, now)
@@ -143,7 +150,28 @@ func TestConditions(t *testing.T) {
 		"a paused job is not claimed until it is resumed": {
 			accepted(job.Submit(key, work, now)), accepted(job.Pause(at(0, job.Ready), now)), refused(job.ClaimReady(key, 0, "a", lease, now)),
 			refused(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)),
-			accepted(job.Resume(at(0, job.Ready), now)), accepted(job.ClaimReady(key, 0, "a", lease, now)),
+			accepted(job.Resume(steered(1, 0, job.Ready), now)), accepted(job.ClaimReady(key, 0, "a", lease, now)),
+		},
+		"a cancel of a RUNNING job changes no READY job": {
+			accepted(job.Submit(key, work, now)), refused(job.Cancel(key, new(at(0, job.Running)), now)),
+		},
+		"a cancel of a RUNNING job changes no finished job": {
+			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Done}, now)), refused(job.Cancel(key, new(at(2, job.Running)), now)),
+		},
+		"a cancel of a RUNNING job ends with its epoch": {
+			accepted(first), accepted(handed(1, "a")), accepted(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Cancel(key, new(at(1, job.Running)), now)),
+			accepted(job.Cancel(key, new(at(3, job.Running)), now)),
+		},
+		"a pause that comes after the resume is refused": {
+			accepted(job.Submit(key, work, now)), accepted(job.Resume(at(0, job.Ready), now)), refused(job.Pause(at(0, job.Ready), now)),
+			accepted(job.Pause(steered(1, 0, job.Ready), now)), refused(job.Resume(steered(1, 0, job.Ready), now)), accepted(job.Resume(steered(2, 0, job.Ready), now)),
+		},
+		"so it is for a RUNNING job": {
+			accepted(first), accepted(job.Resume(at(1, job.Running), now)), refused(job.Pause(at(1, job.Running), now)), refused(job.Cancel(key, new(at(1, job.Running)), now)),
+			accepted(job.Cancel(key, new(steered(1, 1, job.Running)), now)),
+		},
+		"a retry that comes after the pause is refused": {
+			accepted(job.Submit(key, work, now)), accepted(job.Pause(at(0, job.Ready), now)), refused(job.Retry(at(0, job.Ready), now)), refused(job.Retry(steered(1, 0, job.Ready), now)),
 		},
 		"a ring needs the ring time that was seen": {
 			accepted(job.Submit(key, work, now)), refused(job.Ring(job.Job{Key: key, RingAt: now}, now)),

@@ -69,8 +69,8 @@ func operations() map[string]operation {
 		"cancel of a RUNNING job": {"Cancel", running, job.Cancel(key, new(at(1, job.Running)), now)},
 		"pause of a READY job":    {"Pause", submitted, job.Pause(at(0, job.Ready), now)},
 		"pause of a RUNNING job":  {"Pause", running, job.Pause(at(1, job.Running), now)},
-		"resume of a READY job":   {"Resume", then(submitted, job.Pause(at(0, job.Ready), now)), job.Resume(at(0, job.Ready), now)},
-		"resume of a RUNNING job": {"Resume", then(running, job.Pause(at(1, job.Running), now)), job.Resume(at(1, job.Running), now)},
+		"resume of a READY job":   {"Resume", then(submitted, job.Pause(at(0, job.Ready), now)), job.Resume(steered(1, 0, job.Ready), now)},
+		"resume of a RUNNING job": {"Resume", then(running, job.Pause(at(1, job.Running), now)), job.Resume(steered(1, 1, job.Running), now)},
 		"retry of a READY job":    {"Retry", then(running, job.HandBack(a, job.Return{Failed: true, NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)), job.Retry(at(2, job.Ready), now)},
 		"redrive":                 {"Redrive", dead, job.Redrive(at(2, job.Dead), now)},
 	}

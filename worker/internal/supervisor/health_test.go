@@ -36,14 +36,14 @@ func TestHealthFollowsTheTable(t *testing.T) {
 		if got := failed(); got != "" {
 			t.Errorf("a worker whose first sweep is over: %s", got)
 		}
-		if _, err := w.table.Write(t.Context(), sweep.PauseType("mail")); err != nil {
+		if _, err := w.table.Write(t.Context(), sweep.PauseType("mail", nil)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		if got := failed(); got != "pause: content type is paused" {
 			t.Errorf("paused: %s", got)
 		}
-		if _, err := w.table.Write(t.Context(), sweep.ResumeType("mail")); err != nil {
+		if _, err := w.table.Write(t.Context(), sweep.ResumeType("mail", w.control(t))); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
