@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/control"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
 	"github.com/worker-tier/worker-tier/worker/internal/nagios"
+	"github.com/worker-tier/worker-tier/worker/internal/socket"
 )
 
 type checkServiceCommand struct {
@@ -44,7 +44,7 @@ func (c *checkServiceCommand) Run(ctx context.Context, e *env) error {
 	return c.answer(ctx, e.out, "worker", func(ctx context.Context) (verdict, error) {
 		v, err := c.ask(ctx)
 		unit := showUnit(ctx, c.Unit)
-		if errors.Is(err, control.ErrNoWorker) {
+		if errors.Is(err, socket.ErrNoWorker) {
 			v, err = unit.verdict(), nil
 		}
 		if restarts, numbered := unit.restarts(); numbered && err == nil {
@@ -61,10 +61,10 @@ const silence = 4 * time.Second
 func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	alive, err := control.Report(ctx, c.Socket, control.AlivePath)
+	alive, err := socket.Report(ctx, c.Socket, socket.AlivePath)
 	var ready health.Report
 	if err == nil {
-		ready, err = control.Report(ctx, c.Socket, control.ReadyPath)
+		ready, err = socket.Report(ctx, c.Socket, socket.ReadyPath)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/control"
+	"github.com/worker-tier/worker-tier/worker/internal/socket"
 )
 
 type drainCommand struct {
@@ -23,21 +23,21 @@ func (c *drainCommand) Help() string {
 
 // drainView is the outcome as it is printed for machines.
 type drainView struct {
-	control.Status
+	socket.Status
 	Seconds float64 `json:"seconds"`
 }
 
 func (c *drainCommand) Run(ctx context.Context, e *env) error {
 	begin := time.Now()
-	last := control.Status{Jobs: -1}
-	status, err := control.Drain(ctx, c.Socket, c.Reason, func(s control.Status) {
+	last := socket.Status{Jobs: -1}
+	status, err := socket.Drain(ctx, c.Socket, c.Reason, func(s socket.Status) {
 		if s.Jobs != last.Jobs && !s.Drained {
 			fmt.Fprintf(e.err, "%s draining (%s): %d jobs in progress\n", time.Now().Format(time.TimeOnly), s.Cause, s.Jobs)
 		}
 		last = s
 	})
 	switch {
-	case errors.Is(err, control.ErrNoWorker):
+	case errors.Is(err, socket.ErrNoWorker):
 		return fmt.Errorf("%w; is the service up (systemctl status worker), or its socket another (--socket)?", err)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("only root and the worker's own user may ask the worker to drain (%s)", c.Socket)

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/control"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
+	"github.com/worker-tier/worker-tier/worker/internal/socket"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/vitals"
 )
@@ -31,7 +31,7 @@ type state struct {
 	phase      atomic.Int32                          // of the start
 	handedBack chan struct{}                         // closed once all jobs are handed back
 	outcome    atomic.Pointer[string]                // nil until drained
-	servers    []*control.Server
+	servers    []*socket.Server
 }
 
 // newState is the state of a worker that starts. It counts the requests that are made with cfg from now on.
@@ -49,18 +49,18 @@ const (
 	started
 )
 
-var _ control.Worker = (*state)(nil)
+var _ socket.Worker = (*state)(nil)
 
 // listen opens the sockets in the runtime folder, if there is one, and the TCP address, if there is one. Without them
 // the worker works unwatched.
 func (s *state) listen(ctx context.Context, address string, log *slog.Logger) error {
 	if folder := os.Getenv(runtimeDirectory); folder != "" {
-		server, err := control.Listen(filepath.Join(folder, control.SocketName), s)
+		server, err := socket.Listen(filepath.Join(folder, socket.ControlSocketName), s)
 		if err != nil {
 			return err
 		}
 		s.servers = append(s.servers, server)
-		if server, err = control.ListenToAll(filepath.Join(folder, control.WatchSocketName), s); err != nil {
+		if server, err = socket.ListenToAll(filepath.Join(folder, socket.WatchSocketName), s); err != nil {
 			return err
 		}
 		s.servers = append(s.servers, server)
@@ -68,7 +68,7 @@ func (s *state) listen(ctx context.Context, address string, log *slog.Logger) er
 	if address == "" {
 		return nil
 	}
-	server, err := control.ListenTCP(address, s)
+	server, err := socket.ListenTCP(address, s)
 	if err != nil {
 		log.ErrorContext(ctx, "nobody can watch this worker over TCP", contract.EnvListen, address, "error", err.Error())
 		return nil
@@ -101,8 +101,8 @@ func (s *state) Drain(reason string) {
 }
 
 // Status is how far the drain is.
-func (s *state) Status() control.Status {
-	var status control.Status
+func (s *state) Status() socket.Status {
+	var status socket.Status
 	if cause := s.notices.Cause(); cause != nil {
 		status.Cause = cause.String()
 	}

@@ -1,4 +1,4 @@
-package control
+package socket
 
 import (
 	"errors"
@@ -62,7 +62,7 @@ func socket(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return filepath.Join(dir, SocketName)
+	return filepath.Join(dir, ControlSocketName)
 }
 
 func serving(t *testing.T, path string, w *worker) *Server {

@@ -1,7 +1,7 @@
-// Package control lets an operator on the instance talk to the running worker: HTTP on a unix socket in
-// the service's runtime folder, of which only root and the worker's own user can ask anything. Who may only look may do
-// so on a socket beside it, whatever user that is, and on a TCP address.
-package control
+// Package socket serves the running worker over HTTP on two unix sockets in the service's runtime folder, and on a TCP address.
+// On the control socket root and the worker's own user read its reports and ask it to drain. On the watch socket every user
+// of the machine, and at the TCP address everybody who reaches it, only reads the reports. The package holds the client too.
+package socket
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 
 // The sockets' names in the runtime folder of the worker's service.
 const (
-	SocketName      = "control.sock"
-	WatchSocketName = "watch.sock"
+	ControlSocketName = "control.sock"
+	WatchSocketName   = "watch.sock"
 )
 
 const (
@@ -44,9 +44,9 @@ type Status struct {
 	Outcome string `json:"outcome,omitempty"` // set once drained: what its group was told, or why not
 }
 
-// Worker is what the socket gives access to. Its methods are called from several goroutines.
+// Worker is what the control socket gives access to. Its methods are called from several goroutines.
 type Worker interface {
-	Watched
+	Reporter
 	Drain(reason string)
 	Status() Status
 }
@@ -75,7 +75,7 @@ func Listen(path string, w Worker) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux := watching(w)
+	mux := reports(w)
 	mux.HandleFunc("POST /drain", func(out http.ResponseWriter, r *http.Request) { drain(w, out, r) })
 	return serve(l, mux, 0), nil // a drain is told until its end
 }

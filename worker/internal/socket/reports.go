@@ -1,4 +1,4 @@
-package control
+package socket
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 )
 
-// Watched is what may be seen of a worker by those who must not touch it.
-type Watched interface {
+// Reporter is what everybody may read of a worker.
+type Reporter interface {
 	Alive() health.Report
 	Ready() health.Report
 	Metrics() []metrics.Family
@@ -25,8 +25,8 @@ const (
 	MetricsPath = "/metrics"
 )
 
-// watching answers those who only look.
-func watching(w Watched) *http.ServeMux {
+// reports serves what everybody may read.
+func reports(w Reporter) *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, report := range map[string]func() health.Report{AlivePath: w.Alive, ReadyPath: w.Ready} {
 		mux.HandleFunc("GET "+path, func(out http.ResponseWriter, r *http.Request) { report().ServeHTTP(out, r) })
@@ -39,21 +39,21 @@ func watching(w Watched) *http.ServeMux {
 }
 
 // ListenToAll shows w to every user of the machine, and lets nobody change anything, on a socket at path.
-func ListenToAll(path string, w Watched) (*Server, error) {
+func ListenToAll(path string, w Reporter) (*Server, error) {
 	l, err := listen(path, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	return serve(l, watching(w), requestTimeout), nil
+	return serve(l, reports(w), requestTimeout), nil
 }
 
 // ListenTCP shows w, and lets nobody change anything, at a TCP address such as "127.0.0.1:9464".
-func ListenTCP(address string, w Watched) (*Server, error) {
+func ListenTCP(address string, w Reporter) (*Server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("watched address: %w", err)
 	}
-	return serve(l, watching(w), requestTimeout), nil
+	return serve(l, reports(w), requestTimeout), nil
 }
 
 // Get asks the worker on the socket at path for what is at one of the paths above. No worker: [ErrNoWorker].
