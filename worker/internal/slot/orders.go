@@ -112,6 +112,6 @@ func (o *orders) refuse() {
 // close stops the writing goroutine, in mid write if need be.
 func (o *orders) close() {
 	close(o.ended)
-	closeFiles(o.file)
+	_ = o.file.Close()
 	<-o.done
 }

@@ -1,18 +1,16 @@
 package slot
 
 import (
-	"bufio"
-	"errors"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/child"
 )
 
 const (
-	maxOutputLine = 8 << 10 // longer lines are logged in pieces
-	lastLines     = 5       // kept for the reason of the slot's end
+	lastLines = 5 // kept for the reason of the slot's end
 	// maxLines is how many lines a second are logged of one slot: one that floods its output must not fill
 	// the machine's log nor keep the supervisor busy.
 	maxLines = 200
@@ -20,32 +18,27 @@ const (
 
 // output logs what a slot prints and remembers its last words.
 type output struct {
-	log *slog.Logger
+	log  *slog.Logger
+	tail child.Tail
 
 	second time.Time // in which the next two were counted
 	logged int
 	lost   int
-
-	mu    sync.Mutex
-	cause string // the line that begins a panic
-	tail  []string
 }
 
-func newOutput(log *slog.Logger) *output { return &output{log: log} }
+func newOutput(log *slog.Logger) *output {
+	return &output{log: log, tail: child.Tail{Lines: lastLines, Panic: true}}
+}
 
-func (o *output) read(from io.Reader) {
-	lines := bufio.NewReaderSize(from, maxOutputLine)
-	for {
-		piece, err := lines.ReadSlice('\n')
-		if line := strings.TrimSpace(string(piece)); line != "" {
+// read logs what the slot with this number prints.
+func (o *output) read(from io.Reader, pid int) {
+	o.log = o.log.With("slot_pid", pid)
+	o.tail.Read(from, func(piece []byte) {
+		if line := strings.TrimSpace(string(piece)); line != "" { // long lines come in pieces
 			o.pass(line, time.Now())
-			o.remember(line)
 		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			o.reportLost()
-			return // the end, or endReading's deadline
-		}
-	}
+	})
+	o.reportLost()
 }
 
 // pass logs a line unless there were too many in this second.
@@ -68,26 +61,4 @@ func (o *output) reportLost() {
 		o.log.Warn("slot prints too much: lines left out", "lines", o.lost)
 		o.lost = 0
 	}
-}
-
-func (o *output) remember(line string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-		o.cause, o.tail = line, nil
-	}
-	if o.cause != "" && len(o.tail) == lastLines {
-		return // the frames next to a panic's cause tell more than the last ones
-	}
-	if len(o.tail) == lastLines {
-		o.tail = o.tail[1:]
-	}
-	o.tail = append(o.tail, line)
-}
-
-// last is what the slot said at its end: a panic with its first frames, or the last lines.
-func (o *output) last() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.Join(o.tail, " | ")
 }

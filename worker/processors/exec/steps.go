@@ -68,7 +68,7 @@ func (s *steps) Step(ctx context.Context) (processor.Step, error) {
 		case <-draining:
 			draining = nil
 			s.asked = true
-			s.program.signal(syscall.SIGTERM)
+			s.program.child.Signal(syscall.SIGTERM)
 		case <-ctx.Done():
 			return processor.Step{}, ctx.Err()
 		}
@@ -106,7 +106,7 @@ func (s *steps) take(line []byte) (checkpoint bool, err error) {
 
 // ended says what the program's end means for the job.
 func (s *steps) ended() (processor.Step, error) {
-	err := s.program.wait()
+	err := s.program.err
 	var exit *exec.ExitError
 	if err == nil {
 		s.reached.Done = true
@@ -116,7 +116,7 @@ func (s *steps) ended() (processor.Step, error) {
 		return processor.Step{}, fmt.Errorf("%s: %w", s.program.name, err)
 	}
 	said := fmt.Errorf("%s: %w", s.program.name, err)
-	if last := s.program.output.last(); last != "" {
+	if last := s.program.tail.Last(); last != "" {
 		said = fmt.Errorf("%w: %s", said, last)
 	}
 	switch code := exit.ExitCode(); {
