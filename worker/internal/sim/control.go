@@ -35,7 +35,8 @@ const (
 	NamelessCursor    Control = "cursors in S3 without epoch and seq"
 	NamedFirst        Control = "cursors in S3 named before they are written"
 	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
-	AnySchema         Control = "claim of a newer release's item"        // by a worker that cannot read it
+	WallClockLead     Control = "leadership judged by wall clocks"
+	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
@@ -45,7 +46,7 @@ const lateObject = time.Second
 var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
-	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering,
+	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
 }
 
 // weaken takes from a write what the control takes from the protocol.

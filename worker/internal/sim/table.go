@@ -139,10 +139,15 @@ func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
 
 func (c tableClient) Get(ctx context.Context, key string) (job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, "get", func() (job.Item, error) {
+	item, err := call(c.caller, ctx, &t.network, "get", func() (job.Item, error) {
 		item, err := t.items.Get(context.Background(), key)
 		return c.release().reads(item), err
 	})
+	if err != nil || !isControl(key) {
+		return item, err
+	}
+	c.world.oracle.looks(c.node)
+	return c.world.control.shows(c.node, item), nil
 }
 
 func (c tableClient) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {
