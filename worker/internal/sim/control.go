@@ -36,6 +36,10 @@ const (
 	NamedFirst        Control = "cursors in S3 named before they are written"
 	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
 	WallClockLead     Control = "leadership judged by wall clocks"
+	UnseenPause       Control = "pause of the type that workers do not see"
+	EarlyClaim        Control = "claim that ignores notBefore"
+	DayOfRetention    Control = "finished jobs that live for a day"
+	MortalRedrive     Control = "redrive that keeps the ttl"
 	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
 )
 
@@ -47,6 +51,7 @@ var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
 	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
+	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive,
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -67,6 +72,13 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 		return without(w, contract.AttrCancelRequested)
 	case c == UnfencedSteering:
 		return without(w, contract.AttrSteered)
+	case c == EarlyClaim && w.Op == "claim":
+		return without(w, contract.AttrNotBefore)
+	case c == DayOfRetention && w.Set[contract.AttrTTL] != nil:
+		w.Set = maps.Clone(w.Set)
+		w.Set[contract.AttrTTL] = w.Set[contract.AttrTTL].(int64) - int64((job.Retention - 24*time.Hour).Seconds())
+	case c == MortalRedrive && w.Op == "redrive":
+		w.Remove = slices.DeleteFunc(slices.Clone(w.Remove), func(attr string) bool { return attr == contract.AttrTTL })
 	case c == AnySchema && w.Op == "claim":
 		return without(w, contract.AttrSchema)
 	case c == UncheckedClaim && w.Op == "claim":

@@ -36,16 +36,14 @@ func (o *oracle) healed() {
 	}
 }
 
-// looks takes down that a machine was answered what the control item holds.
-func (o *oracle) looks(n *node) {
-	if _, ok := o.looked[n]; !ok && n != nil {
-		o.looked[n] = o.world.now
-	}
-}
-
-// shows is what a reader sees of the control item under the control. A sweeper that judges by wall clocks stands
+// shows is what a machine sees of the control item under the control. A sweeper that judges by wall clocks stands
 // by until its own clock has passed nextSweep: to it a value that has not passed looks as if it moved.
 func (c Control) shows(n *node, control job.Item) job.Item {
+	if c == UnseenPause && n != nil {
+		control = maps.Clone(control)
+		delete(control, contract.AttrPaused)
+		return control
+	}
 	next, ok := control[contract.AttrNextSweep].(int64)
 	if c != WallClockLead || n == nil || !ok || n.Now().After(time.UnixMilli(next).Add(n.world.setup.sweep)) {
 		return control

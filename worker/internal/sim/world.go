@@ -99,7 +99,7 @@ func newWorld(o Options) *world {
 		outputs: map[string]string{}, jobs: map[string]*script{}, calls: map[string]int{},
 	}
 	w.table, w.queue, w.objects = newTable(w), newMessages(w), &objects{world: w, memory: blob.NewMemory()}
-	w.oracle = &oracle{world: w, holders: map[string]*holder{}, looked: map[*node]time.Duration{}}
+	w.oracle = &oracle{world: w, holders: map[string]*holder{}, looked: map[*node]time.Duration{}, paused: map[*node]time.Duration{}}
 	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
 	return w
 }
