@@ -35,7 +35,12 @@ const (
 	NamelessCursor    Control = "cursors in S3 without epoch and seq"
 	NamedFirst        Control = "cursors in S3 named before they are written"
 	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
-	AnySchema         Control = "claim of a newer release's item"        // by a worker that cannot read it
+	WallClockLead     Control = "leadership judged by wall clocks"
+	UnseenPause       Control = "pause of the type that workers do not see"
+	EarlyClaim        Control = "claim that ignores notBefore"
+	DayOfRetention    Control = "finished jobs that live for a day"
+	MortalRedrive     Control = "redrive that keeps the ttl"
+	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
@@ -45,7 +50,8 @@ const lateObject = time.Second
 var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
-	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering,
+	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
+	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive,
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -66,6 +72,13 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 		return without(w, contract.AttrCancelRequested)
 	case c == UnfencedSteering:
 		return without(w, contract.AttrSteered)
+	case c == EarlyClaim && w.Op == "claim":
+		return without(w, contract.AttrNotBefore)
+	case c == DayOfRetention && w.Set[contract.AttrTTL] != nil:
+		w.Set = maps.Clone(w.Set)
+		w.Set[contract.AttrTTL] = w.Set[contract.AttrTTL].(int64) - int64((job.Retention - 24*time.Hour).Seconds())
+	case c == MortalRedrive && w.Op == "redrive":
+		w.Remove = slices.DeleteFunc(slices.Clone(w.Remove), func(attr string) bool { return attr == contract.AttrTTL })
 	case c == AnySchema && w.Op == "claim":
 		return without(w, contract.AttrSchema)
 	case c == UncheckedClaim && w.Op == "claim":

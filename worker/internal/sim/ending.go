@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -13,8 +14,16 @@ import (
 // rings and the backoff of failures, with room.
 const patience = 26 * time.Hour
 
-// look sees every minute of calm whether all is done, and resumes what is paused.
+// postponed reports whether READY job j waits for a moment that no sane clock gave: its last holder's, or a
+// sweeper's, ran a day ahead. Operators see that in its "next try".
+func (w *world) postponed(j job.Job) bool {
+	far := w.operator.Now().Add(13 * time.Hour) // the longest pause between two rings is twelve
+	return j.State == job.Ready && !j.Paused && (j.NotBefore.After(far) || j.RingAt.After(far))
+}
+
+// look sees every minute of calm whether all is done, resumes what is paused, and retries what waits for a wrong clock.
 func (w *world) look() {
+	w.oracle.healed()
 	var open []string
 	for _, id := range w.ids {
 		j, err := job.FromItem(w.table.get(job.Key{ContentType: contentType, ID: id}.String()))
@@ -23,6 +32,9 @@ func (w *world) look() {
 		}
 		if err == nil && j.Paused && !j.State.Terminal() {
 			w.command(id, w.resumeCommand)
+		}
+		if err == nil && w.postponed(j) {
+			w.command(id, w.retryCommand)
 		}
 	}
 	open = append(open, w.unread()...)
@@ -84,7 +96,8 @@ func (w *world) longAfter() {
 		n.crash()
 	}
 	w.calendar.events = nil
-	w.now += 28 * 24 * time.Hour
+	w.now = max(w.now, w.calmAt+2*contract.QueueRetention) // no message of theirs lives longer
+	w.expire()
 	w.note("28 days later")
 	w.wanted = 1
 	w.fill()
@@ -95,13 +108,18 @@ func (w *world) longAfter() {
 		}
 		w.calendar.events = nil
 		w.now += 4 * 24 * time.Hour
-		var keys []string
-		for _, id := range w.ids {
-			keys = append(keys, contentType+"#"+id)
-		}
-		w.table.expire(keys)
+		w.expire()
 		w.fill()
 		w.lateBells()
 		w.after(10*time.Minute, func() { w.finished = true })
 	})
+}
+
+// expire deletes the jobs that DynamoDB would have deleted by now.
+func (w *world) expire() {
+	var keys []string
+	for _, id := range w.ids {
+		keys = append(keys, contentType+"#"+id)
+	}
+	w.table.expire(keys)
 }

@@ -14,7 +14,7 @@ import (
 // Violation is a broken invariant.
 type Violation struct {
 	Seed      uint64
-	Invariant string // of the design: S1 … S8, L1 … L3; S9: an operator's change is applied to what its author read; B1: a bell is not rung before its time; R1: no job goes back behind its cursor
+	Invariant string // of the design: S1 … S8, L1 … L3; L4: leadership of the sweep heals; S9: an operator's change is applied to what its author read; B1: a bell is not rung, T1: a job not claimed before its time; E1: what may still run never expires; R1: no job goes back behind its cursor
 	At        time.Duration
 	What      string
 }
@@ -37,6 +37,9 @@ type oracle struct {
 	world   *world
 	holders map[string]*holder // by owner
 	losses  []*loss
+	ledAt   time.Duration           // when nextSweep was last moved
+	paused  map[*node]time.Duration // since when each machine is answered that the content type is paused
+	looked  map[*node]time.Duration // when each machine was first answered what the control item holds
 }
 
 // write is one applied write under judgement.
@@ -50,6 +53,10 @@ type write struct {
 func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.fenced(meant, before)
 	if isControl(meant.Key) {
+		if meant.Op == "lead sweep" {
+			o.healed()
+			o.ledAt = o.world.now
+		}
 		return
 	}
 	w := write{Write: meant, before: before, after: after}
@@ -75,6 +82,8 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.counters(w)
 	o.steered(w)
 	o.rung(w, by)
+	o.early(w, by)
+	o.expiry(w, by)
 	o.outputs(w)
 	if w.Op == "reap" {
 		o.reaped(w)

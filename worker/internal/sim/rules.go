@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -19,5 +21,58 @@ func (o *oracle) fenced(meant job.Write, before job.Item) {
 		if c.Attr == contract.AttrSteered && !c.Holds(before) {
 			o.world.violate("S9", "%s was applied after another operator's change: its author read %v, the item has %v", meant.Op, c.Value, before[contract.AttrSteered])
 		}
+	}
+}
+
+// expiry checks E1: no job that may still run has a ttl, or the table would delete it. A job that has ended outlives
+// every message about it.
+func (o *oracle) expiry(w write, by *caller) {
+	switch {
+	case !w.is.State.Terminal() && !w.is.Expires.IsZero():
+		o.world.violate("E1", "after %s an unfinished job expires at %s: %s", w.Op, w.is.Expires, brief(w.after))
+	case w.is.State.Terminal() && w.is.Expires.Sub(by.clock.Now()) < 2*contract.QueueRetention:
+		o.world.violate("E1", "after %s a finished job expires at %s, before its last message: %s", w.Op, w.is.Expires, brief(w.after))
+	}
+}
+
+// early checks T1: no job is claimed before its time, on the claimer's clock.
+func (o *oracle) early(w write, by *caller) {
+	if w.is.State == job.Running && w.was.State != job.Running && w.was.NotBefore.After(by.clock.Now()) {
+		o.world.violate("T1", "%s took at %s a job that is not due before %s: %s", w.Op, by.clock.Now(), w.was.NotBefore, brief(w.before))
+	}
+}
+
+// settling is how long a machine may go on claiming after it was answered that the content type is paused: its sweep
+// goes on to its end, and so do a long poll and the claims of what it brought.
+const settling = 8 * time.Minute
+
+// looks takes down what a machine was answered that the control item holds.
+func (o *oracle) looks(n *node, control job.Item) {
+	if n == nil {
+		return
+	}
+	if _, ok := o.looked[n]; !ok {
+		o.looked[n] = o.world.now
+	}
+	paused, _ := control[contract.AttrPaused].(bool)
+	if _, known := o.paused[n]; !paused {
+		delete(o.paused, n)
+	} else if !known {
+		o.paused[n] = o.world.now
+	}
+}
+
+// sends judges a write as its author sends it, before the network has it.
+func (o *oracle) sends(ctx context.Context, w job.Write, by *caller) {
+	if ctx.Err() != nil || by.node == nil {
+		return
+	}
+	n, now := by.node, o.world.now
+	claims := w.Op == "claim" || w.Op == "claim submission"
+	if since, paused := o.paused[n]; claims && paused && now-since > settling && n.frozeAt < since {
+		o.world.violate("S6", "%s sends a %s of %s, %s after it was answered that the content type is paused", n.name, w.Op, w.Key, now-since)
+	}
+	if h := by.holder; h != nil && hasCond(w, contract.AttrOwner) && n.Monotonic() >= h.deadline {
+		o.world.violate("S1", "%s sends a %s of %s, %s after its own deadline", n.name, w.Op, w.Key, n.Monotonic()-h.deadline)
 	}
 }

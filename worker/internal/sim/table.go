@@ -128,21 +128,32 @@ var (
 
 func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) {
+	c.world.oracle.sends(ctx, w, c.caller)
+	item, err := call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) {
 		item, err := t.write(c.release().writes(w), c.caller)
 		if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 			refused.Current = c.release().reads(refused.Current)
 		}
 		return c.release().reads(item), err
 	})
+	if err == nil && w.Op == "lead sweep" {
+		c.world.oracle.looks(c.node, item)
+		item = c.world.control.shows(c.node, item)
+	}
+	return item, err
 }
 
 func (c tableClient) Get(ctx context.Context, key string) (job.Item, error) {
 	t := c.world.table
-	return call(c.caller, ctx, &t.network, "get", func() (job.Item, error) {
+	item, err := call(c.caller, ctx, &t.network, "get", func() (job.Item, error) {
 		item, err := t.items.Get(context.Background(), key)
 		return c.release().reads(item), err
 	})
+	if err != nil || !isControl(key) {
+		return item, err
+	}
+	c.world.oracle.looks(c.node, item)
+	return c.world.control.shows(c.node, item), nil
 }
 
 func (c tableClient) BatchGet(ctx context.Context, keys []string) ([]job.Item, error) {

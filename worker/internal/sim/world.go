@@ -84,7 +84,8 @@ type world struct {
 	wanted    int // instances
 	launched  int
 	slotCount int
-	calm      bool // no faults any more
+	calm      bool          // no faults any more
+	calmAt    time.Duration // when the chaos ended; 0: it has not, or there is none
 	finished  bool
 	calls     map[string]int // requests to table, queue and bucket, by operation
 	violation *Violation
@@ -98,7 +99,7 @@ func newWorld(o Options) *world {
 		outputs: map[string]string{}, jobs: map[string]*script{}, calls: map[string]int{},
 	}
 	w.table, w.queue, w.objects = newTable(w), newMessages(w), &objects{world: w, memory: blob.NewMemory()}
-	w.oracle = &oracle{world: w, holders: map[string]*holder{}}
+	w.oracle = &oracle{world: w, holders: map[string]*holder{}, looked: map[*node]time.Duration{}, paused: map[*node]time.Duration{}}
 	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
 	return w
 }
@@ -160,7 +161,7 @@ func (w *world) draw() {
 		return most * r.Float64() * r.Float64()
 	}
 	w.faults = faults{
-		crash: rate(0.006), freeze: rate(0.006), latePut: rate(0.5), skew: []time.Duration{0, 2 * time.Second, 2 * time.Second, 5 * time.Minute}[r.IntN(4)],
+		crash: rate(0.006), freeze: rate(0.006), latePut: rate(0.5), skew: []time.Duration{0, 2 * time.Second, 2 * time.Second, 5 * time.Minute, daysApart}[r.IntN(5)],
 		every: w.between(30*time.Second, 8*time.Minute), chaos: w.between(15*time.Minute, 100*time.Minute),
 	}
 	draw := func() network {

@@ -57,6 +57,7 @@ type Sweeper struct {
 	JobTime time.Duration
 
 	control       int64               // what this sweeper wrote as nextSweep; 0: not leading
+	other         leader              // whom this sweeper stands by for
 	jobTime       jobTime             // as the control item had it last
 	seen          map[string]sighting // kept while another leads: sweeps that take long pass the lead around
 	arrivals      []arrival           // of the last passedAfter
@@ -93,8 +94,9 @@ type Result struct {
 	// OldestCheckpoint is how long ago the RUNNING job that has been without one for longest saved a checkpoint or
 	// was claimed, as far as this sweeper has seen it.
 	OldestCheckpoint time.Duration
-	// RipeIn is how long until the first job whose beat stands still can be reaped; 0: there is none. Who
-	// waits for the next sweep no longer than that has a dead worker's job back a sweep earlier.
+	// RipeIn is how long until the first job whose beat stands still can be reaped, or, where another worker
+	// leads, until its lead can be taken if it does not sweep before. 0: there is neither. A worker that waits for
+	// its next sweep no longer than that has a dead worker's job back a sweep earlier.
 	RipeIn time.Duration
 	// Paused says that the content type is paused: its workers claim nothing. Known to all of them.
 	Paused bool
@@ -127,11 +129,11 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Paused = s.paused
+	r.Paused, r.Led = s.paused, led
 	if !led {
+		r.RipeIn = s.lateIn()
 		return r, nil
 	}
-	r.Led = true
 	if err := s.payBells(ctx); err != nil {
 		return r, err
 	}
@@ -148,54 +150,6 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 		return r, err
 	}
 	return r, s.ringAll(ctx, &r)
-}
-
-// lead takes or keeps the control item: the last sweeper goes on unless it is late by an interval. Two
-// leaders at once are harmless, all they write is conditional.
-func (s *Sweeper) lead(ctx context.Context) (bool, error) {
-	key := ControlKey(s.ContentType)
-	now := s.Clock.Now()
-	if s.control == 0 {
-		item, err := s.Store.Get(ctx, key)
-		if err != nil {
-			return false, fmt.Errorf("sweep: %w", err)
-		}
-		s.paused = Paused(item)
-		next, _ := item[contract.AttrNextSweep].(int64)
-		late := now.After(time.UnixMilli(next).Add(s.Interval))
-		if item != nil && item[contract.AttrSweeper] != s.Worker && !late {
-			return false, nil
-		}
-		s.control, s.jobTime = next, jobTimeOf(item)
-	}
-	cond := job.Cond{Attr: contract.AttrNextSweep, Op: job.Equal, Value: s.control}
-	if s.control == 0 {
-		cond = job.Cond{Attr: contract.AttrNextSweep, Op: job.Absent}
-	}
-	next := now.Add(s.Interval).UnixMilli()
-	w := job.Write{
-		Op: "lead sweep", Key: key, If: []job.Cond{cond},
-		Set: job.Item{contract.AttrNextSweep: next, contract.AttrSweeper: s.Worker},
-	}
-	if s.JobTime > 0 {
-		s.jobTime.absorb(&w, now)
-	}
-	item, err := s.Store.Write(ctx, w)
-	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
-		s.control = 0
-		if refused.Current[contract.AttrSweeper] == s.Worker { // our own write, its answer was lost
-			s.control, _ = refused.Current[contract.AttrNextSweep].(int64)
-			s.jobTime = jobTimeOf(refused.Current)
-		}
-		return s.control != 0, nil
-	}
-	if err != nil {
-		s.control = 0
-		return false, fmt.Errorf("sweep: %w", err)
-	}
-	s.control, s.jobTime = next, jobTimeOf(item)
-	s.paused = Paused(item)
-	return true, nil
 }
 
 // ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:
