@@ -222,6 +222,17 @@ func (t ContentType) LowestMin() int {
 	return least
 }
 
+// HighestMax is the highest maximum that the group has at any time.
+func (t ContentType) HighestMax() int {
+	most := t.MaxCapacity
+	for _, s := range t.Schedule {
+		if s.Max != nil {
+			most = max(most, *s.Max)
+		}
+	}
+	return most
+}
+
 // ScaleIn holds what a group shrinks by.
 type ScaleIn struct {
 	CPUBelow      int           // per cent, average of the group

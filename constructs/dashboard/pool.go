@@ -98,7 +98,7 @@ func (p PoolProps) jobs() []widget {
 		}),
 		graph(p.Region, "Mean job time, seconds", [][]any{
 			p.own(contract.MetricMeanJobTime, options{Label: "measured", Stat: "Maximum"}),
-		}, line{"meanJobTime as configured", p.Scaling.MeanJobTime.Seconds()}),
+		}, line{"meanJobTime, where measuring starts", p.Scaling.MeanJobTime.Seconds()}),
 	}
 }
 
@@ -121,13 +121,13 @@ func (p PoolProps) scaling() []widget {
 	}
 	out, in := scaling.ScaleOut(p.Scaling), scaling.ScaleIn(p.Scaling)
 	return []widget{
-		graph(p.Region, "Boxes missing (scale out)", p.lines(out.Metrics, out.Formulas), p.steps(out)...),
-		graph(p.Region, "CPU, 100 % while the boxes are needed (scale in)", p.lines(in.Metrics, in.Formulas), line{"scale in up to here", in.Threshold}),
+		graph(p.Region, "Instances missing (scale out)", p.lines(out.Metrics, out.Formulas), p.steps(out)...),
+		graph(p.Region, "CPU, 100 % while the instances are needed (scale in)", p.lines(in.Metrics, in.Formulas), line{"scale in up to here", in.Threshold}),
 	}
 }
 
-// steps are the values from which on a step of the alarm's policy adds its boxes, as far as the group may grow by
-// them. The first is the alarm's threshold.
+// steps are the values from which on a step of the alarm's policy adds its instances, as far as the group may grow
+// by them. The first is the alarm's threshold.
 func (p PoolProps) steps(a scaling.Alarm) []line {
 	var lines []line
 	for _, s := range a.Policy.Steps {

@@ -1,6 +1,10 @@
 package scaling
 
-import "time"
+import (
+	"maps"
+	"math"
+	"time"
+)
 
 // Period is the resolution of all metrics that scaling reads, in seconds. SQS publishes no finer ones.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -34,8 +38,7 @@ type Formula struct {
 }
 
 // Alarm is one half of the pair, or one for people: when it acts and what it does then. The last formula is
-// the one that is compared; without any it is the one metric. Missing data never acts (TreatMissingData
-// notBreaching).
+// the one that is compared; without any it is the one metric.
 type Alarm struct {
 	Description string
 	Page        string // about it, under docs/
@@ -45,18 +48,34 @@ type Alarm struct {
 	Threshold   float64
 	Periods     int    // all of this many periods must breach
 	Policy      Policy // none for people
+	// MissingBreaches makes missing data act (TreatMissingData breaching). Default: it never acts (notBreaching).
+	MissingBreaches bool
 }
 
-// Eval computes what the alarm compares with its threshold, from metric id → value; NaN: no data point.
-func (a Alarm) Eval(data map[string]float64) float64 {
-	known := make(map[string]float64, len(data)+len(a.Formulas))
-	for k, v := range data {
-		known[k] = v
+// TreatMissingData is the alarm's property of that name.
+func (a Alarm) TreatMissingData() string {
+	if a.MissingBreaches {
+		return "breaching"
 	}
+	return "notBreaching"
+}
+
+// Eval computes the value that the alarm compares with its threshold; NaN is no data point.
+func (a Alarm) Eval(at Point) float64 {
+	if len(a.Formulas) == 0 {
+		return id(a.Metrics[0].ID).Eval(at)
+	}
+	values := maps.Clone(at.Values)
+	if values == nil {
+		values = map[string]float64{}
+	}
+	at.Values = values
 	var last float64
 	for _, f := range a.Formulas {
-		last = f.Expr.Eval(known)
-		known[f.ID] = last
+		last = f.Expr.Eval(at)
+		if !math.IsNaN(last) {
+			values[f.ID] = last
+		}
 	}
 	return last
 }
@@ -81,10 +100,10 @@ type Step struct {
 type Params struct {
 	Processes     int           // per instance
 	TargetLatency time.Duration // how long a job may wait
-	MeanJobTime   time.Duration // when unsure, overstate: four times too long costs a tenth more hours, too short makes jobs late
-	Measured      bool          // the workers measure the mean job time; MeanJobTime counts while they have not
+	MeanJobTime   time.Duration // counts until the workers have measured it
 	CPUBelow      int           // per cent
 	CPUFor        time.Duration // whole minutes
 	RemovePercent int           // of the group, at least one instance
 	MinCapacity   int
+	MaxCapacity   int
 }

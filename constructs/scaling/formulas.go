@@ -27,7 +27,13 @@ const (
 	jobTime    id = "job"
 	present    id = "present"
 	fresh      id = "fresh"
+	stay       id = "stay"
+	spare      id = "spare"
+	known      id = "known"
 )
+
+// largestGroup is the largest maximum that the configuration allows.
+const largestGroup = 10_000
 
 var (
 	queueVisible    = Metric{string(visible), "waiting messages", Queue, contract.QueueNamespace, "ApproximateNumberOfMessagesVisible", "Maximum"}
@@ -42,69 +48,63 @@ var (
 	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, contract.MetricNamespace, contract.MetricMeanJobTime, "Maximum"}
 )
 
-// ScaleOut is the alarm that adds instances: the number of boxes that the queue needs beyond those the
-// group has, counting what the present ones will take up within the target. Once the oldest message
-// nears the target, that belief is dropped and the whole queue counts. It works from zero boxes.
+// ScaleOut is the alarm that adds instances: the number of instances that the queue needs beyond those of
+// the group. The waiting jobs that the present instances take up within the target are not counted, until the
+// oldest message nears the target: then the whole queue counts. It works from zero instances.
+//
+// The job time is the one that the workers measure. A group whose size was never known counts as large enough,
+// so that the whole queue counts for it only once the oldest message nears the target.
 func ScaleOut(p Params) Alarm {
-	a := Alarm{
-		Description: fmt.Sprintf("The queue needs more boxes to start every job within %s.", readable(p.TargetLatency)),
-		Page:        "scaling.md",
-		Metrics:     []Metric{queueVisible, queueAge, groupDesired},
-		Comparison:  "GreaterThanOrEqualToThreshold",
-		Threshold:   1,
-		Periods:     1,
-		Policy:      Policy{AdjustmentType: "ChangeInCapacity", Aggregation: "Maximum", Steps: growth()},
-	}
-	var ofPresent, ofFresh Expr // jobs that a box takes up: a present one beyond those it runs, a new one in all
-	if p.Measured {
-		a.Metrics = append(a.Metrics, workersJobTime)
-		a.Formulas = takenUp(p)
-		ofPresent, ofFresh = present, fresh
-	} else {
-		s := float64(p.Processes)
-		ofPresent = number(round(s * rounds(p.TargetLatency, p.MeanJobTime)))
-		ofFresh = number(round(s + s*rounds(p.TargetLatency-boot, p.MeanJobTime)))
-	}
-	a.Formulas = append(a.Formulas, Formula{"missing", "boxes missing", when(
-		gt(fill(age), number(0.8*p.TargetLatency.Seconds())),
-		ceil(div(visible, ofFresh)),
-		ceil(div(sub(visible, mul(ofPresent, desired)), ofFresh)),
-	)})
-	return a
-}
-
-// takenUp are the jobs that a box takes up, where CloudWatch works them out from the measured job time.
-func takenUp(p Params) []Formula {
 	s := number(p.Processes)
-	starts := func(window time.Duration) Expr { // of one process, the first included
+	starts := func(window time.Duration) Expr { // of one process, the first included; long jobs free no process in time
 		w := number(window.Seconds())
 		return when(gt(w, jobTime), div(w, jobTime), number(1))
 	}
-	return []Formula{
-		measuredJobTime(p),
-		{string(present), "waiting jobs that a present box takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
-		{string(fresh), "waiting jobs that a new box takes up in time", mul(s, starts(p.TargetLatency-boot))},
+	nearsTarget := gt(fill(age, 0), number(0.8*p.TargetLatency.Seconds()))
+	return Alarm{
+		Description: fmt.Sprintf("The queue needs more instances to start every job within %s.", readable(p.TargetLatency)),
+		Page:        "scaling.md",
+		Metrics:     []Metric{queueVisible, queueAge, groupDesired, workersJobTime},
+		Formulas: []Formula{
+			measuredJobTime(p),
+			{string(present), "waiting jobs that a present instance takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
+			{string(fresh), "waiting jobs that a new instance takes up in time", mul(s, starts(p.TargetLatency-boot))},
+			{"missing", "instances missing", when(
+				nearsTarget,
+				ceil(div(visible, fresh)),
+				ceil(div(sub(visible, mul(present, lastKnown(desired, largestGroup))), fresh)),
+			)},
+		},
+		Comparison: "GreaterThanOrEqualToThreshold",
+		Threshold:  1,
+		Periods:    1,
+		Policy:     Policy{AdjustmentType: "ChangeInCapacity", Aggregation: "Maximum", Steps: growth(p.MaxCapacity)},
 	}
 }
 
-// measuredJobTime is what the workers measured; while they have not, the assumed time.
+// measuredJobTime is the time that the workers measured last, or the given time while they have measured none.
 func measuredJobTime(p Params) Formula {
-	return Formula{string(jobTime), "mean job time, seconds", fillWith(measured, number(p.MeanJobTime.Seconds()))}
+	return Formula{string(jobTime), "mean job time, seconds", lastKnown(measured, number(p.MeanJobTime.Seconds()))}
 }
 
-// ScaleIn is the alarm that removes instances: the group's average CPU, read as 100 % (so that it
-// never acts) where what runs and what waits would not fit on the boxes that are left, with a fifth to
-// spare because the metrics are two minutes old. CPU alone would kill workers that wait for I/O
-// (https://github.com/aws/aws-cdk/issues/20706). There is no FILL around the whole: on metrics that
-// are always a minute late it would hold the alarm in OK for ever.
+// ScaleIn is the alarm that removes instances: the group's average CPU. It reads 100 % (and so never acts) while
+// the running and waiting jobs would not fit on the instances that stay. CPU alone would remove workers that wait
+// for I/O (https://github.com/aws/aws-cdk/issues/20706). Some slots are spared because the metrics are
+// two minutes old: a fifth, or the square root of the slots where that is less, as random arrivals vary by the
+// square root of their number.
+//
+// The alarm fails closed: a minute in which the busy share, the group's size or its CPU is missing has no data
+// point. It has no value that stands for such a minute: on metrics that always come a minute late that value would hold
+// the alarm in OK for ever.
 func ScaleIn(p Params) Alarm {
 	s, percent := number(p.Processes), number(p.RemovePercent)
-	share := func() Expr { return div(mul(inService, percent), number(100)) }
-	needed := add(fill(visible), mul(div(fill(busy), number(100)), inService, s))
-	guard := gt(needed, ceil(mul(sub(inService, removed), s, number(0.8))))
+	share := div(mul(inService, percent), number(100))
+	needed := gt(add(fill(visible, 0), mul(div(busy, number(100)), inService, s)), ceil(sub(stay, spare)))
+	facts := and(ge(fill(busy, -1), number(0)), ge(fill(inService, 0), number(1)), ge(fill(cpu, -1), number(0)))
 	metrics := []Metric{queueVisible, workersBusy, groupInService, groupCPU}
-	if p.MinCapacity == 0 {
-		guard = or(guard, and(le(inService, number(1)), gt(fill(unfinished), number(0))))
+	if p.MinCapacity == 0 { // the last instance also stays for jobs that are in no queue and in no slot
+		facts = and(facts, or(gt(fill(inService, 0), number(1)), ge(fill(unfinished, -1), number(0))))
+		needed = or(needed, and(le(inService, number(1)), gt(fill(unfinished, 0), number(0))))
 		metrics = append(metrics, typesUnfinished)
 	}
 	return Alarm{
@@ -112,8 +112,11 @@ func ScaleIn(p Params) Alarm {
 		Page:        "scaling.md",
 		Metrics:     metrics,
 		Formulas: []Formula{
-			{string(removed), "boxes that one step removes", when(gt(share(), number(1)), floor(share()), number(1))},
-			{"guarded", "CPU, 100 while the boxes are needed", when(guard, number(100), cpu)},
+			{string(removed), "instances that one step removes", when(gt(share, number(1)), floor(share), number(1))},
+			{string(stay), "slots that stay", mul(sub(inService, removed), s)},
+			{string(spare), "of them, slots to spare", when(gt(stay, number(25)), sqrt(stay), div(stay, number(5)))},
+			{string(known), "1: all metrics are there", facts},
+			{"guarded", "CPU, 100 while the instances are needed", only(known, when(needed, number(100), cpu))},
 		},
 		Comparison: "LessThanOrEqualToThreshold",
 		Threshold:  float64(p.CPUBelow),
@@ -127,32 +130,23 @@ func ScaleIn(p Params) Alarm {
 	}
 }
 
-// noShare is no share of busy processes, in per cent: it stands for a missing one.
-const noShare = 200
-
-// Silent is the alarm for people on workers that publish nothing although boxes are in service. While it
-// lasts the guard of [ScaleIn] takes all processes for idle. A box may take two minutes to boot and
-// publishes after a minute of work.
+// Silent is the alarm for people on workers that publish nothing although instances are in service. While it
+// lasts the group does not shrink. A group whose size was never known has no instances, or each new
+// one would ring.
 func Silent() Alarm {
 	return Alarm{
-		Description: "Boxes are in service, but no worker says how busy it is: the group may shrink under running jobs. See whether workers start, and may put metric data.",
+		Description: "Instances are in service, but no worker reports how busy it is: the group cannot shrink. See whether workers start, and may put metric data.",
 		Page:        "runbook/silent.md",
 		Metrics:     []Metric{groupInService, workersBusy},
-		Formulas: []Formula{{"silent", "busy processes, per cent; 200: boxes are in service and say nothing", when(
-			gt(inService, number(0)), fillWith(busy, noShare), number(0),
+		Formulas: []Formula{{"silent", "1: instances are in service and no worker reports", and(
+			gt(lastKnown(inService, 0), number(0)), gt(number(0), fill(busy, -1)),
 		)}},
-		Comparison: "GreaterThanThreshold",
-		Threshold:  100,
-		Periods:    5,
+		Comparison:      "GreaterThanThreshold",
+		Threshold:       0,
+		Periods:         5,
+		MissingBreaches: true,
 	}
 }
-
-// rounds is how many more jobs a process starts within window after its first one. Long jobs give 0:
-// they do not free their process in time.
-func rounds(window, job time.Duration) float64 { return max(0, float64(window)/float64(job)-1) }
-
-// round keeps three decimals, so that a person can read the alarm.
-func round(v float64) float64 { return math.Round(v*1000) / 1000 }
 
 // readable writes 10m, where Duration.String writes 10m0s.
 func readable(d time.Duration) string {
@@ -166,17 +160,39 @@ func readable(d time.Duration) string {
 	return text
 }
 
-// growth adds as many boxes as are missing, rounded down to one of few values: from each bound on,
-// that many. The table is the same whatever a group's maximum, which clamps it: a new maximum is one
-// line of a diff.
-func growth() []Step {
-	adjustments := []int{1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377}
+// maxSteps is the largest number of step adjustments of a policy. More fail only at deploy.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
+const maxSteps = 20
+
+// growth adds at least as many instances as are missing: each step adds its upper bound. Adding less would leave
+// the rest to a second action, after the new instances have warmed up. The steps grow by about 1.35, which
+// reaches 546 instances, and by more where the group may grow further. So the table is the same for all common
+// maxima, and a new maximum is one line of a diff. The group's maximum clamps what a step adds.
+func growth(most int) []Step {
+	adjustments := rounded(1.35)
+	for factor := 1.4; adjustments[len(adjustments)-1] < most; factor += 0.05 {
+		adjustments = rounded(factor)
+	}
 	steps := make([]Step, len(adjustments))
 	for i, a := range adjustments {
-		steps[i] = Step{Lower: new(float64(a - 1)), Adjustment: a} // the breach is counted from the threshold, 1
-		if i > 0 {
-			steps[i-1].Upper = steps[i].Lower
+		steps[i].Adjustment = a
+		if i > 0 { // the breach is counted from the threshold, 1
+			bound := new(float64(adjustments[i-1]))
+			steps[i-1].Upper, steps[i].Lower = bound, bound
+		} else {
+			steps[i].Lower = new(0.0)
 		}
 	}
 	return steps
+}
+
+// rounded are the first whole numbers that the powers of factor come nearest to.
+func rounded(factor float64) []int {
+	var values []int
+	for power := 1.0; len(values) < maxSteps; power *= factor {
+		if v := int(math.Round(power)); len(values) == 0 || v > values[len(values)-1] {
+			values = append(values, v)
+		}
+	}
+	return values
 }

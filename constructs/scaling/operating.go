@@ -4,7 +4,7 @@ import "fmt"
 
 const (
 	// lateFor is for how many minutes the oldest message must have been over the target: the group grows from four
-	// fifths of it on, and a box boots in two.
+	// fifths of it on, and an instance boots in two.
 	lateFor = 5
 	// atMaxFor is for how many minutes a group that cannot grow must have left messages waiting.
 	atMaxFor = 60
@@ -23,13 +23,14 @@ func Late(p Params) Alarm {
 }
 
 // AtMax is the alarm for people on a group that has been as large as it may be for an hour while messages waited.
+// A group whose sizes were never known is not at its maximum.
 func AtMax() Alarm {
 	return Alarm{
 		Description: "The group is as large as it may be and messages wait: raise capacity.max, or let them wait.",
 		Page:        "runbook/at-max.md",
 		Metrics:     []Metric{groupDesired, groupMax, queueVisible},
 		Formulas: []Formula{{"atMax", "1: at the maximum while messages wait", when(
-			and(le(most, desired), gt(fill(visible), number(0))), number(1), number(0),
+			and(le(lastKnown(most, largestGroup), lastKnown(desired, 0)), gt(fill(visible, 0), number(0))), number(1), number(0),
 		)}},
 		Comparison: "GreaterThanThreshold",
 		Threshold:  0,

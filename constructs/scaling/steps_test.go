@@ -23,18 +23,28 @@ func matching(a Alarm, value float64) []Step {
 }
 
 // A step with a wrong bound never matches and fails in silence, so every value that breaches is walked
-// through its policy.
-func TestEveryBreachHasOneStep(t *testing.T) {
-	out, in := ScaleOut(defaults()), ScaleIn(defaults())
-	for missing := 1; missing <= 2000; missing++ {
-		steps := matching(out, float64(missing))
-		if len(steps) != 1 {
-			t.Fatalf("%d missing: %d steps match, want 1", missing, len(steps))
-		}
-		if add := steps[0].Adjustment; add < 1 || add > missing {
-			t.Errorf("%d missing: adds %d", missing, add)
+// through its policy. Up to the group's maximum one action adds all that is missing, and little more.
+func TestEveryBreachHasOneStepThatAddsWhatIsMissing(t *testing.T) {
+	for _, c := range []struct {
+		most int
+		over float64 // so many times what is missing, at most
+	}{{1, 1.35}, {20, 1.35}, {500, 1.35}, {546, 1.35}, {547, 1.4}, {2000, 1.5}, {largestGroup, 1.65}} {
+		out := ScaleOut(with(func(p *Params) { p.MaxCapacity = c.most }))
+		for missing := 1; missing <= 2*c.most; missing++ {
+			steps := matching(out, float64(missing))
+			if len(steps) != 1 {
+				t.Fatalf("most %d, %d missing: %d steps match, want 1", c.most, missing, len(steps))
+			}
+			add := steps[0].Adjustment
+			if want := min(missing, c.most); add < want {
+				t.Errorf("most %d, %d missing: adds %d", c.most, missing, add)
+			}
+			if float64(add) > c.over*float64(missing) {
+				t.Errorf("most %d, %d missing: adds %d, more than %v times that", c.most, missing, add, c.over)
+			}
 		}
 	}
+	in := ScaleIn(defaults())
 	for tenths := range 701 {
 		steps := matching(in, float64(tenths)/10)
 		if len(steps) != 1 || steps[0].Adjustment != -10 {
@@ -45,12 +55,29 @@ func TestEveryBreachHasOneStep(t *testing.T) {
 
 func TestStepBoundaries(t *testing.T) {
 	got := ""
-	for _, missing := range []float64{1, 2, 3, 4, 5, 7, 8, 376, 377, 5000} {
+	for _, missing := range []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 404, 405, 5000} {
 		got += fmt.Sprintf("%v:+%d ", missing, matching(ScaleOut(defaults()), missing)[0].Adjustment)
 	}
-	if want := "1:+1 2:+2 3:+3 4:+3 5:+5 7:+5 8:+8 376:+233 377:+377 5000:+377 "; got != want {
+	if want := "1:+1 2:+2 3:+3 4:+4 5:+6 6:+6 7:+8 8:+8 9:+11 404:+404 405:+546 5000:+546 "; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
+}
+
+// The table is the same for all common maxima, so that a new one is one line of a diff.
+func TestStepsDoNotDependOnACommonMaximum(t *testing.T) {
+	want := fmt.Sprint(values(growth(1)))
+	for most := 2; most <= 546; most++ {
+		if got := fmt.Sprint(values(growth(most))); got != want {
+			t.Fatalf("most %d: steps %s, want %s", most, got, want)
+		}
+	}
+}
+
+func values(steps []Step) (adjustments []int) {
+	for _, s := range steps {
+		adjustments = append(adjustments, s.Adjustment)
+	}
+	return adjustments
 }
 
 // The mistake that the walk is there for: an upper bound of 0 on an alarm that acts at or above its
@@ -63,14 +90,11 @@ func TestTheWalkFindsAWrongBound(t *testing.T) {
 	}
 }
 
-// maxSteps is the largest number of step adjustments of a policy; more fail only at deploy.
-// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
-const maxSteps = 20
-
 func TestStepsDoNotExceedTheQuota(t *testing.T) {
-	for _, a := range []Alarm{ScaleOut(defaults()), ScaleIn(defaults())} {
-		if n := len(a.Policy.Steps); n < 1 || n > maxSteps {
-			t.Errorf("%s: %d steps, allowed are 1 to %d", a.Description, n, maxSteps)
+	huge := with(func(p *Params) { p.MaxCapacity = largestGroup })
+	for _, a := range []Alarm{ScaleOut(defaults()), ScaleOut(huge), ScaleIn(defaults())} {
+		if n := len(a.Policy.Steps); n < 1 || n > 20 {
+			t.Errorf("%s: %d steps, allowed are 1 to 20", a.Description, n)
 		}
 	}
 }

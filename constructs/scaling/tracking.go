@@ -9,19 +9,16 @@ type Tracking struct {
 	Target   float64
 }
 
-// Track follows the backlog of a process in seconds: how long the present boxes take to work off what
-// waits. It halves where the group doubles, as target tracking needs it, and its target is the latency. It does
-// not see running jobs, and is NaN for no boxes: from zero it cannot grow.
+// Track follows the backlog of a process in seconds: how long the present instances take to work off the
+// waiting jobs. It halves where the group doubles, as target tracking needs it, and its target is the latency. It does
+// not see running jobs, and is NaN for no instances: from zero it cannot grow.
 func Track(p Params) Tracking {
-	t := Tracking{Metrics: []Metric{queueVisible, groupInService}, Target: p.TargetLatency.Seconds()}
-	var each Expr = number(p.MeanJobTime.Seconds())
-	if p.Measured {
-		t.Metrics = append(t.Metrics, workersJobTime)
-		t.Formulas = append(t.Formulas, measuredJobTime(p))
-		each = jobTime
+	return Tracking{
+		Metrics: []Metric{queueVisible, groupInService, workersJobTime},
+		Formulas: []Formula{
+			measuredJobTime(p),
+			{"backlog", "seconds that the backlog takes", div(mul(fill(visible, 0), jobTime), mul(inService, number(p.Processes)))},
+		},
+		Target: p.TargetLatency.Seconds(),
 	}
-	t.Formulas = append(t.Formulas, Formula{
-		"backlog", "seconds that the backlog takes", div(mul(fill(visible), each), mul(inService, number(p.Processes))),
-	})
-	return t
 }

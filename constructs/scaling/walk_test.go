@@ -13,20 +13,25 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of docs/scaling.md anew")
 
-// move is by how many boxes AWS changes a group of n when the alarm has that value for its periods.
+// breaching is whether the alarm acts on a value.
+func breaching(a Alarm, value float64) bool {
+	if math.IsNaN(value) {
+		return a.MissingBreaches
+	}
+	return map[string]bool{
+		"GreaterThanThreshold":          value > a.Threshold,
+		"GreaterThanOrEqualToThreshold": value >= a.Threshold,
+		"LessThanOrEqualToThreshold":    value <= a.Threshold,
+	}[a.Comparison]
+}
+
+func breaches(a Alarm, at Point) bool { return breaching(a, a.Eval(at)) }
+
+// move is by how many instances AWS changes a group of n when the alarm has that value for its periods.
 // https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html#as-scaling-adjustment
 func move(t *testing.T, a Alarm, value float64, n int) int {
 	t.Helper()
-	var breach bool
-	switch a.Comparison {
-	case "GreaterThanOrEqualToThreshold":
-		breach = value >= a.Threshold
-	case "LessThanOrEqualToThreshold":
-		breach = value <= a.Threshold
-	default:
-		t.Fatalf("comparison %s", a.Comparison)
-	}
-	if math.IsNaN(value) || !breach {
+	if !breaching(a, value) {
 		return 0
 	}
 	steps := matching(a, value)
@@ -35,26 +40,26 @@ func move(t *testing.T, a Alarm, value float64, n int) int {
 	}
 	change := steps[0].Adjustment
 	if a.Policy.AdjustmentType == "PercentChangeInCapacity" {
-		boxes := float64(n) * float64(change) / 100
-		change = int(boxes) // towards zero, but what lies between 0 and 1 becomes 1
+		exact := float64(n) * float64(change) / 100
+		change = int(exact) // towards zero, but what lies between 0 and 1 becomes 1
 		if change == 0 {
-			change = int(math.Copysign(1, boxes))
+			change = int(math.Copysign(1, exact))
 		}
 		if least := a.Policy.MinAdjustmentMagnitude; change > -least && change < least {
-			change = int(math.Copysign(float64(least), boxes))
+			change = int(math.Copysign(float64(least), exact))
 		}
 	}
 	return change
 }
 
-// The guard of the scale-in alarm must reckon with exactly the boxes that the policy takes.
+// The guard of the scale-in alarm must reckon with exactly the instances that the policy takes.
 func TestGuardReckonsWithWhatThePolicyRemoves(t *testing.T) {
 	for percent := 1; percent <= 100; percent++ {
 		alarm := ScaleIn(with(func(p *Params) { p.RemovePercent = percent }))
 		for n := 1; n <= 1000; n++ {
-			want := alarm.Formulas[0].Expr.Eval(data{"n": float64(n)})
+			want := alarm.Formulas[0].Expr.Eval(now(data{"n": float64(n)}))
 			if got := -move(t, alarm, 0, n); float64(got) != want {
-				t.Fatalf("%d boxes, %d per cent: the policy removes %d, the guard reckons with %v", n, percent, got, want)
+				t.Fatalf("%d instances, %d per cent: the policy removes %d, the guard reckons with %v", n, percent, got, want)
 			}
 		}
 	}
@@ -74,7 +79,7 @@ func growthTable(t *testing.T) string {
 	row := func(cells ...string) { fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | ")) }
 	head, rule := []string{"waiting messages"}, []string{"--:"}
 	for _, n := range fleets {
-		head, rule = append(head, plural(n, "box", "boxes")), append(rule, "--:")
+		head, rule = append(head, plural(n, "instance", "instances")), append(rule, "--:")
 	}
 	row(head...)
 	row(rule...)
@@ -82,7 +87,7 @@ func growthTable(t *testing.T) string {
 		cells := []string{fmt.Sprint(waiting)}
 		for _, n := range fleets {
 			added := func(age float64) int {
-				return move(t, out, out.Eval(data{"visible": float64(waiting), "n": float64(n), "age": age}), n)
+				return move(t, out, out.Eval(now(data{"visible": float64(waiting), "n": float64(n), "age": age})), n)
 			}
 			young, old := added(60), added(481)
 			cell := signed(young)
@@ -109,21 +114,21 @@ func shrinkingTable(t *testing.T) string {
 	row(append(head, "while at most this many jobs run and wait")...)
 	row(append(rule, "--:")...)
 	for _, n := range fleets {
-		point := func(cpu float64, jobs int) data {
-			return data{"n": float64(n), "cpu": cpu, "busy": 0, "visible": float64(jobs)}
+		point := func(cpu float64, jobs int) Point {
+			return now(data{"n": float64(n), "cpu": cpu, "busy": 0, "visible": float64(jobs)})
 		}
-		cells := []string{plural(n, "box", "boxes")}
+		cells := []string{plural(n, "instance", "instances")}
 		for _, cpu := range levels {
 			change := move(t, in, in.Eval(point(cpu, 0)), n)
 			cells = append(cells, signed(max(change, 1-max(n, 1)))) // the group's minimum, 1
 		}
 		jobs := 0
-		for move(t, in, in.Eval(point(0, jobs+1)), n) != 0 {
-			jobs++
-		}
 		if n < 2 {
 			row(append(cells, "the minimum stays")...)
 			continue
+		}
+		for move(t, in, in.Eval(point(0, jobs+1)), n) != 0 {
+			jobs++
 		}
 		row(append(cells, fmt.Sprint(jobs))...)
 	}

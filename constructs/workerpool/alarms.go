@@ -15,11 +15,11 @@ func (p Props) scaling() scaling.Params {
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
 		MeanJobTime:   t.ScaleOut.JobTime(),
-		Measured:      t.ScaleOut.Measured,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
 		MinCapacity:   t.LowestMin(),
+		MaxCapacity:   t.HighestMax(),
 	}
 }
 
@@ -96,7 +96,7 @@ func (pool *WorkerPool) addAlarm(name names, id string, alarm scaling.Alarm, act
 		Threshold:          &alarm.Threshold,
 		EvaluationPeriods:  new(float64(alarm.Periods)),
 		DatapointsToAlarm:  new(float64(alarm.Periods)),
-		TreatMissingData:   new("notBreaching"),
+		TreatMissingData:   new(alarm.TreatMissingData()),
 		AlarmActions:       actions,
 	})
 }

@@ -76,7 +76,11 @@ func TestTheDefaultPair(t *testing.T) {
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
 			"age: AWS/SQS ApproximateAgeOfOldestMessage Maximum 60 s QueueName",
 			"n: AWS/AutoScaling GroupDesiredCapacity Average 60 s AutoScalingGroupName",
-			"missing = IF(FILL(age, 0) > 480, CEIL(visible/3.2), CEIL((visible - 2*n)/3.2))",
+			"measured: WorkerTier MeanJobTime Maximum 60 s ContentType Environment",
+			"job = FILL(FILL(measured, REPEAT), 300)",
+			"present = 2*(IF(600 > job, 600/job, 1) - 1)",
+			"fresh = 2*IF(480 > job, 480/job, 1)",
+			"missing = IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh))",
 		}, object{"AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Maximum"}},
 		{"guarded", "LessThanOrEqualToThreshold", 70, 10, []string{
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
@@ -84,7 +88,10 @@ func TestTheDefaultPair(t *testing.T) {
 			"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
 			"cpu: AWS/EC2 CPUUtilization Average 60 s AutoScalingGroupName",
 			"removed = IF(n*10/100 > 1, FLOOR(n*10/100), 1)",
-			"guarded = IF(FILL(visible, 0) + FILL(busy, 0)/100*n*2 > CEIL((n - removed)*2*0.8), 100, cpu)",
+			"stay = (n - removed)*2",
+			"spare = IF(stay > 25, stay ^ 0.5, stay/5)",
+			"known = ((FILL(busy, -1) >= 0) AND (FILL(n, 0) >= 1)) AND (FILL(cpu, -1) >= 0)",
+			"guarded = IF(known, IF(FILL(visible, 0) + busy/100*n*2 > CEIL(stay - spare), 100, cpu))",
 		}, object{"AdjustmentType": "PercentChangeInCapacity", "MetricAggregationType": "Average", "MinAdjustmentMagnitude": 1.0}},
 	} {
 		alarm := alarmOf(t, template, c.id)
@@ -110,19 +117,20 @@ func TestTheDefaultPair(t *testing.T) {
 		step := s.(object)
 		got += fmt.Sprintf("%v…%v:+%v ", step["MetricIntervalLowerBound"], step["MetricIntervalUpperBound"], step["ScalingAdjustment"])
 	}
-	want := "0…1:+1 1…2:+2 2…4:+3 4…7:+5 7…12:+8 12…20:+13 20…33:+21 33…54:+34 54…88:+55 88…143:+89 143…232:+144 232…376:+233 376…<nil>:+377 "
+	want := "0…1:+1 1…2:+2 2…3:+3 3…4:+4 4…6:+6 6…8:+8 8…11:+11 11…15:+15 15…20:+20 20…27:+27 27…37:+37 37…49:+49 49…67:+67 67…90:+90 90…122:+122 122…164:+164 164…222:+222 222…299:+299 299…404:+404 404…<nil>:+546 "
 	equal(t, "scale-out steps, counted from the threshold 1", got, want)
 }
 
-// While `busy` is missing the guard sees the queue alone, so somebody must be told.
+// While `busy` is missing the group does not shrink, so somebody must be told.
 func TestSilentWorkersAreReported(t *testing.T) {
 	alarm := alarmOf(t, synth(t, mail(t)), "silent")
 	equal(t, "inputs", queries(t, alarm), []string{
 		"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
 		"busy: WorkerTier Busy Average 60 s ContentType Environment",
-		"silent = IF(n > 0, FILL(busy, 200), 0)",
+		"silent = (FILL(FILL(n, REPEAT), 0) > 0) AND (0 > FILL(busy, -1))",
 	})
-	equal(t, "comparison", [3]any{alarm.At("ComparisonOperator"), alarm.At("Threshold"), alarm.At("EvaluationPeriods")}, [3]any{"GreaterThanThreshold", 100.0, 5.0})
+	equal(t, "comparison", [3]any{alarm.At("ComparisonOperator"), alarm.At("Threshold"), alarm.At("EvaluationPeriods")}, [3]any{"GreaterThanThreshold", 0.0, 5.0})
+	equal(t, "missing data", alarm.At("TreatMissingData"), any("breaching"))
 	equal(t, "action", alarm.At("AlarmActions"), any([]any{"arn:aws:sns:us-east-1:111122223333:alarms"}))
 }
 
@@ -133,23 +141,17 @@ func TestNoCompositeAlarmScales(t *testing.T) {
 	}
 }
 
-func TestMeasuredJobTimeIsReadFromTheWorkers(t *testing.T) {
+func TestTheGivenJobTimeIsTheStartingValue(t *testing.T) {
 	props := mail(t)
-	props.ContentType.ScaleOut = tierspec.ScaleOut{TargetLatency: 10 * time.Minute, Measured: true, AssumedJobTime: 3 * time.Minute}
+	props.ContentType.ScaleOut = tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 3 * time.Minute}
 	template := synth(t, props)
-	equal(t, "inputs", queries(t, alarmOf(t, template, "missing"))[3:], []string{
-		"measured: WorkerTier MeanJobTime Maximum 60 s ContentType Environment",
-		"job = FILL(measured, 180)",
-		"present = 2*(IF(600 > job, 600/job, 1) - 1)",
-		"fresh = 2*IF(480 > job, 480/job, 1)",
-		"missing = IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*n)/fresh))",
-	})
+	equal(t, "what counts", queries(t, alarmOf(t, template, "missing"))[4], "job = FILL(FILL(measured, REPEAT), 180)")
 	script, err := json.Marshal(template.One(t, "AWS::EC2::LaunchTemplate").At("LaunchTemplateData", "UserData"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `"WORKER_JOB_TIME":"3m0s"`; !strings.Contains(strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\`, ``).Replace(string(script)), want) {
-		t.Errorf("the worker is not told what to assume: no %s in %s", want, script)
+		t.Errorf("the worker is not told what to start from: no %s in %s", want, script)
 	}
 }
 
@@ -161,13 +163,13 @@ func TestTargetTrackingReplacesThePair(t *testing.T) {
 	equal(t, "type", policy.At("PolicyType"), any("TargetTrackingScaling"))
 	equal(t, "target", policy.At("TargetTrackingConfiguration", "TargetValue"), any(600.0))
 	metrics, _ := policy.At("TargetTrackingConfiguration", "CustomizedMetricSpecification", "Metrics").([]any)
-	if len(metrics) != 3 {
+	if len(metrics) != 5 {
 		t.Fatalf("%d queries", len(metrics))
 	}
-	equal(t, "what is followed", metrics[2], any(object{
-		"Id": "backlog", "Label": "seconds that the backlog takes", "Expression": "FILL(visible, 0)*300/(n*2)", "ReturnData": true,
+	equal(t, "what is followed", metrics[4], any(object{
+		"Id": "backlog", "Label": "seconds that the backlog takes", "Expression": "FILL(visible, 0)*job/(n*2)", "ReturnData": true,
 	}))
-	equal(t, "boxes", metrics[1].(object)["MetricStat"].(object)["Metric"], any(object{
+	equal(t, "instances", metrics[1].(object)["MetricStat"].(object)["Metric"], any(object{
 		"Namespace": "AWS/AutoScaling", "MetricName": "GroupInServiceInstances",
 		"Dimensions": []any{object{"Name": "AutoScalingGroupName", "Value": object{"Ref": template.One(t, "AWS::AutoScaling::AutoScalingGroup").ID}}},
 	}))

@@ -102,15 +102,15 @@ func thresholdsOf(t *testing.T, all []widget, title string) (thresholds []string
 	return thresholds
 }
 
-// TestStepsAndThresholdsAreDrawn: on the dashboard stands from which value on how many boxes are added.
+// TestStepsAndThresholdsAreDrawn: on the dashboard stands from which value on how many instances are added.
 func TestStepsAndThresholdsAreDrawn(t *testing.T) {
 	props := mail(t)
 	props.ContentType.MaxCapacity = 9
 	all := widgets(t, synth(t, props))
 	for title, want := range map[string][]string{
-		"Boxes missing (scale out)":                        {"+1 1", "+2 2", "+3 3", "+5 5", "+8 8"},
-		"CPU, 100 % while the boxes are needed (scale in)": {"scale in up to here 70"},
-		"Age of the oldest message, seconds":               {"target (alarm above) 600"},
+		"Instances missing (scale out)":                        {"+1 1", "+2 2", "+3 3", "+4 4", "+6 5", "+8 7"},
+		"CPU, 100 % while the instances are needed (scale in)": {"scale in up to here 70"},
+		"Age of the oldest message, seconds":                   {"target (alarm above) 600"},
 	} {
 		if diff := cmp.Diff(want, thresholdsOf(t, all, title)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", title, diff)

@@ -68,7 +68,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
     threshold: alarm.threshold,
     evaluationPeriods: alarm.periods,
     datapointsToAlarm: alarm.periods,
-    treatMissingData: 'notBreaching',
+    treatMissingData: alarm.missing,
     alarmActions: [action],
   }).attrArn;
 }

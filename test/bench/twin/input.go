@@ -51,6 +51,7 @@ type alarm struct {
 	Threshold   float64   `json:"threshold"`
 	Periods     int       `json:"periods"`
 	Policy      policy    `json:"policy"`
+	Missing     string    `json:"missing"` // TreatMissingData
 }
 
 type metric struct {
@@ -115,11 +116,11 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
 		MeanJobTime:   t.ScaleOut.JobTime(),
-		Measured:      t.ScaleOut.Measured,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
 		MinCapacity:   t.LowestMin(),
+		MaxCapacity:   t.HighestMax(),
 	}
 	var files bundle.Archive
 	if t.Files != "" {
@@ -180,6 +181,7 @@ func newAlarm(a scaling.Alarm) alarm {
 	out := alarm{
 		Formulas:    []formula{},
 		Description: a.Description, Page: a.Page, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
+		Missing: a.TreatMissingData(),
 		Policy: policy{
 			AdjustmentType: a.Policy.AdjustmentType, MinAdjustmentMagnitude: a.Policy.MinAdjustmentMagnitude, Aggregation: a.Policy.Aggregation,
 		},

@@ -81,7 +81,7 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	params := scaling.Params{Processes: 2, TargetLatency: 10 * time.Minute, MeanJobTime: time.Minute, Measured: true, RemovePercent: 10}
+	params := scaling.Params{Processes: 2, TargetLatency: 10 * time.Minute, MeanJobTime: time.Minute, RemovePercent: 10, MaxCapacity: 20}
 	got := map[string]float64{}
 	for _, m := range append(scaling.ScaleOut(params).Metrics, scaling.ScaleIn(params).Metrics...) {
 		if m.Source != scaling.ContentType {
