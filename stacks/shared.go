@@ -30,11 +30,6 @@ type Shared struct {
 func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 	env := tier.Environment
 	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
-	if zones := env.AvailabilityZones; len(zones) > 0 {
-		// The VPC compares named zones with the account's, which would have to be looked up: every synth
-		// would need credentials. They are given as if they had been.
-		stack.Node().SetContext(new("availability-zones:account="+env.Account+":region="+env.Region), zones)
-	}
 	shared := &Shared{
 		Stack:     stack,
 		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones}),

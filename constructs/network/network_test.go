@@ -99,11 +99,17 @@ func TestZonesAreLookedUp(t *testing.T) {
 	}
 }
 
-func TestOneZoneIsRefused(t *testing.T) {
+func TestZonesThatMakeNoNetworkAreRefused(t *testing.T) {
 	for want, props := range map[string]Props{
 		"test/Network: AvailabilityZones: 1 given or found": {Network: tierspec.Network{Mode: tierspec.Public}, AvailabilityZones: zones[:1]},
 		"test/Network: SubnetIDs: 1 given":                  {Network: tierspec.Network{Mode: tierspec.Existing, VPC: "vpc-1", SubnetIDs: map[string]string{"a": "subnet-1"}}},
 		`test/Network: Mode: "" is none of`:                 {AvailabilityZones: zones},
+		`test/Network: AvailabilityZones: "us-west-2-lax-1a" is no Region`: {
+			Network: tierspec.Network{Mode: tierspec.Public}, AvailabilityZones: []string{"us-west-2a", "us-west-2-lax-1a"},
+		},
+		"test/Network: AvailabilityZones: us-east-1a and us-west-2a have the same letter": {
+			Network: tierspec.Network{Mode: tierspec.Public}, AvailabilityZones: []string{"us-west-2a", "us-east-1a"},
+		},
 	} {
 		if got := refusal(t, props); !strings.HasPrefix(got, want) {
 			t.Errorf("got %q, want %q…", got, want)

@@ -25,7 +25,10 @@ func main() {
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, new("reports"), nil)
-	place := network.New(stack, "Network", network.Props{Network: tierspec.Network{Mode: tierspec.Public}})
+	place := network.New(stack, "Network", network.Props{
+		Network:           tierspec.Network{Mode: tierspec.Public},
+		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
+	})
 	artifacts := awss3.NewBucket(stack, new("Artifacts"), nil)
 	pool := workerpool.New(stack, "Pool", workerpool.Props{
 		Tier: "reports", Environment: "prod",

@@ -15,8 +15,7 @@ const { addTierDashboard } = require('./dashboard');
 function addShared(stack, tier, parameters) {
   const env = tier.Environment;
   const removalPolicy = env.Disposable ? cdk.RemovalPolicy.DESTROY : cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
-  stack.node.setContext(`availability-zones:account=${env.Account}:region=${env.Region}`, env.AvailabilityZones);
-  const vpc = addNetwork(stack, env);
+  const { vpcId, subnets } = addNetwork(stack, env);
   const table = addTable(stack, env, removalPolicy);
   const artifacts = new s3.Bucket(stack, 'Artifacts', {
     encryption: s3.BucketEncryption.S3_MANAGED,
@@ -39,30 +38,47 @@ function addShared(stack, tier, parameters) {
   }));
   addTierDashboard(stack, tier);
 
-  const subnets = vpc.selectSubnets({ subnetType: ec2.SubnetType.PUBLIC }).subnetIds;
   for (const [id, type, name, value, description] of [
     ['TableParameter', 'String', parameters.table, table.tableName, 'name of the job table'],
     ['ArtifactsParameter', 'String', parameters.artifacts, artifacts.bucketName, 'name of the artifacts bucket'],
     ['AlarmsParameter', 'String', parameters.alarmTopic, alarms.topicArn, 'ARN of the topic that alarms are sent to'],
-    ['VPCParameter', 'String', parameters.vpc, vpc.vpcId, 'the VPC of all instances'],
+    ['VPCParameter', 'String', parameters.vpc, vpcId, 'the VPC of all instances'],
     ['SubnetsParameter', 'StringList', parameters.subnets, subnets.join(','), 'the subnets of all instances'],
   ]) {
     new ssm.CfnParameter(stack, id, { name, type, value, description });
   }
 }
 
+// addNetwork returns the ids of the VPC and of its subnets.
 function addNetwork(stack, env) {
-  const scope = new Construct(stack, 'Network');
-  return new ec2.Vpc(scope, 'VPC', {
-    availabilityZones: env.AvailabilityZones,
-    subnetConfiguration: [{ name: 'Instances', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 20 }],
-    natGateways: 0,
-    restrictDefaultSecurityGroup: false,
-    gatewayEndpoints: {
-      S3: { service: ec2.GatewayVpcEndpointAwsService.S3 },
-      DynamoDB: { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB },
-    },
+  const vpc = new Construct(new Construct(stack, 'Network'), 'VPC');
+  const vpcId = new ec2.CfnVPC(vpc, 'Resource', {
+    cidrBlock: '10.0.0.0/16', enableDnsHostnames: true, enableDnsSupport: true, instanceTenancy: 'default', tags: named(vpc),
+  }).ref;
+  const internetGatewayId = new ec2.CfnInternetGateway(vpc, 'IGW', { tags: named(vpc) }).ref;
+  const attached = new ec2.CfnVPCGatewayAttachment(vpc, 'VPCGW', { vpcId, internetGatewayId });
+  const routeTableIds = [];
+  const subnets = [...env.AvailabilityZones].sort().map((zone) => {
+    const scope = new Construct(vpc, `Instances-${zone}`);
+    const block = zone.charCodeAt(zone.length - 1) - 'a'.charCodeAt(0);
+    const subnetId = new ec2.CfnSubnet(scope, 'Subnet', {
+      vpcId, availabilityZone: zone, cidrBlock: `10.0.${16 * block}.0/20`, mapPublicIpOnLaunch: true, tags: named(scope),
+    }).ref;
+    const routeTableId = new ec2.CfnRouteTable(scope, 'RouteTable', { vpcId, tags: named(scope) }).ref;
+    new ec2.CfnSubnetRouteTableAssociation(scope, 'RouteTableAssociation', { routeTableId, subnetId });
+    new ec2.CfnRoute(scope, 'DefaultRoute', { routeTableId, destinationCidrBlock: '0.0.0.0/0', gatewayId: internetGatewayId }).addDependency(attached);
+    routeTableIds.push(routeTableId);
+    return subnetId;
   });
+  for (const [id, service] of [['S3', ec2.GatewayVpcEndpointAwsService.S3], ['DynamoDB', ec2.GatewayVpcEndpointAwsService.DYNAMODB]]) {
+    const scope = new Construct(vpc, id);
+    new ec2.CfnVPCEndpoint(scope, 'Resource', { vpcId, vpcEndpointType: 'Gateway', serviceName: service.name, routeTableIds, tags: named(scope) });
+  }
+  return { vpcId, subnets };
+}
+
+function named(scope) {
+  return [{ key: 'Name', value: scope.node.path }];
 }
 
 function addTable(stack, env, removalPolicy) {
