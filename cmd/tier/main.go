@@ -7,6 +7,8 @@
 //	go run ./cmd/tier unblock --environment prod
 //	go run ./cmd/tier chef --environment prod --out chef-repo
 //	go run ./cmd/tier image --environment prod --build
+//
+// The built program needs the configuration and credentials alone; only chef reads the cookbooks that the configuration names.
 package main
 
 import (
@@ -80,7 +82,11 @@ func run(ctx context.Context, s *session, args []string) int {
 		_, _ = fmt.Fprintf(s.err, "tier: %s (tier --help lists what there is)\n", err)
 		return 2
 	}
-	tier, _, err := config.Load(c.Config, c.Environment) // its warnings are for who deploys
+	load := config.LoadFile // an operator needs no checkout
+	if command.Command() == "chef" {
+		load = config.Load // it copies cookbooks
+	}
+	tier, _, err := load(c.Config, c.Environment) // the warnings are for those who deploy
 	if err == nil {
 		s.tier, s.file, s.json = tier, c.Config, c.JSON
 		if command.Command() != "chef" {

@@ -17,6 +17,8 @@ type checker struct {
 	dir    string    // absolute folder of the file
 	unread []Problem // what could not be read
 	pool   pool      // the built-in defaults
+	// sources says that the folders and the binary that the file names must be there.
+	sources bool
 }
 
 // check looks at every environment, so that a mistake in production is found by whoever synthesizes
@@ -73,6 +75,9 @@ func (c checker) checkWorker() {
 	}
 	if !w.File.set && !w.Package.set {
 		w.Package = builtin[worker]().Package
+	}
+	if !c.sources {
+		return
 	}
 	if path := w.Package.value; w.Package.usable() && (strings.HasPrefix(path, ".") || filepath.IsAbs(path)) {
 		at := w.Package.at

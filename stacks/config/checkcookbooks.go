@@ -16,7 +16,7 @@ func (c checker) checkCookbooks(t contentType) {
 	if t.RunList.set && !t.Cookbooks.set {
 		c.fail(t.RunList.at, "needs cookbooks beside it (the folder that holds these recipes)")
 	}
-	if !t.Cookbooks.usable() || !c.checkFiles(t.Cookbooks) {
+	if !t.Cookbooks.usable() || !c.checkFiles(t.Cookbooks) || !c.sources {
 		return
 	}
 	entries, err := os.ReadDir(c.resolvePath(t.Cookbooks.value))

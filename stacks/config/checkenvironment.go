@@ -22,7 +22,7 @@ func (c checker) choose(name string) *member[environment] {
 	case name == "" && len(names) == 1:
 		return &environments.members[0]
 	case name == "":
-		c.fail(environments.at, "there are several and none is named (cdk -c env=NAME, one of %s)", strings.Join(names, ", "))
+		c.fail(environments.at, "there are several and none is named (tier -e NAME or cdk -c env=NAME, one of %s)", strings.Join(names, ", "))
 	default:
 		if chosen := environments.find(name); chosen != nil {
 			return chosen

@@ -105,7 +105,7 @@ func (c checker) checkFiles(files given[string]) bool {
 		c.fail(files.at, "must be relative to the folder of this file, not %s", quote(files.value))
 		return false
 	}
-	if !c.checkFolder(files.at, files.value) {
+	if c.sources && !c.checkFolder(files.at, files.value) {
 		return false
 	}
 	inside, err := filepath.Rel(c.resolvePath(files.value), c.dir)

@@ -120,7 +120,7 @@ var deploymentMistakes = map[string]mistake{
 	"pool and pipeline of one stack": {
 		[]edit{{"  dev: {", "  dev-base: {account: \"111122223333\", region: us-east-1, disposable: true}\n  dev: {imageBuilder: {}, "}, {"docs:", "image: {processor: backup}\n  docs:"}, {`"18"`, `"18", ` + rpm}},
 		[]string{
-			"3:1: environments: there are several and none is named (cdk -c env=NAME, one of dev, dev-base)",
+			"3:1: environments: there are several and none is named (tier -e NAME or cdk -c env=NAME, one of dev, dev-base)",
 			"5:3: environments.dev: the stack of base-image here and that of image in environment dev-base would both be named tier-dev-base-image (rename one)",
 		},
 	},

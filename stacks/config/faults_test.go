@@ -35,7 +35,7 @@ func TestFileThatIsNoConfig(t *testing.T) {
 func TestFileThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{
-		dir + "/none.yaml": dir + "/none.yaml:1:1: no such file (the tier is described in worker-tier.yaml at the root of the repository)",
+		dir + "/none.yaml": dir + "/none.yaml:1:1: no such file (run this in the folder of worker-tier.yaml, or name the file: tier --config FILE, cdk -c config=FILE)",
 		dir:                dir + ":1:1: cannot be read: is a directory",
 	} {
 		_, _, err := Load(path, "")
@@ -55,7 +55,7 @@ func TestChoiceOfEnvironment(t *testing.T) {
 		"the only one named": {minimal, "dev", "dev", nil},
 		"one of two":         {two, "prod", "prod", nil},
 		"several, none named": {two, "", "", []string{
-			"3:1: environments: there are several and none is named (cdk -c env=NAME, one of dev, prod)"}},
+			"3:1: environments: there are several and none is named (tier -e NAME or cdk -c env=NAME, one of dev, prod)"}},
 		"misspelt": {two, "prdo", "", []string{
 			`3:1: environments: there is no environment "prdo" (one of dev, prod; did you mean prod?)`}},
 	} {

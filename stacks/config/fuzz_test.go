@@ -25,7 +25,7 @@ func FuzzRead(f *testing.F) {
 	dir := folder(f)
 	f.Fuzz(func(t *testing.T, text []byte, environment string) {
 		r := &report{file: "tier.yaml"}
-		tier := read(r, text, dir, environment)
+		tier := read(r, text, checker{dir: dir, sources: true}, environment)
 		lines := 1 + strings.Count(string(text), "\n") + strings.Count(string(text), "\r") + strings.Count(string(text), "\u0085") + strings.Count(string(text), "\u2028") + strings.Count(string(text), "\u2029")
 		for _, p := range slices.Concat(r.problems, r.warnings) {
 			if p.Line < 1 || p.Line > lines || p.Column < 1 || p.Text == "" || strings.ContainsAny(p.String(), "\n\r") {

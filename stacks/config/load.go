@@ -23,6 +23,16 @@ import (
 // the other environments included. Warnings concern the chosen environment and come with or without an
 // error. Load touches nothing but the file and the folders and binary that it names.
 func Load(path, environment string) (*tierspec.Tier, []Warning, error) {
+	return loadFrom(path, environment, true)
+}
+
+// LoadFile is Load for programs that deploy nothing. It reads the file alone, and neither the folders nor the binary that
+// the file names: an operator has those only in a checkout.
+func LoadFile(path, environment string) (*tierspec.Tier, []Warning, error) {
+	return loadFrom(path, environment, false)
+}
+
+func loadFrom(path, environment string, sources bool) (*tierspec.Tier, []Warning, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
@@ -32,7 +42,7 @@ func Load(path, environment string) (*tierspec.Tier, []Warning, error) {
 		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
 	}
 	r := &report{file: path}
-	tier := read(r, data, dir, environment)
+	tier := read(r, data, checker{dir: dir, sources: sources}, environment)
 	warnings := sorted(r.warnings)
 	if len(r.problems) > 0 {
 		return nil, warnings, Problems(sorted(r.problems))
@@ -42,7 +52,7 @@ func Load(path, environment string) (*tierspec.Tier, []Warning, error) {
 
 func unreadable(err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
-		return "no such file (the tier is described in worker-tier.yaml at the root of the repository)"
+		return "no such file (run this in the folder of worker-tier.yaml, or name the file: tier --config FILE, cdk -c config=FILE)"
 	}
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner
@@ -50,16 +60,16 @@ func unreadable(err error) string {
 	return "cannot be read: " + err.Error()
 }
 
-// read is Load without the file system around the file itself. The tier means something only if r
+// read is loadFrom without the file itself; c says what to check beside it. The tier means something only if r
 // holds no problem afterwards.
-func read(r *report, data []byte, dir, environment string) *tierspec.Tier {
+func read(r *report, data []byte, c checker, environment string) *tierspec.Tier {
 	root := r.parse(data)
 	if root == nil {
 		return nil
 	}
 	var f file
 	decoder{r}.value(root, place{line: root.Line, column: root.Column}, &f, rule{})
-	c := checker{report: r, file: &f, dir: dir, unread: slices.Clone(r.problems), pool: builtin[pool]()}
+	c.report, c.file, c.unread, c.pool = r, &f, slices.Clone(r.problems), builtin[pool]()
 	chosen := c.choose(environment)
 	c.check(chosen)
 	if len(r.problems) > 0 {

@@ -243,3 +243,26 @@ func TestEveryKeyResolves(t *testing.T) {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }
+
+// An operator's file stands alone: what is written in it is checked, and the sources that it names are not looked for.
+func TestLoadFileNeedsNoSources(t *testing.T) {
+	text := edited(t, []edit{{docs, docs + ", files: nowhere, cookbooks: none, runList: ['recipe[imap::tools]']"}, {top, "worker: {file: released, sha256: " + strings.Repeat("0a", 32) + "}\n" + top}})
+	want, _, err := load(t, text, "")
+	if err == nil || want != nil {
+		t.Fatalf("loaded without its sources: %+v", want)
+	}
+	tier, _, err := LoadFile("tier.yaml", "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tier.ContentTypes[0]; got.Files != "nowhere" || got.Cookbooks != "none" || tier.Worker.File != "released" {
+		t.Errorf("%+v, %+v", got, tier.Worker)
+	}
+	if err := os.WriteFile("tier.yaml", []byte(strings.Replace(text, "files: nowhere", "files: /nowhere, capacity: {min: 30}", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = LoadFile("tier.yaml", "dev")
+	if got := problemLines(t, err); len(got) != 2 {
+		t.Errorf("problems %q, want those of files and of capacity", got)
+	}
+}

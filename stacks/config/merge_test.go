@@ -103,7 +103,7 @@ contentTypes:
   docs: {processor: backup, %s}
 `, layers[0], layers[1], layers[3], layers[2])
 		r := &report{file: "tier.yaml"}
-		tier := read(r, []byte(text), dir, "")
+		tier := read(r, []byte(text), checker{dir: dir, sources: true}, "")
 		if len(r.problems) > 0 {
 			t.Fatalf("%s\n%v", text, Problems(r.problems))
 		}

@@ -87,7 +87,7 @@ var mistakes = map[string]mistake{
 	"same stack from two environments": {
 		[]edit{{docs, "b-docs: {processor: backup}\n  " + docs}, {"  dev:", "  dev-b: {account: \"111122223333\", region: us-east-1, disposable: true}\n  dev:"}},
 		[]string{
-			"3:1: environments: there are several and none is named (cdk -c env=NAME, one of dev, dev-b)",
+			"3:1: environments: there are several and none is named (tier -e NAME or cdk -c env=NAME, one of dev, dev-b)",
 			"5:3: environments.dev: the stack of b-docs here and that of docs in environment dev-b would both be named tier-dev-b-docs (rename one)",
 		},
 	},
