@@ -63,6 +63,13 @@ func (n names) grants(code assets) []grant {
 			[]string{"logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"},
 			[]string{n.logGroupARN}, nil},
 	}
+	return append(all, n.asked()...)
+}
+
+// asked are the grants that the configuration asks for.
+func (n names) asked() []grant {
+	t := n.ContentType
+	var all []grant
 	if reads := n.reads(); len(reads) > 0 {
 		all = append(all, grant{"ReadArtifacts", "worker", []string{"s3:GetObject"}, reads, nil})
 	}

@@ -59,11 +59,7 @@ func (c checker) checkRecipe(folder string, names []string, entry given[string])
 		recipe = "default"
 	}
 	if !slices.Contains(names, name) {
-		meant := closest(name, names)
-		if meant != "" {
-			meant = "did you mean " + meant + "?"
-		}
-		c.fail(entry.at, "there is no cookbook %s in %s%s", quote(name), quote(folder), note("it holds "+strings.Join(names, ", "), meant))
+		c.fail(entry.at, "there is no cookbook %s in %s%s", quote(name), quote(folder), note("it holds "+strings.Join(names, ", "), meant(name, names)))
 		return
 	}
 	if path := filepath.Join(folder, name, "recipes", recipe); !c.exists(path+".rb") && !c.exists(path+".yml") {

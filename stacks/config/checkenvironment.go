@@ -27,11 +27,7 @@ func (c checker) choose(name string) *member[environment] {
 		if chosen := environments.find(name); chosen != nil {
 			return chosen
 		}
-		meant := closest(name, names)
-		if meant != "" {
-			meant = "did you mean " + meant + "?"
-		}
-		c.fail(environments.at, "there is no environment %s%s", quote(name), note("one of "+strings.Join(names, ", "), meant))
+		c.fail(environments.at, "there is no environment %s%s", quote(name), note("one of "+strings.Join(names, ", "), meant(name, names)))
 	}
 	return nil
 }
@@ -201,11 +197,7 @@ func (c checker) checkOverrides(env environment) {
 	names := c.file.ContentTypes.names()
 	for _, m := range env.ContentTypes.members {
 		if !slices.Contains(names, m.key.value) {
-			meant := closest(m.key.value, names)
-			if meant != "" {
-				meant = "did you mean " + meant + "?"
-			}
-			c.fail(m.key.at, "there is no content type %s to change%s", quote(m.key.value), note("there are "+strings.Join(names, ", "), meant))
+			c.fail(m.key.at, "there is no content type %s to change%s", quote(m.key.value), note("there are "+strings.Join(names, ", "), meant(m.key.value, names)))
 		}
 		c.checkAccess(m.value.access)
 	}

@@ -111,14 +111,22 @@ func (c checker) checkBoot(b boot) {
 
 func (c checker) checkGroup(p pool) {
 	least, most := p.Capacity.Min, p.Capacity.Max
+	c.checkBounds(least, most)
+	c.warnOfZero(least)
+	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
+		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))
+	}
+}
+
+func (c checker) checkBounds(least, most given[int]) {
 	if least.usable() && most.usable() && least.value > most.value {
 		c.clash(least.leaf, most.leaf, "min %d is more than max %d", least.value, most.value)
 	}
+}
+
+func (c checker) warnOfZero(least given[int]) {
 	if least.usable() && least.value == 0 {
 		c.warn(least.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
-	}
-	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
-		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 // targetTracking is the value of scaleOut.method that hands scaling to AWS.
 const targetTracking = "targetTracking"
 
+// trackingFromZero is what two values that clash say: a group without instances has no backlog for each of them.
+const trackingFromZero = "targetTracking cannot grow a group from min 0 (min 1, or method steps)"
+
 func (c checker) checkSpot(p pool) {
 	percent, base, size, types := p.Spot.Percent, p.Spot.OnDemandBase, p.WarmPool.Size, p.InstanceTypes
 	if percent.value > 0 && types.usable() && len(types.items) == 1 {
@@ -45,7 +48,7 @@ func (c checker) checkScaleOut(p pool) {
 		return
 	}
 	if least := p.Capacity.Min; least.usable() && least.value == 0 {
-		c.clash(method.leaf, least.leaf, "targetTracking cannot grow a group from min 0 (min 1, or method steps)")
+		c.clash(method.leaf, least.leaf, trackingFromZero)
 	}
 	for _, of := range []leaf{p.ScaleIn.CPUBelow.leaf, p.ScaleIn.For.leaf, p.ScaleIn.RemovePercent.leaf} {
 		if of.at.line > 0 && specificity(of.at) >= specificity(method.at) {
@@ -64,9 +67,7 @@ func (c checker) checkSchedule(p pool) {
 		if s.Max.set {
 			most = s.Max
 		}
-		if least.usable() && most.usable() && least.value > most.value {
-			c.clash(least.leaf, most.leaf, "min %d is more than max %d", least.value, most.value)
-		}
+		c.checkBounds(least, most)
 		if !s.Min.set && !s.Max.set {
 			c.fail(m.key.at, "changes nothing (give it min, max or both)")
 		}
@@ -75,12 +76,10 @@ func (c checker) checkSchedule(p pool) {
 		if _, err := time.LoadLocation(s.TimeZone.value); s.TimeZone.usable() && err != nil {
 			c.fail(s.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(s.TimeZone.value))
 		}
-		if s.Min.usable() && s.Min.value == 0 {
-			if p.ScaleOut.Method.value == targetTracking {
-				c.clash(s.Min.leaf, p.ScaleOut.Method.leaf, "targetTracking cannot grow a group from min 0 (min 1, or method steps)")
-			}
-			c.warn(s.Min.at, "with min 0 the first message after six idle hours can wait up to 15 minutes, until SQS sends metrics again (min 1 avoids that)")
+		if s.Min.usable() && s.Min.value == 0 && p.ScaleOut.Method.value == targetTracking {
+			c.clash(s.Min.leaf, p.ScaleOut.Method.leaf, trackingFromZero)
 		}
+		c.warnOfZero(s.Min)
 	}
 }
 

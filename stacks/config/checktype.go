@@ -66,11 +66,7 @@ func (c checker) checkProcessor(m *member[contentType]) {
 	}
 	known := c.processors()
 	if name := t.Processor.value; !slices.Contains(known, name) && !c.file.Worker.Processors.bad {
-		meant := closest(name, known)
-		if meant != "" {
-			meant = "did you mean " + meant + "?"
-		}
-		c.fail(t.Processor.at, "there is no processor %s%s", quote(name), note("known: "+strings.Join(known, ", "), "those of your own worker are named in worker.processors", meant))
+		c.fail(t.Processor.at, "there is no processor %s%s", quote(name), note("known: "+strings.Join(known, ", "), "those of your own worker are named in worker.processors", meant(name, known)))
 		return
 	}
 	isExec := t.Processor.value == contract.ProcessorExec
@@ -90,11 +86,7 @@ func (c checker) checkReads(m *member[contentType]) {
 		case other.value == m.key.value:
 			c.fail(other.at, "a content type reads its own artifacts anyway (leave it out)")
 		case !slices.Contains(names, other.value):
-			meant := closest(other.value, names)
-			if meant != "" {
-				meant = "did you mean " + meant + "?"
-			}
-			c.fail(other.at, "there is no content type %s%s", quote(other.value), note("the others: "+strings.Join(names, ", "), meant))
+			c.fail(other.at, "there is no content type %s%s", quote(other.value), note("the others: "+strings.Join(names, ", "), meant(other.value, names)))
 		}
 	}
 }

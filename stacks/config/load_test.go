@@ -103,30 +103,9 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 			Network:    tierspec.Network{Mode: tierspec.Public},
 			BaseImage:  tierspec.BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"},
 		},
-		Chef:   tierspec.Chef{Distribution: "cinc", Version: "18"},
-		Worker: tierspec.Worker{Package: "./worker"},
-		ContentTypes: []tierspec.ContentType{{
-			Name:                 "docs",
-			Processor:            "backup",
-			Role:                 "worker-docs",
-			InstanceTypes:        []string{"m7g.large"},
-			Architecture:         tierspec.ARM64,
-			ProcessesPerInstance: 2,
-			RootVolumeGiB:        30,
-			MinCapacity:          1,
-			MaxCapacity:          20,
-			ScaleOut:             tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
-			ScaleIn:              tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
-			Job: contract.Timing{
-				Lease:       time.Minute,
-				Heartbeat:   20 * time.Second,
-				Sweep:       30 * time.Second,
-				Checkpoint:  10 * time.Second,
-				DrainBudget: time.Minute,
-				Stall:       time.Hour,
-			},
-			Boot: tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
-		}},
+		Chef:         tierspec.Chef{Distribution: "cinc", Version: "18"},
+		Worker:       tierspec.Worker{Package: "./worker"},
+		ContentTypes: []tierspec.ContentType{tierspec.NewContentType("docs", "backup")},
 	}
 	if diff := cmp.Diff(want, tier); diff != "" {
 		t.Errorf("tier (-want +got):\n%s", diff)
@@ -137,17 +116,6 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 	}
 }
 
-func TestChefServerHasNames(t *testing.T) {
-	for server, want := range map[tierspec.ChefServer][2]string{
-		{URL: "https://chef.example.com", Organization: "acme"}: {"https://chef.example.com/organizations/acme", "acme-validator"},
-		{URL: "https://chef.example.com:4545"}:                  {"https://chef.example.com:4545", "chef-validator"},
-	} {
-		if got := [2]string{server.Address(), server.Validator()}; got != want {
-			t.Errorf("%+v: address and validator %q, want %q", server, got, want)
-		}
-	}
-}
-
 func TestEveryKeyResolves(t *testing.T) {
 	tier, warnings, err := load(t, testdata(t, "full.yaml"), "")
 	if err != nil {
@@ -155,14 +123,6 @@ func TestEveryKeyResolves(t *testing.T) {
 	}
 	if len(warnings) != 0 {
 		t.Errorf("warnings: %v", warnings)
-	}
-	wantChef := tierspec.Chef{
-		Distribution: "chef", Version: "18.5.0", AcceptLicense: true,
-		Package: &tierspec.ChefPackage{URL: "https://example.com/chef.rpm", SHA256: "f59ac0828b9a32293b348e398a0efd342b1e4377a687f3a9055ee2871dff35e4"},
-		Server:  &tierspec.ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"},
-	}
-	if diff := cmp.Diff(wantChef, tier.Chef); diff != "" {
-		t.Errorf("Chef (-want +got):\n%s", diff)
 	}
 	want := tierspec.ContentType{
 		Name:                 "convert",
@@ -204,21 +164,6 @@ func TestEveryKeyResolves(t *testing.T) {
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {
 		t.Errorf("content type (-want +got):\n%s", diff)
 	}
-	if got, want := tier.ContentTypes[0].TerminationHookTimeout(), 32*time.Second; got != want {
-		t.Errorf("termination hook waits %s, want %s", got, want)
-	}
-	if got := tier.ContentTypes[0].Listen(); got != "0.0.0.0:9100" {
-		t.Errorf("it listens at %s, and a security group is let in to port 9100", got)
-	}
-	if got := tier.ContentTypes[1].Listen(); got != "127.0.0.1:9464" {
-		t.Errorf("slides listen at %s, and nobody is let in", got)
-	}
-	if got := tier.ContentTypes[2].Listen(); got != "" {
-		t.Errorf("thumbnails listen at %s", got)
-	}
-	if got := tier.ContentTypes[0].LowestMin(); got != 1 {
-		t.Errorf("lowest minimum %d, want the night's 1", got)
-	}
 	slides := tier.ContentTypes[1]
 	if slides.WarmPool != (tierspec.WarmPool{Size: 3, Running: true}) || slides.ScaleIn != (tierspec.ScaleIn{CPUBelow: 50, For: 5 * time.Minute, RemovePercent: 20}) {
 		t.Errorf("slides: warm pool %+v, scale in %+v", slides.WarmPool, slides.ScaleIn)
@@ -226,7 +171,22 @@ func TestEveryKeyResolves(t *testing.T) {
 	if got := tier.ContentTypes[2]; got.SpotPercent != 50 || !got.DrainOnRebalance {
 		t.Errorf("thumbnails take %d per cent Spot (drain on rebalance: %t), want the default's 50 and true", got.SpotPercent, got.DrainOnRebalance)
 	}
-	wantEnvironment := tierspec.Environment{
+}
+
+func TestEveryKeyOfAnEnvironmentResolves(t *testing.T) {
+	tier, _, err := load(t, testdata(t, "full.yaml"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChef := tierspec.Chef{
+		Distribution: "chef", Version: "18.5.0", AcceptLicense: true,
+		Package: &tierspec.ChefPackage{URL: "https://example.com/chef.rpm", SHA256: "f59ac0828b9a32293b348e398a0efd342b1e4377a687f3a9055ee2871dff35e4"},
+		Server:  &tierspec.ChefServer{URL: "https://chef.example.com", Organization: "acme", ValidatorSecret: "chef/validator"},
+	}
+	if diff := cmp.Diff(wantChef, tier.Chef); diff != "" {
+		t.Errorf("Chef (-want +got):\n%s", diff)
+	}
+	want := tierspec.Environment{
 		Name:              "prod",
 		Account:           "111122223333",
 		Region:            "us-east-1",
@@ -239,7 +199,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		ImageBuilder: &tierspec.ImageBuilder{Architecture: tierspec.X8664, Schedule: "weekly", Keep: 12},
 		Tags:         map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}
-	if diff := cmp.Diff(wantEnvironment, tier.Environment); diff != "" {
+	if diff := cmp.Diff(want, tier.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }

@@ -94,28 +94,17 @@ func resolveContentType(m member[contentType], a access, p pool) tierspec.Conten
 		QueueKey:             p.Queue.KMSKey.value,
 		MinCapacity:          p.Capacity.Min.value,
 		MaxCapacity:          p.Capacity.Max.value,
-		ScaleOut: tierspec.ScaleOut{
-			TargetLatency: p.ScaleOut.TargetLatency.value,
-			MeanJobTime:   p.ScaleOut.MeanJobTime.value, Measured: p.ScaleOut.MeanJobTime.measured, AssumedJobTime: p.ScaleOut.AssumedJobTime.value,
-			TargetTracking: p.ScaleOut.Method.value == targetTracking,
-		},
-		ScaleIn:          tierspec.ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
-		SpotPercent:      p.Spot.Percent.value,
-		OnDemandBase:     p.Spot.OnDemandBase.value,
-		WarmPool:         tierspec.WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
-		ProtectBusy:      p.ProtectBusy.value,
-		DrainOnRebalance: p.Spot.DrainOnRebalance.value,
-		Hardening:        tierspec.Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
-		Watch:            tierspec.Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
-		Job: contract.Timing{
-			Lease:       p.Job.Lease.value,
-			Heartbeat:   p.Job.Heartbeat.value,
-			Sweep:       p.Job.Sweep.value,
-			Checkpoint:  p.Job.Checkpoint.value,
-			DrainBudget: p.Job.DrainBudget.value,
-			Stall:       p.Job.Stall.value,
-		},
-		Boot: tierspec.Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
+		ScaleOut:             p.ScaleOut.resolve(),
+		ScaleIn:              tierspec.ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
+		SpotPercent:          p.Spot.Percent.value,
+		OnDemandBase:         p.Spot.OnDemandBase.value,
+		WarmPool:             tierspec.WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
+		ProtectBusy:          p.ProtectBusy.value,
+		DrainOnRebalance:     p.Spot.DrainOnRebalance.value,
+		Hardening:            tierspec.Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
+		Watch:                tierspec.Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
+		Job:                  p.Job.resolve(),
+		Boot:                 tierspec.Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
 	}
 	resolved.Architecture = tierspec.ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {
@@ -132,6 +121,27 @@ func resolveContentType(m member[contentType], a access, p pool) tierspec.Conten
 		resolved.Policy = append(resolved.Policy, tierspec.PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
 	}
 	return resolved
+}
+
+func (s scaleOut) resolve() tierspec.ScaleOut {
+	return tierspec.ScaleOut{
+		TargetLatency:  s.TargetLatency.value,
+		MeanJobTime:    s.MeanJobTime.value,
+		Measured:       s.MeanJobTime.measured,
+		AssumedJobTime: s.AssumedJobTime.value,
+		TargetTracking: s.Method.value == targetTracking,
+	}
+}
+
+func (j job) resolve() contract.Timing {
+	return contract.Timing{
+		Lease:       j.Lease.value,
+		Heartbeat:   j.Heartbeat.value,
+		Sweep:       j.Sweep.value,
+		Checkpoint:  j.Checkpoint.value,
+		DrainBudget: j.DrainBudget.value,
+		Stall:       j.Stall.value,
+	}
 }
 
 func (s schedule) resolve(name string) tierspec.Schedule {

@@ -91,7 +91,7 @@ func (d decoder) text(n *yaml.Node, at place, target *string, r rule) bool {
 			return false
 		}
 		if !r.number || n.ShortTag() != "!!int" {
-			d.fail(at, "must be text, not %s%s", kind(n), note(r.allowed(), "did you mean "+quote(n.Value)+"?"))
+			d.fail(at, "must be text, not %s%s", kind(n), note(r.allowed(), question(quote(n.Value))))
 			return false
 		}
 	}
@@ -99,11 +99,7 @@ func (d decoder) text(n *yaml.Node, at place, target *string, r rule) bool {
 	if words == "" {
 		return true
 	}
-	meant := ""
-	if near := closest(n.Value, r.oneof); near != "" {
-		meant = "did you mean " + near + "?"
-	}
-	d.fail(at, "%s is not possible%s", quote(n.Value), note(words, meant))
+	d.fail(at, "%s is not possible%s", quote(n.Value), note(words, meant(n.Value, r.oneof)))
 	return false
 }
 

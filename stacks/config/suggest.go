@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -9,20 +10,21 @@ import (
 
 // unknownKey says what is allowed instead of key in a struct, and what was perhaps meant.
 func unknownKey(key string, in reflect.Type) []string {
-	meant := ""
 	var names []string
 	for _, r := range rules(in) {
 		names = append(names, r.name)
 	}
-	if near := closest(key, names); near != "" {
-		meant = near
-	} else {
-		meant = nested(key, in)
+	return []string{"allowed: " + strings.Join(names, ", "), question(cmp.Or(closest(key, names), nested(key, in)))}
+}
+
+// meant asks whether word is a misspelling of a candidate, for a note; empty: none is near enough.
+func meant(word string, candidates []string) string { return question(closest(word, candidates)) }
+
+func question(guess string) string {
+	if guess == "" {
+		return ""
 	}
-	if meant != "" {
-		meant = "did you mean " + meant + "?"
-	}
-	return []string{"allowed: " + strings.Join(names, ", "), meant}
+	return "did you mean " + guess + "?"
 }
 
 // nested finds a key that belongs one level deeper: min is capacity.min.
