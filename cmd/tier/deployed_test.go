@@ -157,8 +157,8 @@ func (d *deployed) must(args ...string) outcome {
 	return o
 }
 
-// pool is what is deployed of a content type, nil: nothing.
-func (d *deployed) pool(contentType string) *pool {
+// deployment is what is deployed of a content type, nil: nothing.
+func (d *deployed) deployment(contentType string) *deployment {
 	d.t.Helper()
 	tier, _, err := config.Load(d.config, "")
 	if err != nil {

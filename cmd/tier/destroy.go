@@ -18,23 +18,23 @@ import (
 const destroyTimeout = 2 * time.Hour
 
 // destroy empties the pool's group and deletes its stack. It returns the physical names of what the stack retained.
-func (s *session) destroy(ctx context.Context, p *pool, protected bool) ([]string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, destroyTimeout, fmt.Errorf("stack %s was not destroyed within %s; the same command goes on from here", aws.ToString(p.stack.StackName), destroyTimeout))
+func (s *session) destroy(ctx context.Context, d *deployment, protected bool) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, destroyTimeout, fmt.Errorf("stack %s was not destroyed within %s; the same command goes on from here", aws.ToString(d.stack.StackName), destroyTimeout))
 	defer cancel()
-	retained, err := s.emptyAndDelete(ctx, p, protected)
+	retained, err := s.emptyAndDelete(ctx, d, protected)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.Cause(ctx)
 	}
 	return retained, err
 }
 
-func (s *session) emptyAndDelete(ctx context.Context, p *pool, protected bool) ([]string, error) {
-	for _, group := range p.groups {
+func (s *session) emptyAndDelete(ctx context.Context, d *deployment, protected bool) ([]string, error) {
+	for _, group := range d.groups {
 		if err := s.empty(ctx, group); err != nil {
 			return nil, err
 		}
 	}
-	id := aws.ToString(p.stack.StackId)
+	id := aws.ToString(d.stack.StackId)
 	if protected {
 		if err := s.unprotect(ctx, id); err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func (s *session) emptyAndDelete(ctx context.Context, p *pool, protected bool) (
 		return nil, err
 	}
 	if _, err := s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &id}); err != nil {
-		return nil, fmt.Errorf("destroy stack %s: %w", aws.ToString(p.stack.StackName), err)
+		return nil, fmt.Errorf("destroy stack %s: %w", aws.ToString(d.stack.StackName), err)
 	}
 	return s.follow(ctx, id, seen)
 }

@@ -32,19 +32,19 @@ type outcome struct {
 // Run takes a content type out of service. Each step can be repeated, so that the same command goes on after
 // an interruption; until the last one --undo takes all of it back.
 func (c *retireCommand) Run(ctx context.Context, s *session) error {
-	p, err := s.find(ctx, c.Type)
+	d, err := s.find(ctx, c.Type)
 	if err != nil {
 		return err
 	}
-	name := aws.ToString(p.stack.StackName)
+	name := aws.ToString(d.stack.StackName)
 	if c.Undo {
-		return c.undo(ctx, s, p)
+		return c.undo(ctx, s, d)
 	}
-	protected := aws.ToBool(p.stack.EnableTerminationProtection)
+	protected := aws.ToBool(d.stack.EnableTerminationProtection)
 	if protected && !c.Unprotect {
 		return fmt.Errorf("stack %s is protected against termination; say --unprotect to lift that; nothing was changed", name)
 	}
-	left, err := s.work(ctx, p)
+	left, err := s.work(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -58,33 +58,33 @@ func (c *retireCommand) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if p.queue != "" {
-		if err := s.stopIntake(ctx, p.queue, p.roles); err != nil {
+	if d.queue != "" {
+		if err := s.stopIntake(ctx, d.queue, d.roles); err != nil {
 			return err
 		}
 		s.say("%s accepts no more jobs; tier retire --undo %s opens it again", c.Type, c.Type)
 	}
 	if !c.Abandon {
-		if left, err = s.waitForWork(ctx, p, c.Wait); err != nil {
+		if left, err = s.waitForWork(ctx, d, c.Wait); err != nil {
 			return err
 		}
 	}
-	retained, err := s.destroy(ctx, p, protected)
+	retained, err := s.destroy(ctx, d, protected)
 	if err != nil {
 		return err
 	}
 	return c.report(s, outcome{name, c.Type, "retired", left, retained, named(s.tier, c.Type)})
 }
 
-func (c *retireCommand) undo(ctx context.Context, s *session, p *pool) error {
-	name := aws.ToString(p.stack.StackName)
-	if p.queue == "" {
+func (c *retireCommand) undo(ctx context.Context, s *session, d *deployment) error {
+	name := aws.ToString(d.stack.StackName)
+	if d.queue == "" {
 		return fmt.Errorf("stack %s has no queue to open", name)
 	}
-	if err := s.openIntake(ctx, p.queue); err != nil {
+	if err := s.openIntake(ctx, d.queue); err != nil {
 		return err
 	}
-	left, err := s.work(ctx, p)
+	left, err := s.work(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -106,11 +106,11 @@ func (c *retireCommand) report(s *session, o outcome) error {
 }
 
 // waitForWork waits until nothing is unfinished, and the queue has looked empty for long enough to be.
-func (s *session) waitForWork(ctx context.Context, p *pool, most time.Duration) (work, error) {
+func (s *session) waitForWork(ctx context.Context, d *deployment, most time.Duration) (work, error) {
 	begin, said := time.Now(), work{Messages: -1}
 	var emptySince time.Time
 	for {
-		left, err := s.work(ctx, p)
+		left, err := s.work(ctx, d)
 		if err != nil {
 			return left, err
 		}
@@ -120,7 +120,7 @@ func (s *session) waitForWork(ctx context.Context, p *pool, most time.Duration) 
 		case emptySince.IsZero():
 			emptySince = time.Now()
 		}
-		if left.unfinished() == 0 && (p.queue == "" || time.Since(emptySince) >= s.settle) {
+		if left.unfinished() == 0 && (d.queue == "" || time.Since(emptySince) >= s.settle) {
 			return left, nil
 		}
 		if left != said {
@@ -129,7 +129,7 @@ func (s *session) waitForWork(ctx context.Context, p *pool, most time.Duration) 
 		}
 		if time.Since(begin) >= most {
 			return left, fmt.Errorf("after %s there are still %s: look at them with worker jobs list and cancel or resume them, wait longer with --wait, or say --abandon; %s accepts no jobs until tier retire --undo %s",
-				most, left, p.contentType, p.contentType)
+				most, left, d.contentType, d.contentType)
 		}
 		if err := s.wait(ctx); err != nil {
 			return left, err

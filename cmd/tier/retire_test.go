@@ -20,7 +20,7 @@ import (
 // its queues kept, added again with new ones.
 func TestRetireAndAddAgain(t *testing.T) {
 	d := deploy(t, "prod", "mail", "backup")
-	p := d.pool("mail")
+	p := d.deployment("mail")
 	if p.queue == "" || p.deadLetters == "" || len(p.roles) != 1 || len(p.groups) != 1 || p.table == "" {
 		t.Fatalf("found %+v", p)
 	}
@@ -35,14 +35,14 @@ func TestRetireAndAddAgain(t *testing.T) {
 	if o.Status != "retired" || o.Left.Dead != 1 || o.Left.unfinished() != 0 || !o.Configured || len(o.Retained) != 2 {
 		t.Errorf("retired: %+v", o)
 	}
-	if d.pool("mail") != nil || d.pool("backup") == nil {
+	if d.deployment("mail") != nil || d.deployment("backup") == nil {
 		t.Error("mail is still there, or backup is gone with it")
 	}
 	if _, err := (&account{queues: sqs.NewFromConfig(d.cfg)}).messages(t.Context(), p.queue); err != nil {
 		t.Errorf("the queue was not kept: %v", err)
 	}
 	d.create("prod", "mail")
-	again := d.pool("mail") // on AWS with other queues; the local AWS makes the same names of the same stack
+	again := d.deployment("mail") // on AWS with other queues; the local AWS makes the same names of the same stack
 	if again.queue == "" || len(again.groups) != 1 {
 		t.Fatalf("added again, it has %+v", again)
 	}
@@ -52,7 +52,7 @@ func TestRetireAndAddAgain(t *testing.T) {
 }
 
 // refuses tries to retire mail without what it takes; nothing changes.
-func (d *deployed) refuses(p *pool, before []string) {
+func (d *deployed) refuses(p *deployment, before []string) {
 	d.t.Helper()
 	if status, _, said := d.tier("", "retire", "mail", "--yes"); status != 1 || !strings.HasPrefix(said, "tier: stack tier-prod-mail is protected against termination; say --unprotect") {
 		d.t.Errorf("exit status %d, %q", status, said)
@@ -69,7 +69,7 @@ func (d *deployed) refuses(p *pool, before []string) {
 }
 
 // stopsAndUndoes retires mail, which has a running job, and takes that back before the job ends.
-func (d *deployed) stopsAndUndoes(p *pool, before []string) {
+func (d *deployed) stopsAndUndoes(p *deployment, before []string) {
 	d.t.Helper()
 	d.putJob(p.table, "a", contract.DueRunning)
 	d.putJob(p.table, "dead", contract.DueDead+"0000000000001")
@@ -92,7 +92,7 @@ func (d *deployed) stopsAndUndoes(p *pool, before []string) {
 // A disposable type goes without ado; what it has not finished stays in the table if it is abandoned.
 func TestRetireDisposable(t *testing.T) {
 	d := deploy(t, "lab", "mail")
-	p := d.pool("mail")
+	p := d.deployment("mail")
 	d.putJob(p.table, "ready", contract.DueReady+"0000000000001")
 	d.send(p.queue)
 	d.configure("lab", "backup") // the entry is gone already

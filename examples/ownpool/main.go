@@ -25,7 +25,7 @@ func main() {
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, new("reports"), nil)
-	place := network.New(stack, "Network", network.Props{
+	vpc := network.New(stack, "Network", network.Props{
 		Network:           tierspec.Network{Mode: tierspec.Public},
 		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
 	})
@@ -36,8 +36,8 @@ func main() {
 		Chef:            tierspec.Chef{Distribution: "cinc", Version: "18"}, // baked into the image
 		Bundle:          code.Archive,
 		Image:           "ami-0123456789abcdef0",
-		VPC:             place.VPC,
-		Subnets:         place.Subnets,
+		VPC:             vpc.VPC,
+		Subnets:         vpc.Subnets,
 		Table:           *jobtable.New(stack, "Jobs", jobtable.Props{}).Table.TableName(),
 		ArtifactsBucket: *artifacts.BucketName(),
 	})

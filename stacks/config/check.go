@@ -13,10 +13,10 @@ import (
 // folders that must be there.
 type checker struct {
 	*report
-	file   *file
-	dir    string    // absolute folder of the file
-	unread []Problem // what could not be read
-	pool   pool      // the built-in defaults
+	file     *file
+	dir      string    // absolute folder of the file
+	unread   []Problem // what could not be read
+	settings settings  // the built-in defaults
 	// sources says that the folders and the binary that the file names must be there.
 	sources bool
 }
@@ -51,7 +51,7 @@ func (c checker) check(chosen *member[environment]) {
 
 func (c checker) checkChef() {
 	chef := c.file.Chef
-	accept := place{path: "chef.acceptLicense", line: chef.Distribution.at.line, column: chef.Distribution.at.column}
+	accept := position{path: "chef.acceptLicense", line: chef.Distribution.at.line, column: chef.Distribution.at.column}
 	switch {
 	case !chef.Distribution.usable() || chef.AcceptLicense.bad:
 	case chef.Distribution.value == "chef" && !chef.AcceptLicense.set:
@@ -90,7 +90,7 @@ func (c checker) checkWorker() {
 }
 
 // checkFolder is true if path, relative to the file's folder, is a folder.
-func (c checker) checkFolder(at place, path string) bool {
+func (c checker) checkFolder(at position, path string) bool {
 	info, err := os.Stat(c.resolvePath(path))
 	switch {
 	case err != nil:

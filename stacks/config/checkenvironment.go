@@ -64,9 +64,9 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	}
 	c.checkPinned(m, network)
 	image := c.imageOf(m)
-	c.checkPools(env, image)
+	c.checkSettings(env, image)
 	if !c.file.Chef.Package.set && (!image.set || strings.HasPrefix(image.SSMParameter.value, "/aws/service/ami-amazon-linux")) {
-		c.warn(place{path: "chef.package", line: c.file.Chef.Distribution.at.line, column: c.file.Chef.Distribution.at.column},
+		c.warn(position{path: "chef.package", line: c.file.Chef.Distribution.at.line, column: c.file.Chef.Distribution.at.column},
 			"is missing, and Amazon's image holds no Chef client (instances could not configure themselves)")
 	}
 }

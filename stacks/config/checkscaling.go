@@ -11,18 +11,18 @@ const targetTracking = "targetTracking"
 // trackingFromZero is what two values that clash say: a group without instances has no backlog for each of them.
 const trackingFromZero = "targetTracking cannot grow a group from min 0 (min 1, or method steps)"
 
-func (c checker) checkSpot(p pool) {
-	percent, base, size, types := p.Spot.Percent, p.Spot.OnDemandBase, p.WarmPool.Size, p.InstanceTypes
+func (c checker) checkSpot(s settings) {
+	percent, base, size, types := s.Spot.Percent, s.Spot.OnDemandBase, s.WarmPool.Size, s.InstanceTypes
 	if percent.value > 0 && types.usable() && len(types.items) == 1 {
 		c.warn(percent.at, "Spot with the single instance type %s: when it runs out, there are no instances (name several of one architecture)", types.items[0].value)
 	}
-	if rebalance := p.Spot.DrainOnRebalance; rebalance.value && percent.usable() && percent.value == 0 && specificity(rebalance.at) >= specificity(percent.at) {
+	if rebalance := s.Spot.DrainOnRebalance; rebalance.value && percent.usable() && percent.value == 0 && specificity(rebalance.at) >= specificity(percent.at) {
 		c.warn(rebalance.at, "has no effect: only Spot instances get rebalance recommendations, and percent is 0 (leave it out, or raise spot.percent)")
 	}
 	if base.value > 0 && percent.usable() && percent.value == 0 {
 		c.warn(base.at, "has no effect without spot.percent (all instances are on-demand)")
 	}
-	if most := p.Capacity.Max; base.usable() && most.usable() && base.value > most.value {
+	if most := s.Capacity.Max; base.usable() && most.usable() && base.value > most.value {
 		c.clash(base.leaf, most.leaf, "onDemandBase %d is more than max %d", base.value, most.value)
 	}
 	// https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutWarmPool.html
@@ -35,51 +35,51 @@ func (c checker) checkSpot(p pool) {
 	}
 }
 
-func (c checker) checkScaleOut(p pool) {
-	target, mean, assumed := p.ScaleOut.TargetLatency, p.ScaleOut.MeanJobTime, p.ScaleOut.AssumedJobTime
+func (c checker) checkScaleOut(s settings) {
+	target, mean, assumed := s.ScaleOut.TargetLatency, s.ScaleOut.MeanJobTime, s.ScaleOut.AssumedJobTime
 	if target.usable() && target.value < shortestTarget {
 		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
 	}
 	if !mean.measured && mean.usable() && assumed.at.line > 0 && specificity(assumed.at) >= specificity(mean.at) {
 		c.warn(assumed.at, "has no effect beside meanJobTime %s (it is for meanJobTime: measured)", short(mean.value))
 	}
-	method := p.ScaleOut.Method
+	method := s.ScaleOut.Method
 	if !method.usable() || method.value != targetTracking {
 		return
 	}
-	if least := p.Capacity.Min; least.usable() && least.value == 0 {
+	if least := s.Capacity.Min; least.usable() && least.value == 0 {
 		c.clash(method.leaf, least.leaf, trackingFromZero)
 	}
-	for _, of := range []leaf{p.ScaleIn.CPUBelow.leaf, p.ScaleIn.For.leaf, p.ScaleIn.RemovePercent.leaf} {
+	for _, of := range []leaf{s.ScaleIn.CPUBelow.leaf, s.ScaleIn.For.leaf, s.ScaleIn.RemovePercent.leaf} {
 		if of.at.line > 0 && specificity(of.at) >= specificity(method.at) {
 			c.warn(of.at, "has no effect with scaleOut.method targetTracking (AWS shrinks the group then)")
 		}
 	}
 }
 
-func (c checker) checkSchedule(p pool) {
-	for _, m := range p.Schedule.members {
-		s := m.value
-		least, most := p.Capacity.Min, p.Capacity.Max
-		if s.Min.set {
-			least = s.Min
+func (c checker) checkSchedule(s settings) {
+	for _, m := range s.Schedule.members {
+		entry := m.value
+		least, most := s.Capacity.Min, s.Capacity.Max
+		if entry.Min.set {
+			least = entry.Min
 		}
-		if s.Max.set {
-			most = s.Max
+		if entry.Max.set {
+			most = entry.Max
 		}
 		c.checkBounds(least, most)
-		if !s.Min.set && !s.Max.set {
+		if !entry.Min.set && !entry.Max.set {
 			c.fail(m.key.at, "changes nothing (give it min, max or both)")
 		}
-		c.checkLeft(p.Schedule, m, "min", func(s schedule) given[int] { return s.Min })
-		c.checkLeft(p.Schedule, m, "max", func(s schedule) given[int] { return s.Max })
-		if _, err := time.LoadLocation(s.TimeZone.value); s.TimeZone.usable() && err != nil {
-			c.fail(s.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(s.TimeZone.value))
+		c.checkLeft(s.Schedule, m, "min", func(entry schedule) given[int] { return entry.Min })
+		c.checkLeft(s.Schedule, m, "max", func(entry schedule) given[int] { return entry.Max })
+		if _, err := time.LoadLocation(entry.TimeZone.value); entry.TimeZone.usable() && err != nil {
+			c.fail(entry.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(entry.TimeZone.value))
 		}
-		if s.Min.usable() && s.Min.value == 0 && p.ScaleOut.Method.value == targetTracking {
-			c.clash(s.Min.leaf, p.ScaleOut.Method.leaf, trackingFromZero)
+		if entry.Min.usable() && entry.Min.value == 0 && s.ScaleOut.Method.value == targetTracking {
+			c.clash(entry.Min.leaf, s.ScaleOut.Method.leaf, trackingFromZero)
 		}
-		c.warnOfZero(s.Min)
+		c.warnOfZero(entry.Min)
 	}
 }
 

@@ -26,7 +26,7 @@
 //
 // # Schema
 //
-// The types in file.go and pool.go are the one description of the file: the reader, the messages, the
+// The types in file.go and settings.go are the one description of the file: the reader, the messages, the
 // built-in defaults and worker-tier.schema.json (go test ./stacks/config -update) are derived from their
 // tags and comments. [tierspec.NewContentType] has the defaults of a content type for those without a file; a test
 // holds the two together.

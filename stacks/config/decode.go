@@ -14,12 +14,12 @@ type decoder struct{ *report }
 
 // readable is a type that reads itself from a node; all other targets are structs.
 type readable interface {
-	read(d decoder, n *yaml.Node, at place, r rule)
+	read(d decoder, n *yaml.Node, at position, r rule)
 }
 
 // value reads n into target, a pointer. at is the place of the value's key.
-func (d decoder) value(n *yaml.Node, at place, target any, r rule) {
-	if marked, ok := target.(interface{ mark(place) }); ok {
+func (d decoder) value(n *yaml.Node, at position, target any, r rule) {
+	if marked, ok := target.(interface{ mark(position) }); ok {
 		marked.mark(at)
 	}
 	if self, ok := target.(readable); ok {
@@ -30,10 +30,10 @@ func (d decoder) value(n *yaml.Node, at place, target any, r rule) {
 }
 
 // section reads a mapping into a struct: no unknown keys, all required ones.
-func (d decoder) section(n *yaml.Node, at place, target reflect.Value) {
+func (d decoder) section(n *yaml.Node, at position, target reflect.Value) {
 	all := rules(target.Type())
 	seen := map[string]bool{}
-	ok := d.entries(n, at, func(key string, keyAt place, value *yaml.Node) {
+	ok := d.entries(n, at, func(key string, keyAt position, value *yaml.Node) {
 		for _, r := range all {
 			if r.name == key {
 				seen[key] = true
@@ -54,7 +54,7 @@ func (d decoder) section(n *yaml.Node, at place, target reflect.Value) {
 }
 
 // entries calls each for every key of a mapping once, and is false if n is no mapping.
-func (d decoder) entries(n *yaml.Node, at place, each func(key string, at place, value *yaml.Node)) bool {
+func (d decoder) entries(n *yaml.Node, at position, each func(key string, at position, value *yaml.Node)) bool {
 	here := at.of(n)
 	if !d.ordinary(n, here) {
 		return false
@@ -82,7 +82,7 @@ func (d decoder) entries(n *yaml.Node, at place, each func(key string, at place,
 }
 
 // elements calls each for every item of a list, and is false if n is no list.
-func (d decoder) elements(n *yaml.Node, at place, each func(item *yaml.Node, at place)) bool {
+func (d decoder) elements(n *yaml.Node, at position, each func(item *yaml.Node, at position)) bool {
 	here := at.of(n)
 	if !d.ordinary(n, here) {
 		return false
@@ -96,13 +96,13 @@ func (d decoder) elements(n *yaml.Node, at place, each func(item *yaml.Node, at 
 		return false
 	}
 	for i, item := range n.Content {
-		each(item, place{path: fmt.Sprintf("%s[%d]", at.path, i)}.of(item))
+		each(item, position{path: fmt.Sprintf("%s[%d]", at.path, i)}.of(item))
 	}
 	return true
 }
 
 // ordinary refuses what has no place in this file: missing values, aliases and tags of one's own.
-func (d decoder) ordinary(n *yaml.Node, at place) bool {
+func (d decoder) ordinary(n *yaml.Node, at position) bool {
 	switch tag := n.ShortTag(); {
 	case n.Kind == yaml.AliasNode:
 		d.fail(at, "aliases (*%s) are not read here (what content types share goes into defaults)", n.Value)
@@ -138,17 +138,17 @@ func kind(n *yaml.Node) string {
 }
 
 // of is the same path at the position of n.
-func (p place) of(n *yaml.Node) place {
-	return place{path: p.path, line: n.Line, column: n.Column}
+func (p position) of(n *yaml.Node) position {
+	return position{path: p.path, line: n.Line, column: n.Column}
 }
 
 // child is the path of a key below p, still at p's position. A key that is no plain word is quoted.
-func (p place) child(key string) place {
+func (p position) child(key string) position {
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) || len(key) > 60 {
 		key = quote(key)
 	}
 	if p.path != "" {
 		key = p.path + "." + key
 	}
-	return place{path: key, line: p.line, column: p.column}
+	return position{path: key, line: p.line, column: p.column}
 }

@@ -2,7 +2,7 @@ package config
 
 import "time"
 
-// The types of this file and of pool.go are worker-tier.yaml as it is written. The reader, its error
+// The types of this file and of settings.go are worker-tier.yaml as it is written. The reader, its error
 // messages, the built-in defaults and the JSON Schema are all derived from them: keys and constraints
 // from the tags (explained in rule.go), descriptions from the comments.
 
@@ -19,7 +19,7 @@ type file struct {
 	// Where the worker binary comes from.
 	Worker worker `yaml:"worker"`
 	// Settings of every content type that does not say otherwise.
-	Defaults pool `yaml:"defaults"`
+	Defaults settings `yaml:"defaults"`
 	// Deployments of the tier, by name; one is chosen per synth (cdk -c env=NAME).
 	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
 	// Tags of all stacks and everything in them, for example owner and cost-center.
@@ -113,7 +113,7 @@ type environment struct {
 	// Instead of the top-level network.
 	Network network `yaml:"network"`
 	// Over the top-level defaults, key by key; a content type's own settings win over both.
-	Defaults pool `yaml:"defaults"`
+	Defaults settings `yaml:"defaults"`
 	// Over the top-level tags, key by key; a content type's own tags win over both.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// What is different for a content type in this environment, by its name; wins over everything else.
@@ -138,7 +138,7 @@ type alarms struct {
 // override is what an environment may change of a content type.
 type override struct {
 	access
-	pool
+	settings
 }
 
 // contentType is one worker pool.
@@ -161,7 +161,7 @@ type contentType struct {
 	RunList list `yaml:"runList" match:"recipe" least:"1"`
 
 	access
-	pool
+	settings
 }
 
 // access is what a content type may use and who may use it: what its accounts differ in.
@@ -188,16 +188,16 @@ type policyStatement struct {
 
 // section is embedded where it matters whether a mapping was given at all.
 type section struct {
-	at  place // of its key
+	at  position // of its key
 	set bool
 }
 
-func (s *section) mark(at place) { s.at, s.set = at, true }
+func (s *section) mark(at position) { s.at, s.set = at, true }
 
 // leaf is what all values have in common: whether they stand in the file, where, and whether they
 // could be read.
 type leaf struct {
-	at  place // of the value
+	at  position // of the value
 	set bool
 	bad bool
 }

@@ -68,8 +68,8 @@ func read(r *report, data []byte, c checker, environment string) *tierspec.Tier 
 		return nil
 	}
 	var f file
-	decoder{r}.value(root, place{line: root.Line, column: root.Column}, &f, rule{})
-	c.report, c.file, c.unread, c.pool = r, &f, slices.Clone(r.problems), builtin[pool]()
+	decoder{r}.value(root, position{line: root.Line, column: root.Column}, &f, rule{})
+	c.report, c.file, c.unread, c.settings = r, &f, slices.Clone(r.problems), builtin[settings]()
 	chosen := c.choose(environment)
 	c.check(chosen)
 	if len(r.problems) > 0 {
@@ -91,7 +91,7 @@ func (r *report) parse(data []byte) *yaml.Node {
 	}
 	switch {
 	case errors.Is(err, io.EOF), err == nil && (len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null"):
-		r.fail(place{}, "the file is empty (it needs name, chef, environments and contentTypes)")
+		r.fail(position{}, "the file is empty (it needs name, chef, environments and contentTypes)")
 		return nil
 	case err != nil:
 		r.failSyntax(err, data)
@@ -99,7 +99,7 @@ func (r *report) parse(data []byte) *yaml.Node {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		r.fail(place{}.of(&second), "a second document starts here (the file must be one)")
+		r.fail(position{}.of(&second), "a second document starts here (the file must be one)")
 		return nil
 	case !errors.Is(err, io.EOF):
 		r.failSyntax(err, data)
@@ -114,14 +114,14 @@ var lineBreak = regexp.MustCompile(`\r\n|[\r\n\x{85}\x{2028}\x{2029}]`)
 func (r *report) failSyntax(err error, data []byte) {
 	var syntax *yaml.LoadError
 	if !errors.As(err, &syntax) {
-		r.fail(place{}, "is not YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		r.fail(position{}, "is not YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 		return
 	}
 	context := ""
 	if syntax.ContextMsg != "" {
 		context = fmt.Sprintf(" (%s that starts in line %d)", syntax.ContextMsg, syntax.ContextMark.Line)
 	}
-	at := place{line: syntax.Mark.Line, column: syntax.Mark.Column}
+	at := position{line: syntax.Mark.Line, column: syntax.Mark.Column}
 	lines := lineBreak.Split(string(data), -1)
 	if at.line > len(lines) { // the library ends the last line where the file does not
 		at.line, at.column = len(lines), utf8.RuneCountInString(lines[len(lines)-1])+1
@@ -131,8 +131,8 @@ func (r *report) failSyntax(err error, data []byte) {
 
 // badCharacter finds the first byte that YAML does not allow, because the library says what but not where.
 // https://yaml.org/spec/1.2.2/#51-character-set
-func badCharacter(data []byte) (place, string) {
-	at := place{line: 1, column: 1}
+func badCharacter(data []byte) (position, string) {
+	at := position{line: 1, column: 1}
 	for len(data) > 0 {
 		char, size := utf8.DecodeRune(data)
 		switch {
@@ -147,5 +147,5 @@ func badCharacter(data []byte) (place, string) {
 			at.line, at.column = at.line+1, 1
 		}
 	}
-	return place{}, ""
+	return position{}, ""
 }

@@ -28,7 +28,7 @@ func (d decoder) fill(target reflect.Value) {
 			panic("default of " + r.name + ": " + err.Error()) // a tag of ours, covered by tests
 		}
 		nowhere(&n)
-		d.value(n.Content[0], place{}, field.Addr().Interface(), r)
+		d.value(n.Content[0], position{}, field.Addr().Interface(), r)
 	}
 }
 
@@ -42,7 +42,7 @@ func nowhere(n *yaml.Node) {
 
 // overlay is base with every value that over has; lists are replaced, not joined. Each value keeps the
 // place it comes from.
-func overlay(base, over pool) pool {
+func overlay(base, over settings) settings {
 	merge(reflect.ValueOf(&base).Elem(), reflect.ValueOf(&over).Elem())
 	return base
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
-// settings are all the leaves of a pool, each with values that go together with every other, whatever
+// everySetting is all the leaves of settings, each with values that go together with every other, whatever
 // layer they come from, and with the way to read the resolved one.
-var settings = []struct {
+var everySetting = []struct {
 	group, key string
 	values     [3]string
 	builtin    string
@@ -79,9 +79,9 @@ func TestLastLayerWinsKeyByKey(t *testing.T) {
 	for range 300 {
 		var layers [4]string
 		var last []int // which value of each setting the last layer has: any, so that it is told from each other layer's
-		want := make([]string, len(settings))
-		present := make([][4]bool, len(settings))
-		for i, s := range settings {
+		want := make([]string, len(everySetting))
+		present := make([][4]bool, len(everySetting))
+		for i, s := range everySetting {
 			want[i] = s.builtin
 			last = append(last, random.IntN(3))
 			for layer := range layers {
@@ -107,7 +107,7 @@ contentTypes:
 		if len(r.problems) > 0 {
 			t.Fatalf("%s\n%v", text, Problems(r.problems))
 		}
-		for i, s := range settings {
+		for i, s := range everySetting {
 			if got := fmt.Sprint(s.resolved(tier.ContentTypes[0])); got != want[i] {
 				t.Fatalf("%s.%s is %s, want %s in\n%s", s.group, s.key, got, want[i], text)
 			}
@@ -136,7 +136,7 @@ func valueOf(layer, last int) int {
 // render writes the settings that a layer has as the inside of a flow mapping.
 func render(layer int, present [][4]bool, last []int) string {
 	groups, order := map[string][]string{}, []string{}
-	for i, s := range settings {
+	for i, s := range everySetting {
 		if !present[i][layer] {
 			continue
 		}
@@ -156,20 +156,20 @@ func render(layer int, present [][4]bool, last []int) string {
 	return strings.Join(parts, ", ")
 }
 
-// A setting that is added to the pool without a line in the table above would go untested.
+// A setting that is added to settings without a line in the table above would go untested.
 func TestEverySettingIsInTheTable(t *testing.T) {
 	known := map[string]bool{}
-	for _, s := range settings {
+	for _, s := range everySetting {
 		known[strings.TrimPrefix(s.group+"."+s.key, ".")] = true
 	}
-	for _, path := range leaves[pool]() {
+	for _, path := range leaves[settings]() {
 		if !known[path] {
 			t.Errorf("setting %s is not in the table", path)
 		}
 		delete(known, path)
 	}
 	for path := range known {
-		t.Errorf("the table has %s, the pool has not", path)
+		t.Errorf("the table has %s, which is no setting", path)
 	}
 }
 

@@ -39,8 +39,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is where something stands in the file. Line 0: nowhere, it is a built-in default.
-type place struct {
+// position is where something stands in the file. Line 0: nowhere, it is a built-in default.
+type position struct {
 	path         string
 	line, column int
 }
@@ -52,16 +52,16 @@ type report struct {
 	warnings []Problem
 }
 
-func (r *report) fail(at place, format string, args ...any) {
+func (r *report) fail(at position, format string, args ...any) {
 	r.problems = append(r.problems, r.problem(at, format, args...))
 }
 
-func (r *report) warn(at place, format string, args ...any) {
+func (r *report) warn(at position, format string, args ...any) {
 	r.warnings = append(r.warnings, r.problem(at, format, args...))
 }
 
 // problem is about the file's first line where its cause stands nowhere in the file.
-func (r *report) problem(at place, format string, args ...any) Problem {
+func (r *report) problem(at position, format string, args ...any) Problem {
 	return Problem{File: r.file, Line: max(at.line, 1), Column: max(at.column, 1), Path: at.path, Text: fmt.Sprintf(format, args...)}
 }
 

@@ -36,10 +36,10 @@ func (c checker) resolve(m *member[environment]) *tierspec.Tier {
 		tier.Worker.Package = builtin[worker]().Package.value
 	}
 	for _, t := range c.file.ContentTypes.members {
-		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.poolOf(m.value, t)))
+		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.settingsOf(m.value, t)))
 	}
 	slices.SortFunc(tier.ContentTypes, func(a, b tierspec.ContentType) int { return strings.Compare(a.Name, b.Name) })
-	architecture := tierspec.ArchitectureOf(c.pool.InstanceTypes.items[0].value)
+	architecture := tierspec.ArchitectureOf(c.settings.InstanceTypes.items[0].value)
 	if len(tier.ContentTypes) > 0 {
 		architecture = tier.ContentTypes[0].Architecture
 	}
@@ -71,7 +71,7 @@ func (c checker) resolveEnvironment(m *member[environment]) tierspec.Environment
 	return env
 }
 
-func resolveContentType(m member[contentType], a access, p pool) tierspec.ContentType {
+func resolveContentType(m member[contentType], a access, s settings) tierspec.ContentType {
 	t := m.value
 	resolved := tierspec.ContentType{
 		Name:      m.key.value,
@@ -87,38 +87,38 @@ func resolveContentType(m member[contentType], a access, p pool) tierspec.Conten
 		Cookbooks: t.Cookbooks.value,
 		RunList:   t.RunList.texts(),
 
-		InstanceTypes:        p.InstanceTypes.texts(),
-		ProcessesPerInstance: p.ProcessesPerInstance.value,
-		MemoryPerProcess:     p.MemoryPerProcess.value,
-		RootVolumeGiB:        p.RootVolume.Size.value,
-		QueueKey:             p.Queue.KMSKey.value,
-		MinCapacity:          p.Capacity.Min.value,
-		MaxCapacity:          p.Capacity.Max.value,
-		ScaleOut:             p.ScaleOut.resolve(),
-		ScaleIn:              tierspec.ScaleIn{CPUBelow: p.ScaleIn.CPUBelow.value, For: p.ScaleIn.For.value, RemovePercent: p.ScaleIn.RemovePercent.value},
-		SpotPercent:          p.Spot.Percent.value,
-		OnDemandBase:         p.Spot.OnDemandBase.value,
-		WarmPool:             tierspec.WarmPool{Size: p.WarmPool.Size.value, Running: p.WarmPool.State.value == "running"},
-		ProtectBusy:          p.ProtectBusy.value,
-		DrainOnRebalance:     p.Spot.DrainOnRebalance.value,
-		Hardening:            tierspec.Hardening{WritableCode: p.Hardening.WritableCode.value, Namespaces: p.Hardening.Namespaces.value, Devices: p.Hardening.Devices.value},
-		Watch:                tierspec.Watch{Port: p.Watch.Port.value, Graphite: p.Watch.Graphite.value, EMF: p.Watch.EMF.value},
-		Job:                  p.Job.resolve(),
-		Boot:                 tierspec.Boot{Timeout: p.Boot.Timeout.value, KeepFailed: p.Boot.KeepFailed.value},
+		InstanceTypes:        s.InstanceTypes.texts(),
+		ProcessesPerInstance: s.ProcessesPerInstance.value,
+		MemoryPerProcess:     s.MemoryPerProcess.value,
+		RootVolumeGiB:        s.RootVolume.Size.value,
+		QueueKey:             s.Queue.KMSKey.value,
+		MinCapacity:          s.Capacity.Min.value,
+		MaxCapacity:          s.Capacity.Max.value,
+		ScaleOut:             s.ScaleOut.resolve(),
+		ScaleIn:              tierspec.ScaleIn{CPUBelow: s.ScaleIn.CPUBelow.value, For: s.ScaleIn.For.value, RemovePercent: s.ScaleIn.RemovePercent.value},
+		SpotPercent:          s.Spot.Percent.value,
+		OnDemandBase:         s.Spot.OnDemandBase.value,
+		WarmPool:             tierspec.WarmPool{Size: s.WarmPool.Size.value, Running: s.WarmPool.State.value == "running"},
+		ProtectBusy:          s.ProtectBusy.value,
+		DrainOnRebalance:     s.Spot.DrainOnRebalance.value,
+		Hardening:            tierspec.Hardening{WritableCode: s.Hardening.WritableCode.value, Namespaces: s.Hardening.Namespaces.value, Devices: s.Hardening.Devices.value},
+		Watch:                tierspec.Watch{Port: s.Watch.Port.value, Graphite: s.Watch.Graphite.value, EMF: s.Watch.EMF.value},
+		Job:                  s.Job.resolve(),
+		Boot:                 tierspec.Boot{Timeout: s.Boot.Timeout.value, KeepFailed: s.Boot.KeepFailed.value},
 	}
 	resolved.Architecture = tierspec.ArchitectureOf(resolved.InstanceTypes[0])
 	if resolved.Role == "" {
 		resolved.Role = contract.RoleName(resolved.Name)
 	}
-	for _, i := range p.Inbound.items {
+	for _, i := range s.Inbound.items {
 		resolved.Inbound = append(resolved.Inbound, tierspec.Inbound{Port: i.Port.value, SecurityGroup: i.From.value})
 	}
-	for _, m := range p.Schedule.members {
+	for _, m := range s.Schedule.members {
 		resolved.Schedule = append(resolved.Schedule, m.value.resolve(m.key.value))
 	}
 	slices.SortFunc(resolved.Schedule, func(a, b tierspec.Schedule) int { return strings.Compare(a.Name, b.Name) })
-	for _, s := range a.PolicyStatements.items {
-		resolved.Policy = append(resolved.Policy, tierspec.PolicyStatement{Actions: s.Actions.texts(), Resources: s.Resources.texts()})
+	for _, statement := range a.PolicyStatements.items {
+		resolved.Policy = append(resolved.Policy, tierspec.PolicyStatement{Actions: statement.Actions.texts(), Resources: statement.Resources.texts()})
 	}
 	return resolved
 }

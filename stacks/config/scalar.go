@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-func (g *given[T]) read(d decoder, n *yaml.Node, at place, r rule) {
+func (g *given[T]) read(d decoder, n *yaml.Node, at position, r rule) {
 	g.at, g.set, g.bad = at.of(n), true, true
 	if !d.ordinary(n, g.at) {
 		return
@@ -32,7 +32,7 @@ func (g *given[T]) read(d decoder, n *yaml.Node, at place, r rule) {
 	}
 }
 
-func (m *measurable) read(d decoder, n *yaml.Node, at place, r rule) {
+func (m *measurable) read(d decoder, n *yaml.Node, at position, r rule) {
 	if m.measured = n.Kind == yaml.ScalarNode && n.Value == r.word; m.measured {
 		m.leaf = leaf{at: at.of(n), set: true}
 		return
@@ -40,10 +40,10 @@ func (m *measurable) read(d decoder, n *yaml.Node, at place, r rule) {
 	m.given.read(d, n, at, r)
 }
 
-func (l *list) read(d decoder, n *yaml.Node, at place, r rule) {
+func (l *list) read(d decoder, n *yaml.Node, at position, r rule) {
 	l.at, l.set = at.of(n), true
 	seen := map[string]bool{}
-	l.bad = !d.elements(n, at, func(item *yaml.Node, itemAt place) {
+	l.bad = !d.elements(n, at, func(item *yaml.Node, itemAt position) {
 		var g given[string]
 		g.read(d, item, itemAt, r)
 		if g.usable() && seen[g.value] && !r.repeats {
@@ -60,8 +60,8 @@ func (l *list) read(d decoder, n *yaml.Node, at place, r rule) {
 	}
 }
 
-func (t *table[T]) read(d decoder, n *yaml.Node, at place, r rule) {
-	d.entries(n, at, func(key string, keyAt place, value *yaml.Node) {
+func (t *table[T]) read(d decoder, n *yaml.Node, at position, r rule) {
+	d.entries(n, at, func(key string, keyAt position, value *yaml.Node) {
 		m := member[T]{key: given[string]{leaf: leaf{at: keyAt, set: true}, value: key}}
 		if words := mismatch(key, rule{match: r.keys}); words != "" {
 			d.fail(keyAt, "%s is no possible name%s", quote(key), note(words))
@@ -72,8 +72,8 @@ func (t *table[T]) read(d decoder, n *yaml.Node, at place, r rule) {
 	})
 }
 
-func (s *sections[T]) read(d decoder, n *yaml.Node, at place, r rule) {
-	d.elements(n, at, func(item *yaml.Node, itemAt place) {
+func (s *sections[T]) read(d decoder, n *yaml.Node, at position, r rule) {
+	d.elements(n, at, func(item *yaml.Node, itemAt position) {
 		var one T
 		d.value(item, itemAt, &one, r)
 		s.items = append(s.items, one)
@@ -83,7 +83,7 @@ func (s *sections[T]) read(d decoder, n *yaml.Node, at place, r rule) {
 // leadingZero finds numbers that YAML 1.1 reads as octal.
 var leadingZero = regexp.MustCompile(`^0[0-9]+$`)
 
-func (d decoder) text(n *yaml.Node, at place, target *string, r rule) bool {
+func (d decoder) text(n *yaml.Node, at position, target *string, r rule) bool {
 	*target = n.Value
 	if n.ShortTag() != "!!str" && !r.scalars {
 		if r.number && leadingZero.MatchString(n.Value) {
@@ -120,7 +120,7 @@ func mismatch(text string, r rule) string {
 // different readers.
 var decimal = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-func (d decoder) number(n *yaml.Node, at place, target *int, r rule) bool {
+func (d decoder) number(n *yaml.Node, at position, target *int, r rule) bool {
 	if n.ShortTag() != "!!int" || !decimal.MatchString(n.Value) {
 		d.fail(at, "must be a whole number, not %s%s", kind(n), note(r.allowed()))
 		return false
@@ -136,7 +136,7 @@ func (d decoder) number(n *yaml.Node, at place, target *int, r rule) bool {
 	return true
 }
 
-func (d decoder) boolean(n *yaml.Node, at place, target *bool) bool {
+func (d decoder) boolean(n *yaml.Node, at position, target *bool) bool {
 	if n.ShortTag() != "!!bool" || n.Value != "true" && n.Value != "false" {
 		d.fail(at, "must be true or false, not %s", kind(n))
 		return false
@@ -145,7 +145,7 @@ func (d decoder) boolean(n *yaml.Node, at place, target *bool) bool {
 	return true
 }
 
-func (d decoder) duration(n *yaml.Node, at place, target *time.Duration, r rule) bool {
+func (d decoder) duration(n *yaml.Node, at position, target *time.Duration, r rule) bool {
 	duration, err := time.ParseDuration(n.Value)
 	if err != nil || n.ShortTag() != "!!str" {
 		d.fail(at, "must be a duration such as 90s, 10m or 1h30m, not %s%s", kind(n), note(r.allowed(), durationMeant(n.Value)))

@@ -50,7 +50,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	}
 }
 
-// schemaWriter turns the types of file.go and pool.go into a JSON Schema.
+// schemaWriter turns the types of file.go and settings.go into a JSON Schema.
 type schemaWriter struct {
 	t        *testing.T
 	comments map[string]string // "type.Field" → comment
@@ -60,7 +60,7 @@ type schemaWriter struct {
 func newSchemaWriter(t *testing.T) *schemaWriter {
 	t.Helper()
 	w := &schemaWriter{t: t, comments: map[string]string{}}
-	for _, name := range []string{"file.go", "pool.go"} {
+	for _, name := range []string{"file.go", "settings.go"} {
 		source, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// pool is a deployed content type. A first deploy that failed may have left little of it.
-type pool struct {
+// deployment is a deployed content type. A first deploy that failed may have left little of it.
+type deployment struct {
 	contentType string
 	stack       *cfntypes.Stack
 	queue       string // URL; "": there is none
@@ -27,7 +27,7 @@ type pool struct {
 }
 
 // find looks for the stack of a content type and what is in it.
-func (s *session) find(ctx context.Context, contentType string) (*pool, error) {
+func (s *session) find(ctx context.Context, contentType string) (*deployment, error) {
 	tier, env := s.tier.Name, s.tier.Environment
 	name := contract.StackName(tier, env.Name, contentType)
 	stack, err := s.stack(ctx, name)
@@ -44,20 +44,20 @@ func (s *session) find(ctx context.Context, contentType string) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{contentType: contentType, stack: stack, roles: in["AWS::IAM::Role"], groups: in["AWS::AutoScaling::AutoScalingGroup"]}
+	d := &deployment{contentType: contentType, stack: stack, roles: in["AWS::IAM::Role"], groups: in["AWS::AutoScaling::AutoScalingGroup"]}
 	published, err := s.parameter(ctx, contract.QueueURLParameter(tier, env.Name, contentType))
 	if err != nil {
 		return nil, err
 	}
 	for _, url := range in["AWS::SQS::Queue"] {
 		if path.Base(url) == path.Base(published) { // the host has several names
-			p.queue = url
+			d.queue = url
 		} else {
-			p.deadLetters = url
+			d.deadLetters = url
 		}
 	}
-	p.table, err = s.parameter(ctx, contract.TableParameter(tier, env.Name))
-	return p, err
+	d.table, err = s.parameter(ctx, contract.TableParameter(tier, env.Name))
+	return d, err
 }
 
 // nothing says that there is no such stack, and which there are.
@@ -98,11 +98,11 @@ func (w work) String() string {
 }
 
 // work counts by the queues and the index of the job table; it reads no job.
-func (s *session) work(ctx context.Context, p *pool) (w work, err error) {
+func (s *session) work(ctx context.Context, d *deployment) (w work, err error) {
 	for _, q := range []struct {
 		url  string
 		into *int
-	}{{p.queue, &w.Messages}, {p.deadLetters, &w.DeadLetters}} {
+	}{{d.queue, &w.Messages}, {d.deadLetters, &w.DeadLetters}} {
 		if q.url == "" {
 			continue
 		}
@@ -110,12 +110,12 @@ func (s *session) work(ctx context.Context, p *pool) (w work, err error) {
 			return w, err
 		}
 	}
-	if p.table == "" {
+	if d.table == "" {
 		return w, nil
 	}
 	for prefix, into := range map[string]*int{contract.DueReady: &w.Ready, contract.DueRunning: &w.Running, contract.DueDead: &w.Dead} {
 		for shard := range contract.DueShards {
-			n, err := s.due(ctx, p.table, contract.DuePartition(p.contentType, shard), prefix)
+			n, err := s.due(ctx, d.table, contract.DuePartition(d.contentType, shard), prefix)
 			if err != nil {
 				return w, err
 			}

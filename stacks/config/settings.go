@@ -2,8 +2,8 @@ package config
 
 import "time"
 
-// pool are the settings that a content type takes from the defaults unless it has its own.
-type pool struct {
+// settings are those that a content type takes from the defaults unless it has its own.
+type settings struct {
 	// EC2 instance types, the smallest that fit; several become a mixed group. All of one architecture.
 	InstanceTypes list `yaml:"instanceTypes" match:"instanceType" least:"1" default:"[m7g.large]"`
 	// Worker processes per instance. Low CPU while all of them are busy means: raise this.

@@ -16,13 +16,13 @@ const shortestTarget = 5 * time.Minute
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 const spotDrain = 2*time.Minute - tierspec.DrainSlack
 
-// poolOf is what applies to a content type in an environment.
-func (c checker) poolOf(env environment, m member[contentType]) pool {
-	p := overlay(overlay(overlay(c.pool, c.file.Defaults), env.Defaults), m.value.pool)
+// settingsOf is what applies to a content type in an environment.
+func (c checker) settingsOf(env environment, m member[contentType]) settings {
+	s := overlay(overlay(overlay(c.settings, c.file.Defaults), env.Defaults), m.value.settings)
 	if over := env.ContentTypes.find(m.key.value); over != nil {
-		p = overlay(p, over.value.pool)
+		s = overlay(s, over.value.settings)
 	}
-	return p
+	return s
 }
 
 // accessOf is the same for what it may use: variables and tags key by key, lists as a whole.
@@ -62,27 +62,27 @@ func joined[T any](tables ...table[T]) table[T] {
 	return all
 }
 
-func (c checker) checkPools(env environment, image baseImage) {
+func (c checker) checkSettings(env environment, image baseImage) {
 	var first list // instance types of the first content type
 	for _, m := range c.file.ContentTypes.members {
-		p := c.poolOf(env, m)
-		c.checkTiming(p)
-		c.checkBoot(p.Boot)
-		c.checkInbound(p.Inbound)
-		c.checkKey(p.Queue.KMSKey, env.Region)
-		c.checkGroup(p)
-		c.checkSpot(p)
-		c.checkScaleOut(p)
-		c.checkSchedule(p)
-		c.checkArchitecture(p.InstanceTypes, first, image)
-		if !first.set && p.InstanceTypes.usable() {
-			first = p.InstanceTypes
+		s := c.settingsOf(env, m)
+		c.checkTiming(s)
+		c.checkBoot(s.Boot)
+		c.checkInbound(s.Inbound)
+		c.checkKey(s.Queue.KMSKey, env.Region)
+		c.checkGroup(s)
+		c.checkSpot(s)
+		c.checkScaleOut(s)
+		c.checkSchedule(s)
+		c.checkArchitecture(s.InstanceTypes, first, image)
+		if !first.set && s.InstanceTypes.usable() {
+			first = s.InstanceTypes
 		}
 	}
 }
 
-func (c checker) checkTiming(p pool) {
-	j := p.Job
+func (c checker) checkTiming(s settings) {
+	j := s.Job
 	if j.Lease.usable() && j.Heartbeat.usable() && !(contract.Timing{Lease: j.Lease.value, Heartbeat: j.Heartbeat.value}).SparesABeat() {
 		c.clash(j.Lease.leaf, j.Heartbeat.leaf, "lease %s is less than twice heartbeat %s", short(j.Lease.value), short(j.Heartbeat.value))
 	}
@@ -93,7 +93,7 @@ func (c checker) checkTiming(p pool) {
 		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
 			short(j.DrainBudget.value), short(tierspec.DrainSlack), short(tierspec.LongestHook), short(tierspec.LongestHook-tierspec.DrainSlack))
 	}
-	if p.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
+	if s.Spot.Percent.value > 0 && j.DrainBudget.usable() && j.DrainBudget.value > spotDrain {
 		c.warn(j.DrainBudget.at, "%s is more than Spot instances have: they get two minutes of notice (%s count there)", short(j.DrainBudget.value), short(spotDrain))
 	}
 }
@@ -109,11 +109,11 @@ func (c checker) checkBoot(b boot) {
 	}
 }
 
-func (c checker) checkGroup(p pool) {
-	least, most := p.Capacity.Min, p.Capacity.Max
+func (c checker) checkGroup(s settings) {
+	least, most := s.Capacity.Min, s.Capacity.Max
 	c.checkBounds(least, most)
 	c.warnOfZero(least)
-	if lasting := p.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
+	if lasting := s.ScaleIn.For; lasting.usable() && lasting.value%time.Minute != 0 {
 		c.fail(lasting.at, "%s is not a whole number of minutes (alarms look once a minute)", short(lasting.value))
 	}
 }
@@ -188,7 +188,7 @@ func (r *report) clash(a, b leaf, format string, args ...any) {
 }
 
 // specificity orders the layers that settings come from.
-func specificity(at place) int {
+func specificity(at position) int {
 	switch {
 	case at.line == 0:
 		return 0
