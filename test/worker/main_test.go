@@ -195,12 +195,7 @@ func (tr *tier) start() *instance {
 // launch starts a worker; environ is added to what it is told, and wins.
 func (tr *tier) launch(environ ...string) *instance {
 	tr.t.Helper()
-	i := &instance{cmd: exec.Command(binary, "run"), end: make(chan struct{})}
-	i.cmd.Env = slices.Clone(tr.environ)
-	for name, value := range tr.settings.Environ() {
-		i.cmd.Env = append(i.cmd.Env, name+"="+value)
-	}
-	i.cmd.Env = append(append(i.cmd.Env, "PATH="+os.Getenv("PATH")), environ...)
+	i := &instance{cmd: tr.command(environ...), end: make(chan struct{})}
 	stderr, err := i.cmd.StderrPipe()
 	if err != nil {
 		tr.t.Fatal(err)
@@ -217,6 +212,17 @@ func (tr *tier) launch(environ ...string) *instance {
 		}
 	})
 	return i
+}
+
+// command runs a worker; environ is added to what it is told, and wins.
+func (tr *tier) command(environ ...string) *exec.Cmd {
+	cmd := exec.Command(binary, "run")
+	cmd.Env = slices.Clone(tr.environ)
+	for name, value := range tr.settings.Environ() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(append(cmd.Env, "PATH="+os.Getenv("PATH")), environ...)
+	return cmd
 }
 
 func (i *instance) read(stderr io.Reader) {

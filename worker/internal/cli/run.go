@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -27,15 +27,16 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if c.Debug {
-		level = slog.LevelDebug
-	}
-	return daemon.Run(ctx, daemon.Options{
+	err = daemon.Run(ctx, daemon.Options{
 		Settings: settings,
 		Slot:     []string{"slot", "--processor", settings.Processor},
-		Log:      slog.New(slog.NewJSONHandler(e.err, &slog.HandlerOptions{Level: level})),
+		Log:      e.err,
+		Debug:    c.Debug,
 	})
+	if errors.Is(err, daemon.ErrQuit) {
+		return exitStatus(daemon.ExitQuit)
+	}
+	return err
 }
 
 // settings are those of the environment, for a processor that this binary has.

@@ -4,21 +4,23 @@ package daemon
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
+	"github.com/worker-tier/worker-tier/worker/internal/logbuffer"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 	"github.com/worker-tier/worker-tier/worker/internal/systemd"
 	"github.com/worker-tier/worker-tier/worker/internal/vitals"
@@ -31,47 +33,71 @@ const (
 	// garbage is how much there may be before it is collected, in per cent of what is live: twice Go's default. Of the 100 KiB that
 	// a short job takes for its calls to AWS, next to nothing lives on; the few MiB more are less than a slot's own.
 	garbage = 200
-	// exitInterrupted is the exit status after a second signal.
-	exitInterrupted = 130
 )
 
 // Options are what a daemon is started with.
 type Options struct {
 	Settings contract.Settings
 	Slot     []string // arguments with which this process's binary serves a slot
-	Log      *slog.Logger
+	Log      io.Writer
+	Debug    bool // log every checkpoint and sweep too
 }
 
 // Run works on the jobs of the content type until a drain has handed them back and nothing keeps the process. An error is
-// one of the start that waiting cannot mend.
+// one of the start that waiting cannot mend, or [ErrQuit].
 func Run(ctx context.Context, o Options) error {
 	limitRuntime()
+	lines := logbuffer.New(o.Log)
+	defer lines.Close(flushTimeout)
+	level := slog.LevelInfo
+	if o.Debug {
+		level = slog.LevelDebug
+	}
+	log := lines.Logger(level)
+	slog.SetDefault(log) // and with it the log of the standard library: net/http's servers write there
+
 	cfg, err := awsaccess.ConfigWithRegion(ctx)
 	if err != nil {
 		return err
 	}
+	cfg.Logger = sdkLogger(log)
 	manager, err := systemd.Connect()
 	if err != nil {
 		return err
 	}
 	ctx, notices := drain.NewNotices(ctx)
-	drainOnSignal(o.Log, notices)
+	signals := &signals{log: log, lines: lines, notices: notices}
+	signals.handle()
 	d := &daemon{
-		Options: o, notices: notices, metadata: imds.New(cfg), // the metadata is polled all the time, and not counted among the requests to AWS
-		notify: notifier{manager: manager, vitals: &vitals.Deadlines{}, log: o.Log, random: supervisor.Random()},
+		Options: o, log: log, notices: notices, metadata: imds.New(cfg), // the metadata is polled all the time, and not counted among the requests to AWS
+		notify: notifier{manager: manager, vitals: &vitals.Deadlines{}, log: log, random: supervisor.Random()},
 	}
-	d.state = newState(notices, d.notify.vitals, &cfg)
+	d.state = newState(notices, d.notify.vitals, lines, &cfg)
 	defer d.state.close()
-	if err := d.state.listen(ctx, o.Settings.Listen, o.Log); err != nil {
+	if err := d.state.listen(ctx, o.Settings.Listen, log); err != nil {
 		return err
 	}
-	return d.serve(ctx, cfg)
+	if err := d.serve(ctx, cfg); err != nil {
+		return err
+	}
+	if signals.quit.Load() {
+		return ErrQuit
+	}
+	return nil
+}
+
+// sdkLogger logs the warnings of the SDK. Its own logger would write to stderr, and wait there for a reader that is stalled.
+func sdkLogger(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(kind logging.Classification, format string, values ...any) {
+		log.Warn("the AWS SDK reports", "kind", string(kind), "text", fmt.Sprintf(format, values...))
+	})
 }
 
 // daemon is what the stages of a worker's life have in common.
 type daemon struct {
 	Options
 
+	log      *slog.Logger
 	notices  *drain.Notices
 	metadata *imds.Client
 	notify   notifier
@@ -81,7 +107,7 @@ type daemon struct {
 // serve finds out where the worker runs, works and leaves.
 func (d *daemon) serve(ctx context.Context, cfg aws.Config) error {
 	instance, onEC2 := identify(ctx, d.notify, d.metadata, d.Settings.TerminationHook)
-	log := d.Log.With("instance", instance.ID, "content_type", d.Settings.ContentType)
+	log := d.log.With("instance", instance.ID, "content_type", d.Settings.ContentType)
 	member := group.New(cfg, instance.Group, instance.ID, log)
 	member.LaunchHook, member.TerminationHook = d.Settings.LaunchHook, d.Settings.TerminationHook
 	s, err := newSupervisor(cfg, d.Options, member, log)
@@ -95,9 +121,9 @@ func (d *daemon) serve(ctx context.Context, cfg aws.Config) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer end()
-	background.Go(func() { d.state.push(life, d.Settings, instance.ID, d.Log) })
+	background.Go(func() { d.state.push(life, d.Settings, instance.ID, d.log) })
 	if onEC2 {
-		poller := d.metadata.Poller(d.Log, d.Settings.DrainOnRebalance, d.notices.Take)
+		poller := d.metadata.Poller(d.log, d.Settings.DrainOnRebalance, d.notices.Take)
 		poller.Poll(life) // a worker that is started again on an instance that goes away takes no job
 		background.Go(func() { poller.Run(life) })
 	}
@@ -136,18 +162,6 @@ func (d *daemon) leave(ctx context.Context, leaving group.Leaving) {
 		return
 	}
 	leaving.Until(ctx, d.notices.Stopped())
-}
-
-// drainOnSignal drains on the first SIGTERM or SIGINT and exits at once on the second: the slots end
-// with their supervisor.
-func drainOnSignal(log *slog.Logger, notices *drain.Notices) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() { // lives as long as the process
-		notices.Take(&drain.Cause{Source: drain.Signal, Detail: (<-signals).String()})
-		log.Error("second signal: exiting now", "signal", (<-signals).String())
-		os.Exit(exitInterrupted)
-	}()
 }
 
 // limitRuntime makes the supervisor's process one that waits. Slots are other processes.

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/logbuffer"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/socket"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
@@ -35,10 +37,14 @@ type state struct {
 }
 
 // newState is the state of a worker that starts. It counts the requests that are made with cfg from now on.
-func newState(notices *drain.Notices, promises *vitals.Deadlines, cfg *aws.Config) *state {
+func newState(notices *drain.Notices, promises *vitals.Deadlines, lines *logbuffer.Buffer, cfg *aws.Config) *state {
+	dropped := metrics.Family{
+		Name: "worker_log_lines_dropped_total", Kind: metrics.Counter, Help: "Lines of the log that were dropped, because it was not read fast enough or could not be written.",
+		Read: metrics.One(func() float64 { return float64(lines.Dropped()) }),
+	}
 	return &state{
 		notices: notices, vitals: promises, handedBack: make(chan struct{}),
-		counted: append(metrics.CountRequests(cfg).Families(), metrics.Process()...),
+		counted: slices.Concat(metrics.CountRequests(cfg).Families(), []metrics.Family{dropped}, metrics.Process()),
 	}
 }
 

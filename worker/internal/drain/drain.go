@@ -12,7 +12,7 @@ type Source string
 
 // The sources of a drain.
 const (
-	Signal    Source = "signal"    // SIGTERM or SIGINT
+	Signal    Source = "signal"    // SIGTERM, SIGINT, SIGQUIT or SIGHUP
 	Lifecycle Source = "lifecycle" // the group terminates the instance
 	Spot      Source = "spot"      // the instance is interrupted in two minutes
 	Rebalance Source = "rebalance" // the Spot instance is at an elevated risk of that

@@ -1,0 +1,224 @@
+package worker
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// loud is steady and prints as much as a slot's output may hold.
+const loud = `trap 'exit 75' TERM; line=$(head -c 4000 /dev/zero | tr '\0' x); n=0
+	while :; do n=$((n+1)); echo "{\"cursor\":$n,\"done\":$n}" >&"$WORKER_REPORT_FD"; i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "$line"; done; sleep 0.1; done`
+
+// logging is a worker that logs into a file.
+type logging struct {
+	*instance
+	socket string
+}
+
+// logsInto starts a worker of a tier with loud jobs.
+func (tr *tier) logsInto(log *os.File) *logging {
+	tr.t.Helper()
+	folder, err := os.MkdirTemp("", "run-")
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	l := &logging{&instance{cmd: tr.command("RUNTIME_DIRECTORY=" + folder), end: make(chan struct{})}, filepath.Join(folder, controlSocket)}
+	l.cmd.Stderr = log
+	if err := l.cmd.Start(); err != nil {
+		tr.t.Fatal(err)
+	}
+	go func() { defer close(l.end); _ = l.cmd.Wait() }()
+	tr.t.Cleanup(func() {
+		_ = l.cmd.Process.Kill() // it may have ended
+		<-l.end
+		_ = os.RemoveAll(folder)
+	})
+	return l
+}
+
+// drops waits until the worker has dropped lines of its log.
+func (l *logging) drops(t *testing.T) {
+	t.Helper()
+	await(t, "lines of the log are dropped", func() bool {
+		_, body, err := get(t.Context(), l.socket, metricsPath)
+		if err != nil {
+			return false
+		}
+		_, values := exposed(t, string(body))
+		return values["worker_log_lines_dropped_total"] > 0
+	})
+}
+
+func pipe(t *testing.T) (reader, writer *os.File) {
+	t.Helper()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = reader.Close(), writer.Close() })
+	return reader, writer
+}
+
+// A log that nobody takes costs its lines, and no lease, no job and no drain.
+func TestALogThatNobodyTakesHoldsUpNothing(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) (log *os.File, started func()){
+		"stalled": func(t *testing.T) (*os.File, func()) { _, w := pipe(t); return w, func() {} },
+		"non-blocking": func(t *testing.T) (*os.File, func()) {
+			_, w := pipe(t)
+			return w, func() { // as another process that has the pipe too
+				if err := syscall.SetNonblock(int(w.Fd()), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"reader-ends": func(t *testing.T) (*os.File, func()) {
+			r, w := pipe(t)
+			return w, func() {
+				if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // the worker logs, and then cannot any more
+					t.Fatal(err)
+				}
+				_ = r.Close()
+			}
+		},
+		"disk-full": func(t *testing.T) (*os.File, func()) {
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = full.Close() })
+			return full, func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr, _ := newExecTier(t, "log-"+name, loud)
+			log, started := open(t)
+			l := tr.logsInto(log)
+			started()
+			first := tr.underWay("job")
+			l.drops(t)
+			enough := tr.show("job").Done + 2*int64(tr.settings.Lease/(100*time.Millisecond)) // at ten a second: two leases
+			var last job
+			await(t, "the job gets on", func() bool { last = tr.show("job"); return last.Done >= enough })
+			if last.Epoch != first.Epoch {
+				t.Errorf("the job was claimed again: epoch %d, then %d", first.Epoch, last.Epoch)
+			}
+			l.signal(t)
+			l.ends(t, 0)
+			tr.handedBack("job")
+		})
+	}
+}
+
+// A reader that comes back is told what it has missed.
+func TestALogThatIsReadAgainSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "log-again", loud)
+	r, w := pipe(t)
+	l := tr.logsInto(w)
+	_ = w.Close() // so that the log ends with the worker
+	tr.underWay("job")
+	l.drops(t)
+	var missing int64
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		var line struct {
+			Msg   string
+			Lines int64
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Errorf("a torn line: %q", lines.Text())
+		}
+		if line.Msg == "log lines dropped" && missing == 0 {
+			missing = line.Lines
+			l.signal(t)
+		}
+	}
+	l.ends(t, 0)
+	if missing == 0 {
+		t.Error("the log does not say that lines are missing")
+	}
+	tr.handedBack("job")
+}
+
+func send(t *testing.T, i *instance, s syscall.Signal) {
+	t.Helper()
+	if err := i.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A terminal that goes away hangs up twice: from the kernel, and from its shell.
+func TestAHangupDrains(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "hangup", steady)
+	b := tr.box()
+	tr.underWay("job")
+	send(t, b.instance, syscall.SIGHUP)
+	await(t, "the job drains", func() bool { return b.logged("draining job") })
+	_ = b.cmd.Process.Signal(syscall.SIGHUP) // it may have ended
+	b.ends(t, 0)
+	tr.handedBack("job")
+	if !b.wrote(`"msg":"drained"`, "signal: hangup") {
+		t.Error("the log does not say why it drained")
+	}
+}
+
+// A worker under nohup outlives its terminal.
+func TestAnIgnoredHangupStaysIgnored(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "nohup", steady)
+	i := &instance{cmd: exec.Command("sh", "-c", `trap '' HUP; exec "$0" run`, binary), end: make(chan struct{})}
+	i.cmd.Env = tr.command().Env
+	stderr, err := i.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go i.read(stderr)
+	t.Cleanup(func() { _ = i.cmd.Process.Kill(); <-i.end })
+	await(t, "the worker has started", func() bool { return i.logged("worker started") })
+	send(t, i, syscall.SIGHUP)
+	send(t, i, syscall.SIGTERM)
+	i.ends(t, 0)
+	if !i.wrote(`"msg":"drained"`, "signal: terminated") {
+		t.Error("the log does not say that it drained for SIGTERM")
+	}
+}
+
+func TestQuitHandsBackAndDumpsTheGoroutines(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "quit", steady)
+	b := tr.box()
+	tr.underWay("job")
+	send(t, b.instance, syscall.SIGQUIT)
+	b.ends(t, 2)
+	tr.handedBack("job")
+	if !b.wrote("SIGQUIT: quit") || !b.wrote("goroutine 1 [") || !b.wrote("(*Supervisor).receiveLoop") {
+		t.Error("no dump of the goroutines at work")
+	}
+}
+
+// A worker whose drain hangs is still to be had with its dump.
+func TestASecondQuitExitsAtOnce(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "second-quit", deaf)
+	tr.settings.DrainBudget = time.Hour
+	b := tr.box()
+	tr.underWay("job")
+	send(t, b.instance, syscall.SIGQUIT)
+	await(t, "the job drains", func() bool { return b.logged("draining job") })
+	send(t, b.instance, syscall.SIGQUIT)
+	b.ends(t, 2)
+	if !b.wrote("goroutine 1 [") || !b.wrote("second signal: exiting now") {
+		t.Error("no dump of the goroutines")
+	}
+	gone(t, pids)
+}
