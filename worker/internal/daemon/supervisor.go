@@ -18,6 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/loop"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
@@ -43,29 +44,31 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 	random := supervisor.Random()
 	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: settings.Timing}
 	return &supervisor.Supervisor{
-		Processes: settings.Processes,
 		Slot: slot.Options{
 			Executable: executable, Args: o.Slot, Log: log, Confinement: confine.New(memoryOf(settings, log), log),
 		},
-		Receiver: messages,
-		Intake:   &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
-		Sweeper: &sweep.Sweeper{
-			Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
-			Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
-			JobTime: settings.JobTime,
-		},
-		Probe: func(ctx context.Context) error {
-			if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {
-				return err
-			}
-			return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
-		},
-		Meter:   metrics.NewMeter(settings.Processes, clock.Monotonic),
-		Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
-		EMF:     embedded(settings, log),
 		Protect: protection(settings, member, clock, random),
-		Log:     log,
+		Worker: loop.Worker{
+			Processes: settings.Processes,
+			Receiver:  messages,
+			Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
+			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
+			Sweeper: &sweep.Sweeper{
+				Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
+				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+				JobTime: settings.JobTime,
+			},
+			Probe: func(ctx context.Context) error {
+				if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {
+					return err
+				}
+				return objects.Answers(ctx, contract.SpillPrefix(settings.ContentType, "probe"))
+			},
+			Meter:   metrics.NewMeter(settings.Processes, clock.Monotonic),
+			Metrics: metrics.NewPublisher(cloudwatch.NewFromConfig(cfg), settings),
+			EMF:     embedded(settings, log),
+			Log:     log,
+		},
 	}, nil
 }
 

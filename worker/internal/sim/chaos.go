@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -86,7 +87,7 @@ func (w *world) strike() {
 		}
 	case 4, 5:
 		if n != nil {
-			n.drain([]time.Duration{w.setup.budget, 90 * time.Second}[w.random.IntN(2)])
+			n.drain([]drain.Source{drain.Signal, drain.Spot}[w.random.IntN(2)])
 			if w.chance(0.5) {
 				w.steer()
 			}
@@ -137,7 +138,7 @@ func (w *world) scale() {
 			continue
 		}
 		if running++; running > w.wanted {
-			n.drain(w.setup.budget)
+			n.drain(drain.Lifecycle)
 		}
 	}
 	w.fill()
@@ -180,14 +181,14 @@ func (w *world) rogueBell() {
 
 // slotDies ends a slot by itself, for example for want of memory.
 func (w *world) slotDies(n *node) {
-	if n == nil || len(n.workers) == 0 {
+	if n == nil || len(n.slots) == 0 {
 		return
 	}
-	p := n.workers[w.random.IntN(len(n.workers))].process
-	if p == nil || p.dead {
+	p := n.slots[w.random.IntN(len(n.slots))]
+	if p.dead {
 		return
 	}
-	if p.busy {
+	if p.busy && p.holder != nil {
 		w.jobs[p.holder.claim.ID].raised++
 	}
 	p.die(fmt.Errorf("out of memory"))
@@ -203,7 +204,7 @@ func (w *world) calmDown() {
 	}
 	for _, n := range w.nodes {
 		if n.release == older || w.faults.skew == daysApart { // the deploy comes to its end, or somebody sees to the clocks
-			n.drain(w.setup.budget)
+			n.drain(drain.Lifecycle)
 		}
 	}
 	w.faults.skew = min(w.faults.skew, 5*time.Minute)

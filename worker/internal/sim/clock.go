@@ -78,16 +78,16 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 func (c *clock) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	child := newScope(ctx, c)
 	child.deadline = c.Monotonic() + max(d, 0)
-	return child, child.cancel
+	return child, func() { child.cancel(context.Canceled) }
 }
 
 // scope is a context in virtual time.
 type scope struct {
-	parent    *scope
-	clock     *clock
-	deadline  time.Duration // on the clock's monotonic time
-	cancelled bool
-	onCancel  *signal // of the nearest scope that can be cancelled from outside
+	parent   *scope
+	clock    *clock
+	deadline time.Duration // on the clock's monotonic time
+	cause    error         // why it was cancelled; nil: it was not
+	onCancel *signal       // of the nearest scope that can be cancelled from outside
 }
 
 type scopeKey struct{}
@@ -106,8 +106,8 @@ func cancellable(c *clock) *scope {
 	return &scope{clock: c, deadline: never, onCancel: &signal{}}
 }
 
-func (s *scope) cancel() {
-	s.cancelled = true
+func (s *scope) cancel(cause error) {
+	s.cause = cause
 	if s.parent == nil && s.onCancel != nil {
 		s.onCancel.fire()
 	}
@@ -116,14 +116,17 @@ func (s *scope) cancel() {
 // Deadline is part of context.Context; in virtual time there is none on the wall clock.
 func (s *scope) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// Done is part of context.Context; the core asks Err.
-func (s *scope) Done() <-chan struct{} { return nil }
+// undone is never closed.
+var undone = make(chan struct{})
 
-// Err says whether the scope has ended.
+// Done is part of context.Context; core and loops ask Err. Only what context.WithoutCancel made of a scope has no channel.
+func (s *scope) Done() <-chan struct{} { return undone }
+
+// Err is why the scope has ended; nil: it has not.
 func (s *scope) Err() error {
 	for a := s; a != nil; a = a.parent {
-		if a.cancelled {
-			return context.Canceled
+		if a.cause != nil {
+			return a.cause
 		}
 		if a.deadline != never && a.clock.Monotonic() >= a.deadline {
 			return context.DeadlineExceeded
@@ -141,6 +144,9 @@ func (s *scope) Value(key any) any {
 }
 
 func scopeOf(ctx context.Context) *scope {
+	if ctx.Done() == nil {
+		return nil
+	}
 	s, _ := ctx.Value(scopeKey{}).(*scope)
 	return s
 }

@@ -41,6 +41,16 @@ const (
 	DayOfRetention    Control = "finished jobs that live for a day"
 	MortalRedrive     Control = "redrive that keeps the ttl"
 	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
+	CutDeletes        Control = "deletes that a drain cuts"       // of messages that did their work
+	CutClaims         Control = "claims that a drain cuts"        //
+	LateClaims        Control = "claims during a drain"           // of messages that came as it began
+	Unhurried         Control = "Spot notice during a drain"      // without effect
+	PausedReceives    Control = "receives while paused"           // the content type
+	AwayReceives      Control = "receives while the table is away"
+	HotReceives       Control = "failing receives without a pause"
+	HotProbes         Control = "probes without a pause"
+	HotSweeps         Control = "sweeps without a pause"
+	HotStarts         Control = "slots restarted without a pause"
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
@@ -52,6 +62,7 @@ var Controls = []Control{
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
 	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
 	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive,
+	CutDeletes, CutClaims, LateClaims, Unhurried, PausedReceives, AwayReceives, HotReceives, HotProbes, HotSweeps, HotStarts,
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -101,6 +112,11 @@ func hasCond(w job.Write, attr string) bool {
 func without(w job.Write, attrs ...string) job.Write {
 	w.If = slices.DeleteFunc(slices.Clone(w.If), func(c job.Cond) bool { return slices.Contains(attrs, c.Attr) })
 	return w
+}
+
+// hot is what a node's loops do without a pause.
+func (c Control) hot() errand {
+	return map[Control]errand{HotReceives: receives, HotProbes: probes, HotSweeps: sweeps, HotStarts: starts}[c]
 }
 
 // sweeperClock is the clock on which a sweeper waits.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
@@ -24,7 +25,7 @@ func TestFleetThatShrinksToNothing(t *testing.T) {
 		w.wanted = 0
 		w.nodes[0].crash()
 		for _, n := range w.nodes[1:] {
-			n.drain(w.setup.budget)
+			n.drain(drain.Lifecycle)
 		}
 	})
 	reached := 0

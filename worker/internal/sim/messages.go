@@ -121,8 +121,12 @@ func (c queueClient) Send(ctx context.Context, body string, delay time.Duration)
 func (c queueClient) Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error) {
 	q := c.world.queue
 	until := c.clock.Monotonic() + wait
-	for {
-		got, err := call(c.caller, ctx, &q.network, "receive", func() ([]queue.Message, error) {
+	for ctx.Err() == nil {
+		flight := ctx
+		if c.world.chance(0.5) { // its answer is awaited even if a drain begins
+			flight = context.WithoutCancel(ctx)
+		}
+		got, err := call(c.caller, flight, &q.network, "receive", func() ([]queue.Message, error) {
 			got := q.receive(min(most, 10))
 			if c.world.control == DeleteBeforeClaim {
 				_ = q.memory.Delete(context.Background(), got)
@@ -134,6 +138,7 @@ func (c queueClient) Receive(ctx context.Context, most int, wait time.Duration) 
 		}
 		c.world.wait(c.clock.when(until), &q.arrival, cancelOf(ctx))
 	}
+	return nil, ctx.Err()
 }
 
 // Delete removes messages; copies of them may still come.

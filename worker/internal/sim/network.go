@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
 )
 
 var (
@@ -20,6 +22,7 @@ type caller struct {
 	world  *world
 	clock  *clock
 	node   *node      // nil: an operator
+	errand errand     // of the node
 	holder *holder    // the attempt that calls; nil: none
 	late   *lateClock // for a negative control
 }
@@ -51,6 +54,7 @@ func (n network) to(what string) network {
 func call[T any](c *caller, ctx context.Context, n *network, what string, do func() (T, error)) (T, error) {
 	var none T
 	c.world.calls[what]++
+	c.world.current.last = c.errand
 	if c.late != nil {
 		c.late.depart()
 	}
@@ -65,6 +69,7 @@ func call[T any](c *caller, ctx context.Context, n *network, what string, do fun
 		if c.late != nil {
 			c.late.arrive(false)
 		}
+		c.uncut(what, err)
 		return none, err
 	}
 	a := &answer[T]{}
@@ -81,9 +86,17 @@ func call[T any](c *caller, ctx context.Context, n *network, what string, do fun
 	}
 	if err != nil {
 		c.world.note("%s: %s: %v", c.name(), what, err)
+		c.uncut(what, err)
 		return none, err
 	}
 	return a.value, a.err
+}
+
+// uncut checks D1: a drain cuts no call that claims a job or works on one, nor the deletion of a message that did its work.
+func (c *caller) uncut(what string, err error) {
+	if cause, cut := errors.AsType[*drain.Cause](err); cut && (c.errand == takes || c.errand == works) {
+		c.world.violate("D1", "%s: %s was cut by the drain: %s", c.name(), what, cause)
+	}
 }
 
 // answer to a call on its way.

@@ -1,39 +1,38 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/loop"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// node is a simulated instance: a machine with its clock, a supervisor and its slots.
+// node is a simulated instance: a machine with its clock, a supervisor with its worker's loops, and its slots.
 type node struct {
 	*clock
 	name       string
 	random     *rand.Rand // the core's
 	supervisor *process
-	workers    []*worker
-	idle       []*worker
-	idling     signal
-	oldest     time.Time // sending time of the oldest message received since the last sweep
-	sweeper    *sweep.Sweeper
-	leads      bool
-	look       time.Duration // until the content type's pause is looked at again, before it may claim
+	slots      []*slotProcess
 	release    release
+	leads      bool  // the sweep, as its last one showed
+	told       *bool // whether the content type is paused, as its last sweep told the worker; nil: none has yet
+	away       bool  // table or bucket, as a claim showed and no probe has refuted
+	paces      map[errand]*pace
 
 	cutOff     bool // from the table and the queue
 	frozen     bool
 	frozeAt    time.Duration // true time of the last freeze of anything on the machine
 	gone       bool
-	steps      *scope // the supervisor's context: cancelled when a drain begins
-	receiving  *scope // cancelled when the slots have ended
-	base       *scope // never cancelled
-	budget     time.Duration
+	steps      *scope        // the supervisor's context: cancelled when a drain begins
+	hurried    *scope        // cancelled when a Spot interruption comes during a drain
 	drainingAt time.Duration // true time; 0: not draining
+	leaveBy    time.Duration // true time at which the budget of the drain ends
 }
 
 // launch starts an instance.
@@ -49,34 +48,70 @@ func (w *world) launch() *node {
 	}
 	n := &node{
 		clock: c, name: fmt.Sprintf("i-%d", w.launched), random: rand.New(rand.NewPCG(w.random.Uint64(), w.random.Uint64())),
-		steps: cancellable(c), receiving: cancellable(c), base: newScope(context.Background(), c), frozeAt: -1,
+		steps: cancellable(c), hurried: cancellable(c), frozeAt: -1, release: newer,
+		paces: map[errand]*pace{receives: {}, sweeps: {}, probes: {}},
 	}
-	n.release, n.look = newer, firstLook
 	if w.faults.mixed && !w.calm && w.chance(0.5) {
 		n.release = older
 	}
 	n.supervisor = &process{world: w, name: n.name}
-	n.sweeper = &sweep.Sweeper{
-		Store: tableClient{n.caller()}, Queue: queueClient{n.caller()}, Clock: w.control.sweeperClock(c), Log: w.logger(n.name),
-		ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
-		Interval: w.setup.sweep, Slots: w.setup.slots, Crashes: w.setup.crashes,
-	}
 	w.nodes = append(w.nodes, n)
 	w.note("%s: launched, release %d, clock %+d per mille, wall clock off by %s", n.name, n.release, c.rate-1000, c.offset)
 	n.supervisor.spawn(n.run)
 	return n
 }
 
+// run is a supervisor's life.
+func (n *node) run() {
+	for n.steps.Err() == nil && n.probe(n.steps) != nil {
+		_ = n.Sleep(n.steps, 5*time.Second)
+	}
+	n.worker().Run(n.steps, n.hurried, n)
+	w := n.world
+	w.note("%s: drained", n.name)
+	w.oracle.drained(n)
+	w.at(w.now, n.end)
+	w.wait(never)
+}
+
+// worker is the product's, on this node.
+func (n *node) worker() *loop.Worker {
+	w, timing, log := n.world, n.world.setup.timing(), n.world.logger(n.name)
+	claims := n.caller(takes)
+	clock := lease.Clock(n.clock)
+	if w.control == LateStamp {
+		claims.late = &lateClock{clock: n.clock}
+		clock = claims.late
+	}
+	claimer := &lease.Claimer{
+		Store: tableClient{claims}, Blobs: n.blobs(claims), Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: timing,
+	}
+	inbox := n.caller(takes)
+	watch := n.caller(sweeps)
+	return &loop.Worker{
+		Processes: w.setup.slots, Probe: n.probe, Begin: n.begin, Log: log,
+		Meter:    metrics.NewMeter(w.setup.slots, n.Monotonic),
+		Receiver: receiver{queueClient{n.caller(receives)}},
+		Intake:   intake{&lease.Intake{Inbox: queueClient{inbox}, Log: log, Claimer: claimer}, n, claims.late},
+		Attempts: n.deps(n.caller(works), loopClock{n.clock, w.control.hot()}),
+		Sweeper: sweeper{&sweep.Sweeper{
+			Store: tableClient{watch}, Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
+			ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
+			Interval: w.setup.sweep, Slots: w.setup.slots, Crashes: w.setup.crashes, JobTime: w.setup.jobTime,
+		}, n},
+	}
+}
+
 // caller is the node as the endpoints see it.
-func (n *node) caller() *caller { return &caller{world: n.world, clock: n.clock, node: n} }
+func (n *node) caller(on errand) *caller {
+	return &caller{world: n.world, clock: n.clock, node: n, errand: on}
+}
 
 // processes of the machine.
 func (n *node) processes() []*process {
 	all := []*process{n.supervisor}
-	for _, k := range n.workers {
-		if k.process != nil {
-			all = append(all, k.process.process)
-		}
+	for _, p := range n.slots {
+		all = append(all, p.process)
 	}
 	return all
 }
@@ -181,23 +216,44 @@ func (n *node) end() {
 	w.after(w.between(20*time.Second, 2*time.Minute), w.fill)
 }
 
-// drain is a signal to stop.
-func (n *node) drain(budget time.Duration) {
+// drain is a notice to stop.
+func (n *node) drain(source drain.Source) {
 	if n.gone || n.drainingAt != 0 {
 		return
 	}
-	w := n.world
-	w.note("%s: told to drain within %s", n.name, budget)
-	n.drainingAt, n.budget = w.now, budget
-	n.supervisor.obey(n.steps.cancel)
+	w, cause := n.world, &drain.Cause{Source: source, Detail: "chaos"}
+	budget := cause.Budget(w.setup.budget)
+	w.note("%s: told to drain within %s: %s", n.name, budget, cause)
+	n.drainingAt, n.leaveBy = w.now, w.now+budget
+	n.supervisor.obey(func() { n.steps.cancel(cause) })
+	w.oracle.leaves(n, budget)
 	w.after(w.between(10*time.Second, time.Minute), w.fill)
-	if !w.calm && w.chance(0.2) { // the instance is taken away whether it is done or not
+	if w.calm {
+		return
+	}
+	if w.chance(0.2) { // the instance is taken away whether it is done or not
 		w.after(w.between(budget/2, 2*budget), func() {
 			if !w.calm {
 				n.crash()
 			}
 		})
 	}
+	if source != drain.Spot && w.chance(0.5) {
+		w.after(w.upTo(min(budget/4, 30*time.Second)), n.hurry)
+	}
+}
+
+// hurry is a Spot interruption notice during a drain.
+func (n *node) hurry() {
+	if n.gone {
+		return
+	}
+	w, cause := n.world, &drain.Cause{Source: drain.Spot, Detail: "chaos"}
+	w.note("%s: interrupted during its drain", n.name)
+	budget := cause.Budget(w.setup.budget)
+	n.leaveBy = min(n.leaveBy, w.now+budget)
+	n.supervisor.obey(func() { n.hurried.cancel(cause) })
+	w.oracle.leaves(n, budget)
 }
 
 // blobs is the bucket, which the older release knows nothing of.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -72,6 +73,14 @@ func (c blobClient) Get(ctx context.Context, key string) ([]byte, error) {
 		}
 		return content, nil
 	})
+}
+
+// answers asks the bucket anything.
+func (c blobClient) answers(ctx context.Context) error {
+	if _, err := c.Get(ctx, "probe"); !errors.Is(err, blob.ErrMissing) {
+		return err
+	}
+	return nil
 }
 
 // Delete removes an object.

@@ -68,6 +68,7 @@ type task struct {
 	yield   func(struct{}) bool
 	turn    uint64 // counts the waits: a wake-up for an earlier one is stale
 	done    bool
+	last    errand // what it did last
 }
 
 // killed unwinds a task whose process was killed.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/loop"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -21,12 +21,14 @@ var (
 type slotProcess struct {
 	*process
 	node    *node
-	holder  *holder
+	loop    *waiting // of the supervisor, for this slot
+	holder  *holder  // whose job the slot has; nil: it is idle
 	late    *lateClock
 	reports []protocol.Report
-	spoke   signal // a report or the process's end
 	err     error
+	ready   bool // as the supervisor sees it
 	busy    bool // as the supervisor sees it
+	doomed  bool // killed by the supervisor
 
 	inbox    []protocol.Order
 	ordered  signal
@@ -36,16 +38,28 @@ type slotProcess struct {
 	killAt   time.Duration // as the supervisor said
 }
 
-var _ lease.Slot = (*slotProcess)(nil)
+var _ loop.Process = (*slotProcess)(nil)
 
-func newSlotProcess(n *node) *slotProcess {
-	n.world.slotCount++
-	p := &slotProcess{node: n, process: &process{world: n.world, name: fmt.Sprintf("%s/slot-%d", n.name, n.world.slotCount)}}
-	p.onDeath = p.spoke.fire
+// newSlotProcess starts a slot, which may end or hang before it is ready.
+func newSlotProcess(n *node, l *waiting) *slotProcess {
+	w := n.world
+	w.slotCount++
+	p := &slotProcess{node: n, loop: l, process: &process{world: w, name: fmt.Sprintf("%s/slot-%d", n.name, w.slotCount)}}
+	p.onDeath = l.Wake
 	p.spawn(func() {
+		p.sleep(w.between(100*time.Millisecond, 2*time.Second))
+		switch draw := w.random.Float64(); {
+		case w.calm:
+		case draw < 0.005:
+			w.at(w.now, func() { p.die(errors.New("exit status 1")) })
+			w.wait(never)
+		case draw < 0.01:
+			w.wait(never)
+		}
+		p.report(protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version}})
 		for {
 			for p.task == nil {
-				p.world.wait(never, &p.ordered)
+				w.wait(never, &p.ordered)
 			}
 			outcome := p.execute(p.task)
 			p.task = nil
@@ -83,6 +97,7 @@ func (p *slotProcess) Send(o protocol.Order) error {
 
 // Kill ends the process.
 func (p *slotProcess) Kill() {
+	p.doomed = true
 	p.world.after(p.world.upTo(3*time.Millisecond), func() { p.die(protocol.ErrKilled) })
 }
 
@@ -92,6 +107,9 @@ func (p *slotProcess) die(err error) {
 	}
 	p.err = err
 	p.world.note("%s: ends: %v", p.name, err)
+	if p.ready && p.holder == nil && !p.doomed {
+		p.loop.diedAt = p.node.Monotonic()
+	}
 	p.kill()
 }
 
@@ -125,7 +143,7 @@ func (p *slotProcess) fuse(at time.Duration) {
 	case p.node.Monotonic() < at:
 		p.setDeadline(at)
 	default:
-		if p.thawedAt > 0 && p.thawedAt >= p.world.now-time.Second { // it was stopped alone and did not read its orders: its own fault
+		if p.holder != nil && p.thawedAt > 0 && p.thawedAt >= p.world.now-time.Second { // it was stopped alone and did not read its orders: its own fault
 			p.world.jobs[p.holder.claim.ID].raised++
 		}
 		p.die(errors.New("the job's deadline has passed"))
@@ -143,17 +161,25 @@ func (p *slotProcess) report(r protocol.Report) {
 		}
 	}
 	p.reports = append(p.reports, r)
-	p.spoke.fire()
+	p.loop.Wake()
 }
 
-func (p *slotProcess) takeReport() protocol.Report {
+// Next takes a report.
+func (p *slotProcess) Next() (report *protocol.Report, ended bool) {
+	if len(p.reports) == 0 {
+		return nil, p.dead
+	}
 	r := p.reports[0]
 	p.reports = p.reports[1:]
+	p.ready = p.ready || r.Ready != nil
 	if r.Outcome != nil {
 		p.busy = false
 	}
-	return r
+	return &r, false
 }
+
+// Err is why the process ended.
+func (p *slotProcess) Err() error { return p.err }
 
 // sleep is time that the processor spends.
 func (p *slotProcess) sleep(d time.Duration) {

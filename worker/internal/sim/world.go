@@ -39,6 +39,7 @@ type setup struct {
 	lease, heartbeat, sweep, checkpoint time.Duration
 	budget                              time.Duration // of drains
 	stall                               time.Duration
+	jobTime                             time.Duration // assumed until jobs are measured; 0: they are not
 	slots                               int
 	failures, crashes                   int64
 }
@@ -145,10 +146,11 @@ func (w *world) draw() {
 	r := w.random
 	w.setup = []setup{
 		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: time.Minute},
-		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: 3 * time.Minute},
+		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: 10 * time.Minute},
 		{lease: 30 * time.Second, heartbeat: 10 * time.Second, sweep: 15 * time.Second, checkpoint: 5 * time.Second, budget: 20 * time.Second},
-		{lease: 40 * time.Second, heartbeat: 20 * time.Second, sweep: 20 * time.Second, checkpoint: time.Second, budget: 90 * time.Second},
+		{lease: 40 * time.Second, heartbeat: 20 * time.Second, sweep: 20 * time.Second, checkpoint: time.Second, budget: 4 * time.Minute},
 	}[r.IntN(4)]
+	w.setup.jobTime = []time.Duration{0, time.Minute}[r.IntN(2)]
 	w.setup.stall = 45 * time.Minute // longer than anything is frozen
 	w.setup.slots = 1 + r.IntN(3)
 	w.setup.failures = []int64{5, 5, 2}[r.IntN(3)]

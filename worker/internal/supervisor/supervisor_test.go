@@ -16,6 +16,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/loop"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
@@ -103,7 +104,7 @@ type tier struct {
 	table *store.Memory
 	queue *queue.Memory
 
-	receiver supervisor.Receiver // of the next supervisor
+	receiver loop.Receiver // of the next supervisor
 }
 
 func newTier(t testing.TB) *tier {
@@ -124,7 +125,7 @@ func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]q
 	}
 }
 
-var timing = contract.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
+var timing = contract.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Sweep: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
 
 // discard is the log of those whose words nobody waits for.
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -142,9 +143,8 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 	clock := supervisor.SystemClock{}
 	random := supervisor.Random()
 	claimer := &lease.Claimer{Store: tr.table, Clock: clock, Rand: random, ContentType: "numbers", Worker: name, Timing: timing}
-	s := &supervisor.Supervisor{
+	s := &supervisor.Supervisor{Slot: options, Worker: loop.Worker{
 		Processes: slots,
-		Slot:      options,
 		Receiver:  tr.receiver,
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
 		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Failures: 2},
@@ -155,7 +155,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 		Probe: func(context.Context) error { return nil },
 		Meter: metrics.NewMeter(slots, clock.Monotonic),
 		Log:   log,
-	}
+	}}
 	ctx, cancel := context.WithCancelCause(tr.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); s.Run(ctx) }()

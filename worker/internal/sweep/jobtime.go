@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -26,6 +27,15 @@ func Tally(contentType string, busy time.Duration, ended int) job.Write {
 		Op: "tally", Key: ControlKey(contentType),
 		Add: map[string]int64{contract.AttrBusy: busy.Milliseconds(), contract.AttrEnded: int64(ended)}, Unread: true,
 	}
+}
+
+// Tally writes a tally of this worker's, where jobs are measured.
+func (s *Sweeper) Tally(ctx context.Context, busy time.Duration, ended int) error {
+	if s.JobTime == 0 {
+		return nil
+	}
+	_, err := s.Store.Write(ctx, Tally(s.ContentType, busy, ended))
+	return err
 }
 
 // jobTime is what the control item says of the time that jobs take: what was tallied since the last

@@ -1,4 +1,4 @@
-package supervisor
+package loop
 
 import (
 	"fmt"
@@ -34,18 +34,18 @@ func note(at *atomic.Pointer[string], err error) {
 }
 
 // Health says what keeps this worker from taking jobs; a busy slot does not. It may be called at any time.
-func (s *Supervisor) Health() []health.Check {
-	return []health.Check{s.slotsHealth(), s.pauseHealth(), s.tableHealth(), s.queueHealth()}
+func (w *Worker) Health() []health.Check {
+	return []health.Check{w.slotsHealth(), w.pauseHealth(), w.tableHealth(), w.queueHealth()}
 }
 
-func (s *Supervisor) slotsHealth() health.Check {
-	up := int(s.signs.slots.Load())
-	return health.Check{Name: "slots", OK: up > 0, Detail: fmt.Sprintf("%d of %d run, %d busy", up, s.Processes, s.Running())}
+func (w *Worker) slotsHealth() health.Check {
+	up := int(w.signs.slots.Load())
+	return health.Check{Name: "slots", OK: up > 0, Detail: fmt.Sprintf("%d of %d run, %d busy", up, w.Processes, w.Running())}
 }
 
-func (s *Supervisor) pauseHealth() health.Check {
+func (w *Worker) pauseHealth() health.Check {
 	c := health.Check{Name: "pause", Detail: "content type is paused"}
-	switch paused := s.paused.Load(); {
+	switch paused := w.paused.Load(); {
 	case paused == nil:
 		c.Detail = "not known yet whether the content type is paused"
 	case !*paused:
@@ -54,18 +54,18 @@ func (s *Supervisor) pauseHealth() health.Check {
 	return c
 }
 
-func (s *Supervisor) tableHealth() health.Check {
+func (w *Worker) tableHealth() health.Check {
 	c := health.Check{Name: "table"}
-	silent := s.Attempts.Clock.Monotonic() - time.Duration(s.signs.heard.Load())
-	why := s.signs.unheard.Load()
+	silent := w.Attempts.Clock.Monotonic() - time.Duration(w.signs.heard.Load())
+	why := w.signs.unheard.Load()
 	switch {
-	case s.away.Load():
+	case w.away.Load():
 		c.Detail = "table or bucket did not answer a claim, and is asked until it does"
 	case why != nil:
 		c.Detail = "does not answer: " + *why
-	case s.paused.Load() == nil:
+	case w.paused.Load() == nil:
 		c.Detail = "not looked at yet"
-	case silent > silentSweeps*s.Sweeper.Interval:
+	case silent > silentSweeps*w.Attempts.Timing.Sweep:
 		c.Detail = fmt.Sprintf("has not answered for %s", silent.Round(time.Second))
 	default:
 		c.OK, c.Detail = true, fmt.Sprintf("answered %s ago", silent.Round(time.Second))
@@ -73,8 +73,8 @@ func (s *Supervisor) tableHealth() health.Check {
 	return c
 }
 
-func (s *Supervisor) queueHealth() health.Check {
-	if why := s.signs.received.Load(); why != nil {
+func (w *Worker) queueHealth() health.Check {
+	if why := w.signs.received.Load(); why != nil {
 		return health.Check{Name: "queue", Detail: "the last receive failed: " + *why}
 	}
 	return health.Check{Name: "queue", OK: true, Detail: "no receive fails"}

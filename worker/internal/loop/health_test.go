@@ -1,4 +1,4 @@
-package supervisor
+package loop
 
 import (
 	"context"
@@ -66,7 +66,7 @@ func TestATableThatFailsOrFallsSilentIsLost(t *testing.T) {
 		says  string
 	}{
 		"fails":        {func(context.Context) error { return errAway }, 2 * time.Minute, "table: does not answer: sweep: away"},
-		"not yet":      {func(ctx context.Context) error { return SystemClock{}.Sleep(ctx, time.Minute) }, 90 * time.Second, ""},
+		"not yet":      {func(ctx context.Context) error { return bubbleClock{}.Sleep(ctx, time.Minute) }, 90 * time.Second, ""},
 		"says no more": {hanging, 4 * time.Minute, "table: has not answered for "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,8 @@ func TestATableThatFailsOrFallsSilentIsLost(t *testing.T) {
 				synctest.Wait()
 				w.stop()
 				w.table.Delete(sweep.ControlKey("mail")) // the lead is lost: the control item is read
-				w.Sweeper.Store = &fickle{w.Sweeper.Store, c.get}
+				sweeper := w.Sweeper.(*sweep.Sweeper)
+				sweeper.Store = &fickle{sweeper.Store, c.get}
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				go func() { w.sweepLoop(ctx); close(ended) }()
@@ -101,14 +102,13 @@ func TestHealthOfTheQueue(t *testing.T) {
 			if failing.Load() {
 				return nil, errAway
 			}
-			return nil, SystemClock{}.Sleep(ctx, longPoll)
+			return nil, bubbleClock{}.Sleep(ctx, longPoll)
 		})
 		w.Intake = &lease.Intake{}
 		ctx, cancel := context.WithCancel(t.Context())
-		slots := make(chan *worker, 1)
-		slots <- &worker{}
+		w.withIdle(1)
 		ended := make(chan struct{})
-		go func() { w.receiveLoop(ctx, slots); close(ended) }()
+		go func() { w.receiveLoop(ctx, nil); close(ended) }()
 		time.Sleep(10 * time.Second)
 		if got := health.Of(w.queueHealth()).Failed(); got != "queue: the last receive failed: away" {
 			t.Errorf("the queue is away: %q", got)

@@ -1,4 +1,4 @@
-package supervisor
+package loop
 
 import (
 	"context"
@@ -24,14 +24,6 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// bubbleClock is the clock of a synctest bubble.
-type bubbleClock struct {
-	SystemClock
-	start time.Time
-}
-
-func (c bubbleClock) Monotonic() time.Duration { return time.Since(c.start) }
-
 // cloudWatch records what is published, one line a request, and answers as answer says.
 type cloudWatch struct {
 	start    time.Time
@@ -56,9 +48,9 @@ func fine(context.Context) error { return nil }
 // hanging is an endpoint that never answers.
 func hanging(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 
-// worked is a supervisor of two slots without them: the loops that publish and sweep, and the meter.
+// worked is a worker of two slots without them: the loops that publish and sweep, and the meter.
 type worked struct {
-	*Supervisor
+	*Worker
 	table *store.Memory
 	sent  *cloudWatch
 	stop  func() // cancels the loops and waits for them
@@ -68,8 +60,8 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 	t.Helper()
 	clock := bubbleClock{start: time.Now()}
 	table, sent, log := store.NewMemory(), &cloudWatch{start: clock.start, answer: answer}, slog.New(slog.NewTextHandler(io.Discard, nil))
-	s := &Supervisor{
-		Attempts: lease.Deps{Clock: clock, Rand: Random()},
+	s := &Worker{
+		Attempts: lease.Deps{Clock: clock, Rand: random(), Timing: contract.Timing{Sweep: 30 * time.Second}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: queue.NewMemory(time.Now, time.Minute), Clock: clock, Log: log,
 			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, Crashes: 5, JobTime: time.Minute,

@@ -1,4 +1,4 @@
-package supervisor
+package loop
 
 import (
 	"context"
@@ -34,8 +34,17 @@ func (awayTable) Write(ctx context.Context, _ job.Write) (job.Item, error) {
 
 var errAway = errors.New("away")
 
+// withIdle gives the receiving loop idle slots that nobody serves.
+func (w *Worker) withIdle(slots int) {
+	w.host = goroutines{clock: w.Attempts.Clock.(bubbleClock)}
+	w.receiver, w.idle = w.host.Task(), make(chan *slot, slots)
+	for range slots {
+		w.idle <- w.newSlot(0)
+	}
+}
+
 // lateIn runs the receiving loop for an hour and returns how long it took until a promise was broken; 0: none was.
-func lateIn(t *testing.T, idle int, prepare func(*Supervisor)) (broken time.Duration) {
+func lateIn(t *testing.T, idle int, prepare func(*Worker)) (broken time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -43,19 +52,16 @@ func lateIn(t *testing.T, idle int, prepare func(*Supervisor)) (broken time.Dura
 		clock, log, no := bubbleClock{start: time.Now()}, slog.New(slog.DiscardHandler), false
 		timing := contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
 		messages := queue.NewMemory(clock.Now, time.Minute)
-		s := &Supervisor{
-			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: Random(), Timing: timing},
-			Intake: &lease.Intake{Inbox: messages, Log: log, Claimer: &lease.Claimer{Store: awayTable{store.NewMemory()}, Clock: clock, Rand: Random(), ContentType: "mail", Worker: "i-1", Timing: timing}},
+		s := &Worker{
+			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: random(), Timing: timing},
+			Intake: &lease.Intake{Inbox: messages, Log: log, Claimer: &lease.Claimer{Store: awayTable{store.NewMemory()}, Clock: clock, Rand: random(), ContentType: "mail", Worker: "i-1", Timing: timing}},
 			Probe:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 		}
 		s.paused.Store(&no)
 		prepare(s)
-		slots := make(chan *worker, idle)
-		for range idle {
-			slots <- &worker{}
-		}
+		s.withIdle(idle)
 		ended := make(chan struct{})
-		go func() { s.receiveLoop(ctx, slots); close(ended) }()
+		go func() { s.receiveLoop(ctx, nil); close(ended) }()
 		for begin := time.Now(); broken == 0 && time.Since(begin) < time.Hour; time.Sleep(time.Second) {
 			if loop, _ := s.Vitals.Late(); loop != "" {
 				broken = time.Since(begin)
@@ -83,7 +89,7 @@ func (h hangs) Receive(context.Context, int, time.Duration) ([]queue.Message, er
 }
 
 func TestALoopThatHangsBreaksItsPromise(t *testing.T) {
-	broken := lateIn(t, 1, func(s *Supervisor) { s.Receiver = make(hangs) })
+	broken := lateIn(t, 1, func(s *Worker) { s.Receiver = make(hangs) })
 	if broken < longPoll || broken > longPoll+slack+5*time.Second {
 		t.Errorf("late after %s", broken)
 	}
@@ -92,7 +98,7 @@ func TestALoopThatHangsBreaksItsPromise(t *testing.T) {
 // A queue that is away for an hour is not asked the whole time: the pauses reach half a minute at most, 15 s on average.
 func TestAnOutageOfTheQueueCostsFewReceives(t *testing.T) {
 	asked := 0
-	_ = lateIn(t, 1, func(s *Supervisor) {
+	_ = lateIn(t, 1, func(s *Worker) {
 		s.Receiver = receives(func(context.Context) ([]queue.Message, error) { asked++; return nil, errAway })
 	})
 	if asked < 120 || asked > 360 {
@@ -105,20 +111,20 @@ func TestAnOutageKeepsThePromises(t *testing.T) {
 	yes := true
 	for name, c := range map[string]struct {
 		idle    int
-		prepare func(*Supervisor)
+		prepare func(*Worker)
 	}{
-		"no slot is idle":             {0, func(*Supervisor) {}},
-		"type is paused":              {1, func(s *Supervisor) { s.paused.Store(&yes) }},
-		"control item was never read": {1, func(s *Supervisor) { s.paused.Store(nil) }},
-		"empty queue": {1, func(s *Supervisor) {
+		"no slot is idle":             {0, func(*Worker) {}},
+		"type is paused":              {1, func(s *Worker) { s.paused.Store(&yes) }},
+		"control item was never read": {1, func(s *Worker) { s.paused.Store(nil) }},
+		"empty queue": {1, func(s *Worker) {
 			s.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
-				return nil, SystemClock{}.Sleep(ctx, longPoll)
+				return nil, bubbleClock{}.Sleep(ctx, longPoll)
 			})
 		}},
-		"queue refuses": {1, func(s *Supervisor) {
+		"queue refuses": {1, func(s *Worker) {
 			s.Receiver = receives(func(context.Context) ([]queue.Message, error) { return nil, errAway })
 		}},
-		"queue does not answer": {1, func(s *Supervisor) {
+		"queue does not answer": {1, func(s *Worker) {
 			s.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
 				ctx, cancel := context.WithTimeout(ctx, longPoll+10*time.Second) // as package queue
 				defer cancel()
@@ -126,7 +132,7 @@ func TestAnOutageKeepsThePromises(t *testing.T) {
 				return nil, ctx.Err()
 			})
 		}},
-		"table does not answer": {10, func(s *Supervisor) {
+		"table does not answer": {10, func(s *Worker) {
 			s.Receiver = receives(func(context.Context) ([]queue.Message, error) {
 				return []queue.Message{{ID: "one", Body: `{"payload":{}}`}, {ID: "two", Body: `{"payload":{}}`}}, nil
 			})
