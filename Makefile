@@ -27,7 +27,7 @@ demo-stop: ## Stop what `make demo KEEP=1` left running
 	@go run ./test/demo stop
 
 .PHONY: test
-test: tools test/bench/node_modules/installed promtool ## Run the unit, synth and local-AWS tests
+test: tools test/bench/node_modules/installed ## Run the unit, synth and local-AWS tests
 	go vet -C $(PEERS) ./...
 	go test -C $(PEERS) ./...
 	go vet ./...
@@ -55,9 +55,15 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 	@test/endpoints/alone.sh true || { echo "no network namespace: this needs Linux with unshare (util-linux), ip (iproute2) and the right to make user namespaces" >&2; exit 1; }
 	ENDPOINTS_JARS=$(CURDIR)/.tools/endpoints go test -count=1 -tags endpoints -exec $(CURDIR)/test/endpoints/alone.sh ./worker/internal/store ./worker/internal/queue
 
+.PHONY: test-readers
+test-readers: tools .tools/bin/promtool ## Have promtool, NRPE, negate and the monitoring plugins' Perl library read what a worker shows (needs Debian, root)
+	@test/packages.sh readers
+	@[ "$$(id -u)" = 0 ] || { echo "NRPE runs as a user of its own: run this as root" >&2; exit 1; }
+	go test -count=1 -tags readers -run '^TestReader' ./test/worker
+
 .PHONY: packages
 packages: ## Install the Debian packages that machines and the Chef client need (as root), or say which
-	@test/machines/packages.sh
+	@test/packages.sh machines
 
 # While the base image is built and boots, which is mostly waiting, the gems are compiled and the scripts tried. The machines of the last
 # step are measured: they have the processors to themselves.
@@ -121,7 +127,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linte
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim cookbook-test test-endpoints releases policy stable demo chaos bootstrap-test test ## Run what CI runs
+check: lint race sim cookbook-test test-endpoints test-readers releases policy stable demo chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
@@ -184,13 +190,12 @@ CHEF := $(CURDIR)/.tools/chef
 	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D)
 	@touch $@
 
-# Out of Debian's package, without the service that installing it would start. A test that finds none is skipped, and says so.
-.PHONY: promtool
-promtool:
-	@command -v promtool >/dev/null || [ -x .tools/bin/promtool ] || { \
-		rm -rf .tools/prometheus && mkdir -p .tools/bin .tools/prometheus && cd .tools/prometheus && \
-		apt-get download --quiet=2 prometheus && dpkg-deb --extract prometheus_*.deb . && mv usr/bin/promtool ../bin/ && rm -rf ../prometheus; \
-	} || echo "promtool is not to be had here: install Prometheus to have the metrics checked by it" >&2
+# Out of Debian's package, without the service that installing it would start.
+.tools/bin/promtool:
+	@mkdir -p .tools/bin .tools/prometheus
+	@cd .tools/prometheus && { apt-get download --quiet=2 prometheus || { apt-get update --quiet=2 && apt-get download --quiet=2 prometheus; }; } && \
+		dpkg-deb --extract prometheus_*.deb . || { echo "promtool cannot be downloaded: put Prometheus' promtool at $@, then run this again" >&2; exit 1; }
+	@mv .tools/prometheus/usr/bin/promtool $@ && rm -rf .tools/prometheus
 
 .PHONY: clean
 clean: ## Remove what the targets installed and wrote

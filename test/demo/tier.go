@@ -99,8 +99,8 @@ func (d *demo) holder(r localtier.Record) *localec2.Instance {
 }
 
 // instanceTime bounds how long a group may take to have its instances running: processes are at once, several machines
-// on two cores in a minute.
-const instanceTime = 4 * time.Minute
+// on two cores in a minute, on a loaded machine in ten.
+const instanceTime = 15 * time.Minute
 
 // running waits for n instances of a content type whose workers have started, oldest first.
 func (d *demo) running(ctx context.Context, contentType string, n int) ([]*localec2.Instance, error) {

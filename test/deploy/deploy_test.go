@@ -33,22 +33,7 @@ import (
 // app is the program that cdk.json runs, built once.
 var app string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "deploy-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // what is left in the temporary folder does no harm
-	app = filepath.Join(dir, "app")
-	if out, err := exec.Command("go", "build", "-o", app, "../../stacks/app").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %s\n%s", err, out)
-		return 1
-	}
-	return localaws.Shared(m)
-}
+func TestMain(m *testing.M) { os.Exit(localaws.SharedWith(m, "../../stacks/app", &app)) }
 
 // configuration is a tier of two content types in two environments: each an account and a Region of its own.
 const configuration = `name: tier

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -31,6 +33,22 @@ func Shared(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+// SharedWith is [Shared] for the tests of a program. It builds the program's package first, and sets binary to the file.
+func SharedWith(m *testing.M, program string, binary *string) int {
+	dir, err := os.MkdirTemp("", "program-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // what is left in the temporary folder does no harm
+	*binary = filepath.Join(dir, filepath.Base(program))
+	if out, err := exec.Command("go", "build", "-o", *binary, program).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build %s: %s\n%s", program, err, out)
+		return 1
+	}
+	return Shared(m)
 }
 
 // StartT returns the test package's server, which the first call starts. Tests share it, and its

@@ -53,8 +53,8 @@ var endings = []ending{
 const spotNotice = 30 * time.Second
 
 const (
-	busyTime   = 3 * time.Minute // for machines to serve, some in the place of those of the lost zone, and then to have jobs under way
-	endingTime = 3 * time.Minute // for one to end, and for its jobs to be done elsewhere
+	busyTime   = 20 * time.Minute // for machines to serve, some in the place of those of the lost zone, and then to have jobs under way
+	endingTime = 20 * time.Minute // for one to end, and for its jobs to be done elsewhere
 )
 
 // disturb takes a zone away, and then, which is mostly waiting, ends machines in every way, makes boots fail and follows the

@@ -71,7 +71,7 @@ func reboot(ctx context.Context, _ *trial, i *localec2.Instance) error {
 }
 
 // bootTime bounds how long a boot may take to come to something.
-const bootTime = 2 * time.Minute
+const bootTime = 15 * time.Minute
 
 // outcome is what was seen of a failed boot.
 type outcome struct {

@@ -19,7 +19,7 @@ import (
 
 const (
 	perType    = 2
-	fleetTime  = 10 * time.Minute // when something is broken
+	fleetTime  = 25 * time.Minute // when something is broken; a loaded machine takes ten times a quiet one's
 	serveLimit = 90 * time.Second // within which all serve on two processors that have nothing else to do
 )
 

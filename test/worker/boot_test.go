@@ -17,6 +17,7 @@ import (
 
 // A new instance runs this after Chef: it completes the launch of an instance that can work, and of no other.
 func TestBootCompletesTheLaunchOfAnInstanceThatCanWork(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "boot")
 	tr.settings.LaunchHook = "launch"
 	group := tr.launchingGroup()

@@ -57,6 +57,7 @@ func failed(findings map[string]finding) map[string]string {
 }
 
 func TestDoctorFindsNothingWrongAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "doctor")
 	findings, stdout, code := tr.doctor()
 	if code != 0 || len(failed(findings)) > 0 || len(findings) != 8 {
@@ -99,6 +100,7 @@ func TestDoctorFindsNothingWrongAndLeavesNothing(t *testing.T) {
 
 // What a refusal says names the action and the place.
 func TestDoctorNamesWhatIsRefused(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "refused")
 	for operation, want := range map[string][2]string{
 		"DynamoDB_20120810.GetItem":    {"table", "read control#backup in table refused-jobs: AWS refuses dynamodb:GetItem: "},
@@ -117,6 +119,7 @@ func TestDoctorNamesWhatIsRefused(t *testing.T) {
 }
 
 func TestDoctorNamesAClockThatIsWrong(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "clock")
 	findings, _, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.through(func(answer *http.Response) {
 		answer.Header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
@@ -127,6 +130,7 @@ func TestDoctorNamesAClockThatIsWrong(t *testing.T) {
 }
 
 func TestDoctorNamesWhatCannotBeReached(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "unreached")
 	findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1")
 	if code != 1 || len(failed(findings)) != 6 || !strings.Contains(findings["queue"].Detail, tr.settings.QueueURL+": http://127.0.0.1:1 (AWS_ENDPOINT_URL) cannot be reached") {
@@ -135,6 +139,7 @@ func TestDoctorNamesWhatCannotBeReached(t *testing.T) {
 }
 
 func TestDoctorKnowsWhetherItsInstanceStandsInAGroup(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "grouped")
 	tr.settings.LaunchHook = "launch"
 	for group, want := range map[string]string{"": "is in no Auto Scaling group", "a-group": "i-0123456789abcdef0 of group a-group"} {
@@ -155,6 +160,7 @@ func TestDoctorKnowsWhetherItsInstanceStandsInAGroup(t *testing.T) {
 }
 
 func TestADocumentOfAnotherReleaseIsRefused(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "schema")
 	file := document(t, contract.FirstBoot{Schema: contract.BootSchema + 1, WorkerTier: contract.Attributes{Environment: tr.settings.Environ()}})
 	_, stderr, code := tr.worker(tr.environ, "boot", "complete", "--document", file)

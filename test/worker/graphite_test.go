@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // carbon is a real Graphite server: carbon-cache with its database.
@@ -92,9 +91,7 @@ func TestGraphiteIsToldWhatAWorkerDid(t *testing.T) {
 	b := tr.box()
 	tr.underWay("job")
 	b.signal(t)
-	if took := b.ends(t, 0); took > 5*time.Second {
-		t.Errorf("the worker ended %s after the signal", took)
-	}
+	b.ends(t, 0)
 	worker := []string{"graphite", "test", "backup", boxID}
 	for metric, want := range map[string]float64{"worker_slots": 2, "worker_slots_busy": 0, "worker_draining": 1, "worker_drained": 1, "worker_claims_total/first": 1, "worker_attempts_ended_total/drained": 1} {
 		await(t, metric+" is stored", func() bool { _, there := server.last(t, append(worker, metric)...); return there })
@@ -112,8 +109,9 @@ func TestGraphiteThatIsAwayCostsNoJob(t *testing.T) {
 	b := tr.box()
 	tr.underWay("job")
 	b.signal(t)
-	if took := b.ends(t, 0); took > 5*time.Second || !b.logged("Graphite does not take the metrics, trying on without a word") {
-		t.Errorf("the worker ended %s after the signal", took)
+	b.ends(t, 0)
+	if !b.logged("Graphite does not take the metrics, trying on without a word") {
+		t.Error("it does not log that nobody takes its metrics")
 	}
 	tr.handedBack("job")
 }

@@ -44,6 +44,7 @@ func group(t *testing.T, name string) (id string, protected func() bool) {
 // An instance of a warm pool takes its first job when its group has it in service, and has itself protected
 // while it works.
 func TestWarmInstanceWorksOnceItIsInServiceAndIsProtectedThen(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "warm")
 	id, protected := group(t, "warm-group")
 	metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: id, Region: localaws.Region, Zone: "us-east-1a", Group: "warm-group"})

@@ -60,6 +60,7 @@ func (tr *tier) operate(args ...string) (stdout, stderr string, code int) {
 
 // TestAFileOfJobs submits one, again after it was cut short, and never half of one with a mistake.
 func TestAFileOfJobs(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "file")
 	tr.submit("job-3", `{"was":"there"}`)
 	if got := tr.must("submit", "--from", lines(t, 20), "--rate", "200"); got != "19 jobs submitted, 1 existed already\n" {
@@ -86,6 +87,7 @@ func TestAFileOfJobs(t *testing.T) {
 
 // TestPagesOfJobs walks all pages of lists, filtered ones too; what is finished is found by a scan alone.
 func TestPagesOfJobs(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "pages")
 	tr.must("submit", "--from", lines(t, 23))
 	all := func(args ...string) []string {
@@ -143,6 +145,7 @@ func TestPagesOfJobs(t *testing.T) {
 
 // TestManyJobsAtOnce: what is meant is shown, and nothing happens without a yes.
 func TestManyJobsAtOnce(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "many")
 	tr.must("submit", "--from", lines(t, 6))
 	_, stderr, code := tr.operate("jobs", "cancel", "--all", "--tenant", "a")
@@ -184,6 +187,7 @@ func TestManyJobsAtOnce(t *testing.T) {
 
 // TestTheStoryOfAJob: what is shown, counted and watched while a job waits, runs, fails and is tried again.
 func TestTheStoryOfAJob(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "story")
 	tr.submit("waits", `{"source":{"directory":"/does/not/exist"}}`)
 	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "the next free process takes it") || !strings.Contains(got, "never handed back, never failed") {
@@ -222,6 +226,7 @@ test -e "$1" || { touch "$1"; echo '{"retryAt":"2099-12-31T00:00:00Z"}' >&"$WORK
 
 // TestTail sees a job run, move, go back, run again and end; 'show' says when it is expected to end.
 func TestTail(t *testing.T) {
+	t.Parallel()
 	tr, _ := newExecTier(t, "tail", laterOnce)
 	tr.start()
 	tr.submit("watched", "{}")

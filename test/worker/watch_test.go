@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -180,7 +179,6 @@ func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 		}
 	}
 	overTCP(t, tr.settings.Listen, text)
-	promtool(t, text)
 }
 
 // freeAddress is a loopback address on which nobody listens.
@@ -214,26 +212,4 @@ func overTCP(t *testing.T, address, socket string) {
 		t.Errorf("a drain over TCP: %v, error %v", response, err)
 	}
 	_ = response.Body.Close()
-}
-
-// promtool has Prometheus itself read a text and lint it.
-func promtool(t *testing.T, text string) {
-	t.Helper()
-	tool, err := exec.LookPath("promtool")
-	if err != nil {
-		tool = "../../.tools/bin/promtool"
-	}
-	if _, err := os.Stat(tool); err != nil {
-		t.Skip("promtool is not on the PATH and make promtool has not brought it: Prometheus itself has not read the metrics")
-	}
-	check := exec.CommandContext(t.Context(), tool, "check", "metrics")
-	check.Stdin = strings.NewReader(text)
-	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("promtool check metrics: %v\n%s", err, out)
-	}
-	bad := exec.CommandContext(t.Context(), tool, "check", "metrics")
-	bad.Stdin = strings.NewReader("# HELP worker_jobs Jobs.\n# TYPE worker_jobs counter\nworker_jobs 1\n")
-	if out, err := bad.CombinedOutput(); err == nil {
-		t.Errorf("promtool objects to nothing: %s", out)
-	}
 }

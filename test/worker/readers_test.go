@@ -1,3 +1,5 @@
+//go:build readers
+
 package worker
 
 import (
@@ -7,10 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// These tests need root, and programs that make test-readers installs. A missing one fails the test.
 
 // The programs of Debian's packages nagios-nrpe-server, nagios-nrpe-plugin and monitoring-plugins-basic.
 const (
@@ -18,15 +23,6 @@ const (
 	checkNRPE = "/usr/lib/nagios/plugins/check_nrpe"
 	negate    = "/usr/lib/nagios/plugins/negate"
 )
-
-func needs(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, program := range programs {
-		if _, err := os.Stat(program); err != nil {
-			t.Skipf("%s: apt-get install nagios-nrpe-server nagios-nrpe-plugin monitoring-plugins-basic", err)
-		}
-	}
-}
 
 // inPublic is the binary in a folder that any user may enter, in which nobody may look around.
 func inPublic(t *testing.T, folder string) string {
@@ -43,12 +39,8 @@ func inPublic(t *testing.T, folder string) string {
 	return public
 }
 
-// TestNRPEAsksTheWorker has a real NRPE, with the command that the cookbook gives it and as the user of its package, ask a worker.
-func TestNRPEAsksTheWorker(t *testing.T) {
-	needs(t, nrpe, checkNRPE)
-	if os.Getuid() != 0 {
-		t.Skip("only root can run NRPE as its own user")
-	}
+// TestReaderNRPE has a real NRPE, with the command that the cookbook gives it and as the user of its package, ask a worker.
+func TestReaderNRPE(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "nrpe", steady)
 	b := tr.box()
@@ -104,9 +96,9 @@ func freePort(t *testing.T) int {
 const perlParser = `for (Monitoring::Plugin::Performance->parse_perfstring($ARGV[0])) {
 	printf "%s %s %s [%s] [%s] %s %s\n", $_->label, $_->value, $_->uom, $_->warning, $_->critical, $_->min // "", $_->max // "" }`
 
-// TestOthersReadTheChecks has those read a check's answer who read plugins' answers.
-func TestOthersReadTheChecks(t *testing.T) {
-	needs(t, negate)
+// TestReadersOfChecks has those read a check's answer who read plugins' answers.
+func TestReadersOfChecks(t *testing.T) {
+	t.Parallel()
 	tr := newTier(t, "check-read")
 	tr.alarmed(600)
 	of := []string{"check", "type", "--tier", "check-read", "-e", "test", "-t", "backup"}
@@ -125,9 +117,6 @@ func TestOthersReadTheChecks(t *testing.T) {
 	_, perfdata, found := strings.Cut(said, "|")
 	perl := exec.CommandContext(t.Context(), "perl", "-MMonitoring::Plugin::Performance", "-e", perlParser, strings.TrimSpace(perfdata))
 	read, err := perl.CombinedOutput()
-	if err != nil && strings.Contains(string(read), "Can't locate Monitoring/Plugin/Performance.pm") {
-		t.Skip("apt-get install libmonitoring-plugin-perl")
-	}
 	want := `oldest_job 0 s [] [600] 0 
 ready 0  [10:20] [] 0 
 running 0  [2:] [] 0 
@@ -140,5 +129,55 @@ read_units 11  [] [] 0
 `
 	if diff := cmp.Diff(want, string(read)); diff != "" || err != nil || !found {
 		t.Errorf("%s is read as (-want +got), %v:\n%s", perfdata, err, diff)
+	}
+}
+
+// TestReaderIsAnyUser asks as the user that NRPE runs as on no machine, in a runtime folder with the mode of the unit.
+func TestReaderIsAnyUser(t *testing.T) {
+	t.Parallel()
+	tr := newTier(t, "check-user")
+	b := tr.box()
+	b.says(t, readyPath)
+	public := inPublic(t, filepath.Dir(b.socket))
+	for socket, want := range map[string]string{b.watched(): "worker OK: ", b.socket: "worker UNKNOWN: this user may not enter " + b.socket} {
+		said, status := asNobody(t, public, "check", "service", "--socket", socket)
+		if !strings.HasPrefix(said, want) || (status == 0) != strings.HasPrefix(want, "worker OK") {
+			t.Errorf("exit %d: %s", status, said)
+		}
+	}
+	if said, status := asNobody(t, public, "drain", "--socket", b.watched()); status != 1 || !strings.Contains(said, "404 Not Found") {
+		t.Errorf("a drain by anybody: exit %d, %s", status, said)
+	}
+}
+
+// asNobody runs a program as a user who owns nothing, and returns what it says and its exit status.
+func asNobody(t *testing.T, args ...string) (said string, status int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Env, cmd.Dir = []string{}, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// TestReaderPrometheus has Prometheus itself read and lint the metrics of a worker with a job.
+func TestReaderPrometheus(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "promtool", steady)
+	b := tr.box()
+	tr.underWay("job")
+	promtool := func(text string) ([]byte, error) {
+		check := exec.CommandContext(t.Context(), "../../.tools/bin/promtool", "check", "metrics")
+		check.Stdin = strings.NewReader(text)
+		return check.CombinedOutput()
+	}
+	if out, err := promtool(b.read(t, metricsPath)); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+	if out, err := promtool("# HELP worker_jobs Jobs.\n# TYPE worker_jobs counter\nworker_jobs 1\n"); err == nil {
+		t.Errorf("promtool objects to nothing: %s", out)
 	}
 }
