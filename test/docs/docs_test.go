@@ -24,7 +24,7 @@ var (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, start := range []string{"README.md", "bootstrap", "docs", "examples"} {
+	for _, start := range []string{"README.md", "SECURITY.md", "bootstrap", "docs", "examples"} {
 		err := filepath.WalkDir(filepath.Join("../..", start), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".md" {
 				return err
