@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -25,6 +26,8 @@ type Intake struct {
 	Inbox   Inbox
 	Claimer *Claimer
 	Log     *slog.Logger
+
+	Rejected atomic.Int64 // messages put into the dead-letter queue
 
 	used []queue.Message // have done their work, and wait for company to be deleted in
 }
@@ -100,5 +103,6 @@ func (in *Intake) reject(ctx context.Context, m queue.Message, reason string) {
 		in.Log.Error("message not dead-lettered", "message", m.ID, "reason", reason, "error", err.Error())
 		return
 	}
+	in.Rejected.Add(1)
 	in.Log.Warn("message dead-lettered", "message", m.ID, "reason", reason)
 }

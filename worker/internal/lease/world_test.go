@@ -145,12 +145,14 @@ func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
 type blobs struct {
 	*blob.Memory
 	away bool
+	puts int // that reached it
 }
 
 func (b *blobs) Put(ctx context.Context, key string, content []byte) error {
 	if b.away {
 		return errOutage
 	}
+	b.puts++
 	return b.Memory.Put(ctx, key, content)
 }
 
