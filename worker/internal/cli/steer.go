@@ -11,22 +11,33 @@ import (
 )
 
 type (
-	cancelCommand  struct{ chosen }
 	pauseCommand   struct{ chosen }
 	resumeCommand  struct{ chosen }
 	retryCommand   struct{ chosen }
 	redriveCommand struct{ chosen }
 )
 
+type cancelCommand struct {
+	chosen
+	Force bool `help:"Reserve ids of jobs that do not exist: a submission with such an id does nothing for 30 days."`
+}
+
 var unfinished = []job.State{job.Ready, job.Running}
 
 func (c *cancelCommand) Run(ctx context.Context, e *env) error {
-	return c.apply(ctx, e, verb{does: "cancel", done: "cancelled", of: unfinished, asks: true, write: func(key job.Key, j *job.Job) (job.Write, error) {
-		if j != nil && j.State.Terminal() {
-			return job.Write{}, fmt.Errorf("job %s is %s already", key.ID, j.State)
+	return c.apply(ctx, e, c.verb())
+}
+
+func (c *cancelCommand) verb() verb {
+	return verb{does: "cancel", done: "cancelled", of: unfinished, asks: true, write: func(key job.Key, j *job.Job) (job.Write, error) {
+		switch {
+		case j == nil && !c.Force:
+			return job.Write{}, fmt.Errorf("%w: nothing was changed. --force reserves the id, so that a submission with it does nothing", noJob(key))
+		case j != nil && !slices.Contains(unfinished, j.State):
+			return job.Write{}, fmt.Errorf("job %s is %s: only a job that is %s can be cancelled", key.ID, j.State, orOf(unfinished))
 		}
-		return job.Cancel(key, j, time.Now()), nil // of a job that is yet to come, too
-	}})
+		return job.Cancel(key, j, time.Now()), nil
+	}}
 }
 
 func (c *pauseCommand) Run(ctx context.Context, e *env) error {

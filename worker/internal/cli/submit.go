@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -16,7 +17,7 @@ import (
 
 type submitCommand struct {
 	target      `embed:""`
-	ID          string  `help:"Id of the job; a second submission with the same id changes nothing. Default: a new one."`
+	ID          string  `help:"Id of the job; the same submission again changes nothing, another one with this id is refused. Default: a new one."`
 	Tenant      string  `help:"Whose job it is; kept with the job."`
 	Payload     string  `xor:"payload" required:"" help:"Payload as JSON."`
 	PayloadFile string  `xor:"payload" required:"" type:"existingfile" help:"File with the payload as JSON."`
@@ -77,7 +78,7 @@ func (c *submitCommand) submission() (job.Submission, error) {
 		if err != nil {
 			return s, fmt.Errorf("payload: %w", err)
 		}
-		s.Payload = text
+		s.Payload = bytes.TrimSpace(text) // as it would come in a message
 	}
 	if s.ID == "" {
 		s.ID = newID()
@@ -93,27 +94,56 @@ func newID() string {
 // submit writes the item first (a large payload before it), then rings; an item that exists is success and, if READY, is rung too.
 func (p *pool) submit(ctx context.Context, s job.Submission) (j job.Job, created bool, err error) {
 	key := job.Key{ContentType: p.contentType, ID: s.ID}
-	if err := lease.Spill(ctx, p.objects, key, &s); err != nil {
-		return job.Job{}, false, err
-	}
-	item, err := p.store.Write(ctx, job.Submit(key, s, time.Now()))
-	refused, exists := errors.AsType[*job.RefusedError](err)
-	switch {
-	case exists && refused.Current == nil:
-		item, err = p.store.Get(ctx, key.String())
-	case exists:
-		item, err = refused.Current, nil
-	}
+	item, created, err := p.create(ctx, key, &s)
 	if err != nil {
 		return job.Job{}, false, err
 	}
 	if j, err = job.FromItem(item); err != nil {
 		return job.Job{}, false, err
 	}
+	if !created {
+		if difference := j.Differs(s); difference != "" {
+			return j, false, &takenError{j, difference}
+		}
+	}
 	if j.State == job.Ready && !j.Paused {
 		err = p.ring(ctx, j)
 	}
-	return j, !exists, err
+	return j, created, err
+}
+
+// takenError says that an id belongs to a job that was submitted otherwise.
+type takenError struct {
+	job        job.Job
+	difference string
+}
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("id %s is taken: its job (%s, submitted %s) has another %s. Nothing was changed: submit with another id",
+		e.job.ID, e.job.State, e.job.CreatedAt.Local().Format(time.DateTime), e.difference)
+}
+
+// create makes the item of a submission, or returns the one that is there. A large payload is written only for a new job.
+func (p *pool) create(ctx context.Context, key job.Key, s *job.Submission) (item job.Item, created bool, err error) {
+	if len(s.Payload) > job.InlinePayload {
+		if item, err := p.store.Get(ctx, key.String()); err != nil || item != nil {
+			return item, false, err
+		}
+		if err := lease.Spill(ctx, p.objects, key, s); err != nil {
+			return nil, false, err
+		}
+	}
+	w := job.Submit(key, *s, time.Now())
+	item, err = p.store.Write(ctx, w)
+	refused, exists := errors.AsType[*job.RefusedError](err)
+	if !exists {
+		return item, err == nil, err
+	}
+	if refused.Current == nil {
+		item, err = p.store.Get(ctx, key.String())
+		return item, false, err
+	}
+	return refused.Current, w.Left(refused.Current), nil
 }
 
 func (p *pool) ring(ctx context.Context, j job.Job) error {

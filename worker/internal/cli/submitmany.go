@@ -11,6 +11,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +32,8 @@ const (
 type submitManyView struct {
 	Submitted int `json:"submitted"`
 	Existing  int `json:"existing"` // were there already and were not changed
+	// Taken are ids whose jobs were submitted with another payload or tenant.
+	Taken []string `json:"taken,omitempty"`
 }
 
 // fromFile submits the jobs of a file of JSON lines. All of it is read before the first is submitted, so that a
@@ -53,10 +58,15 @@ func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
 			view.Submitted+view.Existing, len(submissions), err)
 	}
 	if c.JSON {
-		return printJSON(e.out, view)
+		err = printJSON(e.out, view)
+	} else {
+		fmt.Fprintf(e.out, "%s submitted, %d existed already\n", plural(view.Submitted, "job"), view.Existing)
 	}
-	fmt.Fprintf(e.out, "%s submitted, %d existed already\n", plural(view.Submitted, "job"), view.Existing)
-	return nil
+	if err == nil && len(view.Taken) > 0 {
+		err = fmt.Errorf("%s of the file belong to jobs with another payload or tenant, and were not submitted: %s",
+			plural(len(view.Taken), "id"), strings.Join(view.Taken[:min(mostMistakes, len(view.Taken))], " "))
+	}
+	return err
 }
 
 func readAll(name string) ([]byte, error) {
@@ -125,6 +135,8 @@ func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submissio
 // submitAll submits at most rate jobs a second (0: as fast as it goes). The first error ends it.
 func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate float64, progress func()) (submitManyView, error) {
 	var created, existing atomic.Int64
+	var mu sync.Mutex
+	var takenIDs []string
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(submitters)
 	start := time.Now()
@@ -141,7 +153,12 @@ func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate
 		}
 		group.Go(func() error {
 			_, isNew, err := p.submit(ctx, s)
+			_, taken := errors.AsType[*takenError](err)
 			switch {
+			case taken:
+				mu.Lock()
+				takenIDs = append(takenIDs, s.ID)
+				mu.Unlock()
 			case err != nil:
 				return err
 			case isNew:
@@ -154,7 +171,8 @@ func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate
 		})
 	}
 	err := group.Wait()
-	return submitManyView{int(created.Load()), int(existing.Load())}, err
+	slices.Sort(takenIDs)
+	return submitManyView{int(created.Load()), int(existing.Load()), takenIDs}, err
 }
 
 // progressOf shows how many of total are done: a bar on a terminal, a line every lineInterval elsewhere.

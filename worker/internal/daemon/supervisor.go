@@ -41,7 +41,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 	table := store.NewDynamo(dynamodb.NewFromConfig(cfg), settings.Table)
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
-	random := supervisor.Random()
+	random, tally := supervisor.Random(), &lease.Tally{}
 	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: settings.Timing}
 	return &supervisor.Supervisor{
 		Slot: slot.Options{
@@ -51,8 +51,8 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 		Worker: loop.Worker{
 			Processes: settings.Processes,
 			Receiver:  messages,
-			Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log},
-			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: &lease.Tally{}},
+			Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log, Tally: tally},
+			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: tally},
 			Sweeper: &sweep.Sweeper{
 				Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,

@@ -25,6 +25,9 @@ const (
 	Cancelled State = "CANCELLED"
 )
 
+// Known reports whether this release knows the state. Jobs of a newer release may be in others.
+func (s State) Known() bool { return s == Ready || s == Running || s.Terminal() }
+
 // Terminal reports whether a job in this state changes no more, an explicit redrive aside.
 func (s State) Terminal() bool { return s == Done || s == Dead || s == Cancelled }
 
@@ -116,7 +119,7 @@ type Position struct {
 	Unit  string
 }
 
-// FromItem reads an item.
+// FromItem reads an item. One of a newer schema may be in a state that this release does not know.
 func FromItem(item Item) (Job, error) {
 	text := func(attr string) string { v, _ := item[attr].(string); return v }
 	number := func(attr string) int64 { v, _ := item[attr].(int64); return v }
@@ -143,11 +146,10 @@ func FromItem(item Item) (Job, error) {
 	if ttl := number(contract.AttrTTL); ttl != 0 {
 		j.Expires = time.Unix(ttl, 0).UTC()
 	}
-	switch j.State {
-	case Ready, Running, Done, Dead, Cancelled:
-		return j, nil
+	if !j.State.Known() && j.Schema <= contract.Schema {
+		return Job{}, fmt.Errorf("job %s: unknown state %q", key, j.State)
 	}
-	return Job{}, fmt.Errorf("job %s: unknown state %q", key, j.State)
+	return j, nil
 }
 
 func millis(t time.Time) int64 {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -25,6 +26,23 @@ const (
 // never replace each other's.
 func PayloadRef(key Key, payload []byte) string {
 	return fmt.Sprintf("%spayload.%s", contract.SpillPrefix(key.ContentType, key.ID), sum(payload))
+}
+
+// Differs names the part, "tenant" or "payload", in which s differs from the submission that made j. It is "" if s does
+// not differ, or if that cannot be told.
+// A payload is compared by its bytes: the item holds them, or names an object by their digest. Nothing can
+// be told of an item of a newer schema, nor of an id that was reserved by a cancel before its job came.
+func (j Job) Differs(s Submission) string {
+	reserved := j.State == Cancelled && j.Epoch == 0
+	switch {
+	case reserved || j.Schema > contract.Schema || j.PayloadRef == "" && len(j.Payload) == 0:
+		return ""
+	case j.Tenant != s.Tenant:
+		return "tenant"
+	case j.PayloadRef != "" && digestOf(j.PayloadRef) != sum(s.Payload), j.PayloadRef == "" && !bytes.Equal(j.Payload, s.Payload):
+		return "payload"
+	}
+	return ""
 }
 
 // CursorRef names the object of the cursor that a holder saves as seq. Epoch and seq are part of the

@@ -58,21 +58,33 @@ func (c *Claimer) Take(ctx context.Context, m queue.Message) (*Claimed, error) {
 	if err != nil {
 		return nil, &RejectedError{err.Error()}
 	}
-	owner := c.owner()
+	a := asked{owner: c.owner(), submission: parsed.Submission}
 	now := c.Clock.Now()
 	if parsed.Bell != nil {
-		key := job.Key{ContentType: c.ContentType, ID: parsed.Bell.ID}
-		return c.claim(ctx, key, owner, parsed.Bell.Epoch, job.ClaimReady(key, parsed.Bell.Epoch, owner, c.Timing.Lease, now))
+		a.key, a.tried = job.Key{ContentType: c.ContentType, ID: parsed.Bell.ID}, parsed.Bell.Epoch
+		return c.claim(ctx, a, job.ClaimReady(a.key, a.tried, a.owner, c.Timing.Lease, now))
 	}
 	id := parsed.Submission.ID
 	if id == "" {
 		id = m.ID
 	}
-	key := job.Key{ContentType: c.ContentType, ID: id}
-	if err := c.spill(ctx, key, parsed.Submission); err != nil {
+	a.key, a.tried = job.Key{ContentType: c.ContentType, ID: id}, noEpoch
+	item, err := c.spill(ctx, a.key, parsed.Submission)
+	if err != nil {
 		return nil, err
 	}
-	return c.claim(ctx, key, owner, noEpoch, job.ClaimSubmission(key, *parsed.Submission, owner, c.Timing.Lease, now))
+	if item != nil {
+		return c.exists(ctx, a, item)
+	}
+	return c.claim(ctx, a, job.ClaimSubmission(a.key, *parsed.Submission, a.owner, c.Timing.Lease, now))
+}
+
+// asked is what a message asks for, and how far its claim is.
+type asked struct {
+	key        job.Key
+	owner      string          // of the claim
+	submission *job.Submission // nil: a bell
+	tried      int64           // epoch at which the job was tried to be taken; noEpoch: to be made
 }
 
 // owner is a fresh nonce for each claim attempt, never the worker's name alone: an answer that was lost
@@ -82,50 +94,81 @@ func (c *Claimer) owner() string { return fmt.Sprintf("%s/%016x", c.Worker, c.Ra
 // noEpoch is the epoch of a claim that creates its job.
 const noEpoch = -1
 
-// claim tries w, which takes the job at epoch tried, and where that is refused goes on with the item that
-// came back.
-func (c *Claimer) claim(ctx context.Context, key job.Key, owner string, tried int64, w job.Write) (*Claimed, error) {
-	stamp := c.Clock.Monotonic()
+// claim tries w, and where that is refused goes on with the item that came back.
+func (c *Claimer) claim(ctx context.Context, a asked, w job.Write) (*Claimed, error) {
 	for range 4 { // each turn follows an epoch that moved on meanwhile
+		stamp := c.Clock.Monotonic()
 		item, err := c.settle(ctx, w)
 		if err != nil {
 			if c.unsettled == nil {
 				c.unsettled = map[job.Key]string{}
 			}
-			c.unsettled[key] = owner
+			c.unsettled[a.key] = a.owner
 			return nil, err
 		}
-		orphan := c.unsettled[key]
-		delete(c.unsettled, key)
-		if item == nil {
-			return nil, nil // a bell for a job that does not exist: bells never create
+		claimed, ready, err := c.follow(ctx, a, item, stamp)
+		if ready == nil {
+			return claimed, err
 		}
-		current, err := job.FromItem(item)
-		if err != nil {
-			return nil, &RejectedError{err.Error()}
-		}
-		if current.State == job.Running && current.Owner == owner {
-			return &Claimed{Job: current, Deadline: stamp + c.Timing.Lease}, nil
-		}
-		if current.State == job.Running && orphan != "" && current.Owner == orphan {
-			return c.adopt(ctx, current)
-		}
-		if current.State != job.Ready || current.Paused || current.CancelRequested {
-			return nil, nil
-		}
-		stamp = c.Clock.Monotonic()
-		now := c.Clock.Now()
-		later := tooEarly(current, now)
-		switch {
-		case later != nil && later.In <= queue.MaxDelay:
-			return nil, later
-		case later != nil || tried == current.Epoch: // the sweeper rings at the very time
-			return nil, nil
-		}
-		tried = current.Epoch
-		w = job.ClaimReady(key, tried, owner, c.Timing.Lease, now)
+		w = c.next(&a, *ready)
 	}
 	return nil, nil // others are handing this job around; its next bell finds somebody
+}
+
+// exists goes on with the item of a submission's id.
+func (c *Claimer) exists(ctx context.Context, a asked, item job.Item) (*Claimed, error) {
+	claimed, ready, err := c.follow(ctx, a, item, c.Clock.Monotonic())
+	if ready == nil {
+		return claimed, err
+	}
+	return c.claim(ctx, a, c.next(&a, *ready))
+}
+
+// next claims READY job j.
+func (c *Claimer) next(a *asked, j job.Job) job.Write {
+	a.tried = j.Epoch
+	return job.ClaimReady(a.key, a.tried, a.owner, c.Timing.Lease, c.Clock.Now())
+}
+
+// follow says what becomes of a message whose job is as the table answered after stamp. With neither a claim nor an
+// error, ready is the job to be tried next; nil: there is nothing to try.
+func (c *Claimer) follow(ctx context.Context, a asked, item job.Item, stamp time.Duration) (claimed *Claimed, ready *job.Job, err error) {
+	if item == nil { // a bell for a job that does not exist: bells never create
+		delete(c.unsettled, a.key)
+		return nil, nil, nil
+	}
+	current, err := job.FromItem(item)
+	switch {
+	case err != nil:
+		return nil, nil, &RejectedError{err.Error()}
+	case current.State == job.Running && current.Owner == a.owner:
+		delete(c.unsettled, a.key)
+		return &Claimed{Job: current, Deadline: stamp + c.Timing.Lease}, nil, nil
+	case !current.State.Known():
+		return nil, nil, unfit(current)
+	}
+	if a.submission != nil {
+		if difference := current.Differs(*a.submission); difference != "" {
+			return nil, nil, &RejectedError{fmt.Sprintf("id %s is taken: its job (%s, submitted %s) has another %s",
+				a.key.ID, current.State, current.CreatedAt.Format(time.RFC3339), difference)}
+		}
+	}
+	orphan := c.unsettled[a.key]
+	delete(c.unsettled, a.key)
+	if current.State == job.Running && orphan != "" && current.Owner == orphan {
+		claimed, err := c.adopt(ctx, current)
+		return claimed, nil, err
+	}
+	if current.State != job.Ready || current.Paused || current.CancelRequested {
+		return nil, nil, nil
+	}
+	switch later := tooEarly(current, c.Clock.Now()); {
+	case later != nil && later.In <= queue.MaxDelay:
+		return nil, nil, later
+	case later != nil || a.tried == current.Epoch: // the sweeper rings at the very time
+		return nil, nil, nil
+	}
+	return nil, &current, nil
 }
 
 // adopt takes up an earlier claim of this claimer that was given up and had been applied: nobody works on
@@ -147,14 +190,19 @@ func (c *Claimer) adopt(ctx context.Context, j job.Job) (*Claimed, error) {
 // tooEarly says why READY job j is not for this worker now: it is not due yet, or its item is of a newer
 // release than this one can read. nil: it is.
 func tooEarly(j job.Job, now time.Time) *LaterError {
-	bell := job.Bell{ID: j.ID, Epoch: j.Epoch}
 	switch wait := j.NotBefore.Sub(now); {
 	case wait > 0:
-		return &LaterError{bell, wait, "it is not due yet"}
+		return &LaterError{job.Bell{ID: j.ID, Epoch: j.Epoch}, wait, "it is not due yet"}
 	case j.Schema > contract.Schema:
-		return &LaterError{bell, unfitDelay, fmt.Sprintf("its item has schema %d, this release reads up to %d", j.Schema, contract.Schema)}
+		return unfit(j)
 	}
 	return nil
+}
+
+// unfit passes on the bell of a job whose item only a newer release can read.
+func unfit(j job.Job) *LaterError {
+	why := fmt.Sprintf("its item has schema %d, this release reads up to %d", j.Schema, contract.Schema)
+	return &LaterError{job.Bell{ID: j.ID, Epoch: j.Epoch}, unfitDelay, why}
 }
 
 // settle does a write until its outcome is known and returns the item after it: ours, or, where it was

@@ -67,11 +67,11 @@ func TestTake(t *testing.T) {
 	}
 }
 
-func submitted(w *world) job.Write {
-	return job.Submit(one, job.Submission{Payload: []byte("{}")}, w.clock.Now())
-}
+var asSubmitted = job.Submission{Tenant: "acme", Payload: []byte(`{"n":1}`)}
+
+func submitted(w *world) job.Write { return job.Submit(one, asSubmitted, w.clock.Now()) }
 func running(w *world) job.Write {
-	return job.ClaimSubmission(one, job.Submission{Payload: []byte("{}")}, "other", time.Minute, w.clock.Now())
+	return job.ClaimSubmission(one, asSubmitted, "other", time.Minute, w.clock.Now())
 }
 func other(epoch int64) job.Claim { return job.Claim{Key: one, Epoch: epoch, Owner: "other"} }
 func finished(w *world) job.Write {

@@ -25,6 +25,7 @@ type Intake struct {
 	Inbox   Inbox
 	Claimer *Claimer
 	Log     *slog.Logger
+	Tally   *Tally // nil: nobody watches
 
 	used []queue.Message // have done their work, and wait for company to be deleted in
 }
@@ -99,6 +100,9 @@ func (in *Intake) reject(ctx context.Context, m queue.Message, reason string) {
 	if err := in.Inbox.Reject(ctx, m, reason); err != nil { // it comes back and is rejected again
 		in.Log.Error("message not dead-lettered", "message", m.ID, "reason", reason, "error", err.Error())
 		return
+	}
+	if in.Tally != nil {
+		in.Tally.Rejected.Add(1)
 	}
 	in.Log.Warn("message dead-lettered", "message", m.ID, "reason", reason)
 }

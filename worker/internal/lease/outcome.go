@@ -43,8 +43,9 @@ func Ending(s job.State) Outcome {
 	return Cancelled
 }
 
-// Tally counts the calls of attempts to the table, for those who watch.
+// Tally counts what an intake and its attempts did, for those who watch.
 type Tally struct {
+	Rejected          atomic.Int64 // messages put into the dead-letter queue
 	Beats             atomic.Int64 // leases that were renewed, those by a checkpoint too
 	FailedBeats       atomic.Int64 // renewals without an answer; they are tried again
 	Checkpoints       atomic.Int64 // cursors that were saved, with a beat or with the end

@@ -28,13 +28,18 @@ func Spill(ctx context.Context, blobs Blobs, key job.Key, s *job.Submission) err
 	return nil
 }
 
-func (c *Claimer) spill(ctx context.Context, key job.Key, s *job.Submission) error {
-	if c.Blobs == nil {
-		return nil
+// spill writes the payload of a job that is to be made, if it is too long for the item. It returns the item where the
+// job exists already: its payload is not written again.
+func (c *Claimer) spill(ctx context.Context, key job.Key, s *job.Submission) (job.Item, error) {
+	if c.Blobs == nil || len(s.Payload) <= job.InlinePayload {
+		return nil, nil
 	}
 	call, cancel := c.Clock.WithTimeout(ctx, callLimit(c.Timing))
 	defer cancel()
-	return Spill(call, c.Blobs, key, s)
+	if item, err := c.Store.Get(call, key.String()); err != nil || item != nil {
+		return item, err
+	}
+	return nil, Spill(call, c.Blobs, key, s)
 }
 
 // load reads what the slot is given of the job, wherever it stands.

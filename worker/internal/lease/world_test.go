@@ -56,6 +56,13 @@ func (w *world) begin() *lease.Attempt {
 	return lease.Begin(w.t.Context(), w.deps, *claimed, w.slot)
 }
 
+// attempt hands a claimed job to the slot.
+func (w *world) attempt(c lease.Claimed) *lease.Attempt {
+	return lease.Begin(w.t.Context(), w.deps, c, w.slot)
+}
+
+func message(body string) queue.Message { return queue.Message{ID: "m", Body: body} }
+
 func (w *world) job() job.Job {
 	w.t.Helper()
 	item, err := w.table.Memory.Get(context.Background(), "mail#one")
@@ -115,8 +122,24 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func (c *clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
+func (c *clock) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.WithValue(ctx, bound{}, d))
+}
+
+// bound is how long a call may take, in its context.
+type bound struct{}
+
+// calls takes down how long each call to the table and the bucket may take; noBound where its author set no limit.
+type calls []time.Duration
+
+const noBound = time.Duration(1<<63 - 1)
+
+func (c *calls) note(ctx context.Context) {
+	if d, ok := ctx.Value(bound{}).(time.Duration); ok {
+		*c = append(*c, d)
+	} else {
+		*c = append(*c, noBound)
+	}
 }
 
 var errOutage = errors.New("table is away")
@@ -127,9 +150,16 @@ type table struct {
 	fail   func(op string) bool // the call does not reach the table
 	lose   func(op string) bool // the answer does not come back
 	writes []string             // operations that reached the table
+	calls
+}
+
+func (s *table) Get(ctx context.Context, key string) (job.Item, error) {
+	s.note(ctx)
+	return s.Memory.Get(ctx, key)
 }
 
 func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	s.note(ctx)
 	if s.fail != nil && s.fail(w.Op) {
 		return nil, errOutage
 	}
@@ -145,16 +175,26 @@ func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
 type blobs struct {
 	*blob.Memory
 	away bool
+	puts int // that reached it
+	calls
+}
+
+func (b *blobs) Delete(ctx context.Context, key string) error {
+	b.note(ctx)
+	return b.Memory.Delete(ctx, key)
 }
 
 func (b *blobs) Put(ctx context.Context, key string, content []byte) error {
+	b.note(ctx)
 	if b.away {
 		return errOutage
 	}
+	b.puts++
 	return b.Memory.Put(ctx, key, content)
 }
 
 func (b *blobs) Get(ctx context.Context, key string) ([]byte, error) {
+	b.note(ctx)
 	if b.away {
 		return nil, errOutage
 	}

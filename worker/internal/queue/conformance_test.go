@@ -31,6 +31,7 @@ type messages interface {
 type fixture struct {
 	messages
 	rejected func(t *testing.T) map[string]string
+	deadEnd  messages // the same queue, whose dead-letter queue takes nothing; nil: that cannot be
 }
 
 // implementations are held to the same cases, each case on a queue of its own with that visibility timeout.
@@ -47,7 +48,7 @@ var implementations = map[string]func(t *testing.T, visibility time.Duration) fi
 
 func newMemory(_ *testing.T, visibility time.Duration) fixture {
 	q := queue.NewMemory(time.Now, visibility)
-	return fixture{q, func(*testing.T) map[string]string {
+	return fixture{messages: q, rejected: func(*testing.T) map[string]string {
 		reasons := map[string]string{}
 		for _, r := range q.Rejected() {
 			reasons[r.Body] = r.Reason
@@ -69,7 +70,7 @@ func newSQS(t *testing.T, cfg aws.Config, visibility time.Duration) fixture {
 	}
 	name := "q-" + rand.Text()
 	url, dead := create(name), create(name+"-dead")
-	return fixture{queue.NewSQS(client, url, dead), func(t *testing.T) map[string]string {
+	return fixture{messages: queue.NewSQS(client, url, dead), deadEnd: queue.NewSQS(client, url, dead+"-gone"), rejected: func(t *testing.T) map[string]string {
 		t.Helper()
 		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &dead, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
 		if err != nil {
@@ -198,6 +199,33 @@ func TestRejectedMessageIsInTheDeadLetterQueueWithItsReason(t *testing.T) {
 		}
 		if err := q.GiveBack(t.Context(), m); err == nil && visible(t, q) != 0 {
 			t.Error("the message is still in the queue")
+		}
+	})
+}
+
+// TestMessageIsKeptWhileTheDeadLetterQueueTakesNothing: it may be rejected again later, but must not be lost.
+func TestMessageIsKeptWhileTheDeadLetterQueueTakesNothing(t *testing.T) {
+	forEach(t, hidden, func(t *testing.T, q fixture) {
+		if _, memory := q.messages.(*queue.Memory); memory != (q.deadEnd == nil) {
+			t.Fatal("only a queue in memory has no dead-letter queue that can fail")
+		}
+		if q.deadEnd == nil {
+			return
+		}
+		send(t, q, "{not json")
+		m := collect(t, q, 1)["{not json"]
+		if err := q.deadEnd.Reject(t.Context(), m, "not JSON"); err == nil {
+			t.Error("a reject succeeds whose dead-letter queue is not there")
+		}
+		if err := q.GiveBack(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		again := collect(t, q, 1)["{not json"]
+		if again.ID != m.ID {
+			t.Errorf("received %+v, want the message back", again)
+		}
+		if err := q.Reject(t.Context(), again, "not JSON"); err != nil || len(q.rejected(t)) != 1 {
+			t.Errorf("a reject after that: %v", err)
 		}
 	})
 }

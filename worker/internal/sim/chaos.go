@@ -24,6 +24,25 @@ func (w *world) submissions() {
 			w.queue.send(`{"id": 7}`, 0)
 		})
 	}
+	for w.chance(0.4) {
+		w.at(w.upTo(w.faults.chaos), w.strange)
+	}
+}
+
+// strange sends a message with the id of a job that exists and another payload: it is to be dead-lettered, and never
+// run. Workers of the release before drop it without a word.
+func (w *world) strange() {
+	if len(w.ids) == 0 || w.faults.mixed {
+		return
+	}
+	id := w.ids[w.random.IntN(len(w.ids))]
+	j, err := job.FromItem(w.table.get(contentType + "#" + id))
+	if err != nil || j.State == job.Cancelled && j.Epoch == 0 { // none yet, or reserved
+		return
+	}
+	body := fmt.Sprintf(`{"id":%q,"payload":{"strange":%d}}`, id, len(w.malformed))
+	w.malformed = append(w.malformed, body)
+	w.queue.send(body, 0)
 }
 
 // submit is a producer's message, or an operator's command.
@@ -217,7 +236,7 @@ func (w *world) calmDown() {
 // late delivers once more what was submitted long ago.
 func (w *world) late() {
 	for _, id := range w.ids {
-		w.queue.copy(queue.Message{ID: id, Body: fmt.Sprintf(`{"id":%q,"payload":{}}`, id), SentAt: epochStart}, 0)
+		w.queue.copy(queue.Message{ID: id, Body: fmt.Sprintf(`{"id":%q,"payload":%s}`, id, w.jobs[id].payload), SentAt: epochStart}, 0)
 	}
 	w.lateBells()
 }

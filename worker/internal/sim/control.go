@@ -40,6 +40,7 @@ const (
 	EarlyClaim        Control = "claim that ignores notBefore"
 	DayOfRetention    Control = "finished jobs that live for a day"
 	MortalRedrive     Control = "redrive that keeps the ttl"
+	LostReject        Control = "rejected messages that are only deleted"
 	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
 	CutDeletes        Control = "deletes that a drain cuts"       // of messages that did their work
 	CutClaims         Control = "claims that a drain cuts"        //
@@ -61,7 +62,7 @@ var Controls = []Control{
 	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
 	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
 	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
-	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive,
+	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive, LostReject,
 	CutDeletes, CutClaims, LateClaims, Unhurried, PausedReceives, AwayReceives, HotReceives, HotProbes, HotSweeps, HotStarts,
 }
 

@@ -168,6 +168,9 @@ func (c queueClient) GiveBack(ctx context.Context, m queue.Message) error {
 func (c queueClient) Reject(ctx context.Context, m queue.Message, reason string) error {
 	q := c.world.queue
 	_, err := call(c.caller, ctx, &q.network, "reject", func() (nothing, error) {
+		if c.world.control == LostReject {
+			return nothing{}, q.memory.Delete(context.Background(), []queue.Message{m})
+		}
 		return nothing{}, q.memory.Reject(context.Background(), m, reason)
 	})
 	return err

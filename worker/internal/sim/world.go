@@ -77,8 +77,8 @@ type world struct {
 	oracle    *oracle
 	outputs   map[string]string
 	jobs      map[string]*script
-	ids       []string // of jobs, in order of submission
-	malformed []string
+	ids       []string   // of jobs, in order of submission
+	malformed []string   // bodies that are to be dead-lettered
 	commands  []*process // of operators
 	operator  *clock
 	nodes     []*node
