@@ -31,9 +31,9 @@ func TestSameSeedSameTrace(t *testing.T) {
 func TestControlsAreCaught(t *testing.T) {
 	t.Parallel()
 	s := Campaign{First: 1, Controls: 600}.Run()
-	for _, c := range Controls {
+	for c, invariant := range Controls {
 		if s.Caught[c] == nil {
-			t.Errorf("%s: not caught in 600 seeds", c)
+			t.Errorf("%s: not caught by %s in 600 seeds", c, invariant)
 		}
 	}
 }

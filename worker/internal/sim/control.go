@@ -13,8 +13,8 @@ import (
 // Control is a rule of the protocol that the harness breaks, to show that the simulator would notice.
 type Control string
 
-// The negative controls. The core's code is the same under all of them: the harness weakens what passes
-// between the core and its surroundings.
+// The negative controls. The product's code is the same under all of them: the harness weakens what passes
+// between the product and its surroundings.
 const (
 	None              Control = ""
 	NoEpochTest       Control = "no epoch test"                  // holders' writes test the state alone
@@ -22,7 +22,8 @@ const (
 	CursorFirst       Control = "cursor saved before output"     // the processor reports first
 	LateStamp         Control = "lease stamped after the reply"  // clocks stand still while a call is in flight
 	ReapWithoutBeat   Control = "reap without the beat"          // a late reap hits a holder that has renewed
-	SilentRelease     Control = "silent release"                 // neither bell nor index entry
+	SilentRelease     Control = "release without a bell"         //
+	UnlistedRelease   Control = "release without an index entry" //
 	ClaimAnyState     Control = "claim without the state test"   // a bell of any epoch takes any job of that epoch
 	BlindRing         Control = "ring without ringAt and epoch"  // a late ring moves a bell it never saw
 	CreatingBells     Control = "bells that create"              // a claim of nothing makes a job
@@ -30,8 +31,9 @@ const (
 	DeafBeats         Control = "beats that stop at the signal"  //
 	UncheckedHandback Control = "handback that ignores a cancel" // so does a reap
 	UncheckedClaim    Control = "claim that ignores a pause"     // the state and the epoch alone are tested
-	OneLease          Control = "reap after one lease"           // the sweeper's clock runs a quarter too fast
-	AnySeq            Control = "checkpoint without seq"         // a late one replaces a newer cursor
+	UnknownClaim      Control = "claims that their claimer does not know"
+	OneLease          Control = "reap after one lease"   // the sweeper's clock runs a quarter too fast
+	AnySeq            Control = "checkpoint without seq" // a late one replaces a newer cursor
 	NamelessCursor    Control = "cursors in S3 without epoch and seq"
 	NamedFirst        Control = "cursors in S3 named before they are written"
 	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
@@ -46,7 +48,7 @@ const (
 	CutClaims         Control = "claims that a drain cuts"        //
 	LateClaims        Control = "claims during a drain"           // of messages that came as it began
 	Unhurried         Control = "Spot notice during a drain"      // without effect
-	PausedReceives    Control = "receives while paused"           // the content type
+	PausedReceives    Control = "receives while paused"           // the content type, as the worker knows
 	AwayReceives      Control = "receives while the table is away"
 	HotReceives       Control = "failing receives without a pause"
 	HotProbes         Control = "probes without a pause"
@@ -57,13 +59,13 @@ const (
 // lateObject is about how late an object is written under [NamedFirst].
 const lateObject = time.Second
 
-// Controls are all of them.
-var Controls = []Control{
-	NoEpochTest, DeleteBeforeClaim, CursorFirst, LateStamp, ReapWithoutBeat, SilentRelease, ClaimAnyState, BlindRing,
-	CreatingBells, Overwritten, DeafBeats, UncheckedHandback, UncheckedClaim, OneLease, AnySeq,
-	NamelessCursor, NamedFirst, AnySchema, UnfencedSteering, WallClockLead,
-	UnseenPause, EarlyClaim, DayOfRetention, MortalRedrive, LostReject,
-	CutDeletes, CutClaims, LateClaims, Unhurried, PausedReceives, AwayReceives, HotReceives, HotProbes, HotSweeps, HotStarts,
+// Controls are all of them, each with the invariant that has to catch it, see [Violation].
+var Controls = map[Control]string{
+	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutBeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
+	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafBeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
+	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", UnfencedSteering: "S9", WallClockLead: "L4",
+	UnseenPause: "S6", EarlyClaim: "T1", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
+	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2",
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -97,7 +99,7 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 		return without(w, contract.AttrPaused)
 	case c == AnySeq && holders:
 		return without(w, contract.AttrSeq)
-	case c == SilentRelease && w.Op == "hand back":
+	case c == UnlistedRelease && w.Op == "hand back":
 		w.Set = maps.Clone(w.Set)
 		for _, attr := range []string{contract.AttrDuePartition, contract.AttrDueSort, contract.AttrRingAt} {
 			delete(w.Set, attr)

@@ -37,12 +37,12 @@ func (w *world) look() {
 			w.command(id, w.retryCommand)
 		}
 	}
-	open = append(open, w.unread()...)
+	unread := w.unread()
 	visible, _ := w.queue.memory.Visible(context.Background())
 	switch {
 	case w.now > w.faults.chaos+patience:
-		w.stranded(open)
-	case len(open) > 0 || visible > 0 || len(w.queue.copies) > 0 || w.now < w.faults.chaos+10*time.Minute:
+		w.stranded(open, unread)
+	case len(open) > 0 || len(unread) > 0 || visible > 0 || len(w.queue.copies) > 0 || w.now < w.faults.chaos+10*time.Minute:
 		w.after(time.Minute, w.look)
 	default:
 		w.conclude()
@@ -50,9 +50,12 @@ func (w *world) look() {
 }
 
 // stranded is the end of a run whose jobs do not end.
-func (w *world) stranded(open []string) {
+func (w *world) stranded(open, unread []string) {
 	for _, id := range open {
 		w.violate("L1", "%s is still there %s after the last fault: %s", id, patience, brief(w.table.get(contentType+"#"+id)))
+	}
+	for _, body := range unread {
+		w.violate("M1", "the malformed message %s is not in the dead-letter queue", body)
 	}
 	w.violate("L1", "messages are left in the queue")
 }

@@ -3,8 +3,10 @@ package sim
 import (
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
 )
 
 // holder is one attempt as the harness knows it: what it believes, and what really became of it.
@@ -18,6 +20,34 @@ type holder struct {
 	troubled bool          // a call of it failed or was slow
 	crashed  bool
 	over     bool
+	owed     bool // it handed its job back, which is to be announced by a bell
+	belled   bool
+}
+
+// learnt is when a claimer was answered that it holds a job.
+type learnt struct {
+	node *node
+	at   time.Duration // true time
+}
+
+// knows takes down what a claimer is answered.
+func (o *oracle) knows(n *node, claim job.Write, item job.Item) {
+	owner, _ := item[contract.AttrOwner].(string)
+	if n != nil && owner != "" && owner == claim.Set[contract.AttrOwner] {
+		o.learnt[owner] = learnt{n, o.world.now}
+	}
+}
+
+// owes takes down that a hand-back was applied.
+func (h *holder) owes(j job.Job, now time.Time) {
+	h.owed = j.State == job.Ready && !j.Paused && j.NotBefore.Sub(now) < queue.MaxDelay-time.Minute
+}
+
+// rungBy checks B2 at the end of an attempt: who hands a job back sends its bell.
+func (o *oracle) rungBy(h *holder, outcome lease.Outcome, known job.Job) {
+	if h.owed && !h.belled && outcome != lease.Expired && !known.Paused {
+		o.world.violate("B2", "%s handed its job back and sent no bell: %s", h.claim.Owner, brief(o.world.table.get(h.claim.Key.String())))
+	}
 }
 
 // loss is a job whose machine died, until somebody runs it again.
@@ -64,6 +94,9 @@ func (o *oracle) reaped(w write) {
 	w.script.lost++
 	h := o.holders[w.was.Owner]
 	if h == nil {
+		if l, ok := o.learnt[w.was.Owner]; ok && !l.node.gone && !l.node.frozen && l.node.frozeAt < l.at {
+			o.world.violate("S5", "%s was reaped, and its claimer, which was answered that it holds the job, never began: %s", w.was.Owner, brief(w.before))
+		}
 		return // the claimer never learnt that it holds the job
 	}
 	left := h.deadline - h.node.Monotonic()

@@ -106,8 +106,11 @@ type nothing struct{}
 // Send sends a bell.
 func (c queueClient) Send(ctx context.Context, body string, delay time.Duration) error {
 	q := c.world.queue
-	if c.world.control == SilentRelease && c.holder != nil {
-		return nil
+	if c.holder != nil {
+		if c.world.control == SilentRelease {
+			return nil
+		}
+		c.holder.belled = true
 	}
 	_, err := call(c.caller, ctx, &q.network, "send", func() (nothing, error) {
 		q.send(body, delay)

@@ -11,10 +11,16 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// Violation is a broken invariant.
+// Violation is a broken invariant. Those of the harness:
+//   - S9: an operator's change is applied to what its author read. L4: leadership of the sweep heals.
+//   - B1: no bell is rung before its time. B2: no job is handed back without a bell. T1: no job is claimed before its time.
+//   - E1: what may still run never expires. R1: no job goes back behind its cursor. M1: what is no message is dead-lettered.
+//   - D1: a drain cuts no claim, no holder's call, no deletion of a used message. D2: no claim begins during a drain.
+//   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
+//   - P1 … P4: sweeps, restarts of idle slots, probes and failing receives keep their pauses.
 type Violation struct {
 	Seed      uint64
-	Invariant string // of the design: S1 … S8, L1 … L3; L4: leadership of the sweep heals; S9: an operator's change is applied to what its author read; B1: a bell is not rung, T1: a job not claimed before its time; E1: what may still run never expires; R1: no job goes back behind its cursor
+	Invariant string // of the design, S1 … S8, L1 … L3, or one of the harness's own
 	At        time.Duration
 	What      string
 }
@@ -37,6 +43,7 @@ type oracle struct {
 	world   *world
 	holders map[string]*holder // by owner
 	losses  []*loss
+	learnt  map[string]learnt       // claims whose claimer was answered that it holds the job, by owner
 	ledAt   time.Duration           // when nextSweep was last moved
 	paused  map[*node]time.Duration // since when each machine is answered that the content type is paused
 	looked  map[*node]time.Duration // when each machine was first answered what the control item holds
@@ -85,8 +92,11 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.early(w, by)
 	o.expiry(w, by)
 	o.outputs(w)
-	if w.Op == "reap" {
+	switch w.Op {
+	case "reap":
 		o.reaped(w)
+	case "hand back":
+		by.holder.owes(w.is, by.clock.Now())
 	}
 	o.remember(w)
 }
@@ -240,7 +250,7 @@ func (o *oracle) outputs(w write) {
 // remember keeps what later writes are judged by.
 func (o *oracle) remember(w write) {
 	w.script.existed = true
-	w.script.ended = w.is.State.Terminal()
+	w.script.ended, w.script.done = w.is.State.Terminal(), w.is.State == job.Done
 	if w.Op == "redrive" {
 		w.script.raised, w.script.lost = 0, 0
 	}

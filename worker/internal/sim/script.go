@@ -27,12 +27,14 @@ type script struct {
 	poison   bool // opening it takes the whole box down after a first checkpoint
 	at       int
 
+	troubled  bool // by one of these, "later" aside
 	version   int
 	raised    int64 // failures raised by the processor or the end of its slot
 	lost      int64 // reaps of holders that were really lost
 	cancelled bool  // an operator asked
 	reached   int   // step of the cursor in the table
 	ended     bool
+	done      bool
 	existed   bool
 }
 
@@ -72,6 +74,7 @@ func (w *world) newScript(id string) *script {
 	case 9:
 		s.poison = w.faults.crash > 0
 	}
+	s.troubled = s.fails > 0 || s.hangs > 0 || s.dies > 0 || s.bad || s.poison
 	w.jobs[id] = s
 	return s
 }

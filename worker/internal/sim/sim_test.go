@@ -9,6 +9,9 @@ func TestSeeds(t *testing.T) {
 	for _, v := range s.Violations {
 		t.Error(v)
 	}
+	if !s.enough() {
+		t.Errorf("%d of %d untroubled jobs are DONE", s.Done, s.Untroubled)
+	}
 	if s.Events < seeds*1000 {
 		t.Errorf("%d events in %d seeds: nothing happens", s.Events, seeds)
 	}

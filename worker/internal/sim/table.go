@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -136,6 +137,13 @@ func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
 		}
 		return c.release().reads(item), err
 	})
+	if err == nil && (w.Op == "claim" || w.Op == "claim submission") {
+		c.world.oracle.knows(c.node, w, item)
+		if c.world.control == UnknownClaim {
+			item = maps.Clone(item)
+			item[contract.AttrOwner] = "somebody"
+		}
+	}
 	if err == nil && w.Op == "lead sweep" {
 		c.world.oracle.looks(c.node, item)
 		item = c.world.control.shows(c.node, item)

@@ -177,5 +177,7 @@ func (a *attempt) Outcome() lease.Outcome {
 	if a.slot != nil {
 		a.slot.holder = nil
 	}
-	return a.Attempt.Outcome()
+	outcome := a.Attempt.Outcome()
+	a.holder.node.world.oracle.rungBy(a.holder, outcome, a.Account().Job)
+	return outcome
 }

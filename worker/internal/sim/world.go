@@ -26,6 +26,8 @@ type Result struct {
 	Events    uint64
 	Restarts  []Restart
 	Drains    []time.Duration // how long each drain took
+
+	Untroubled, Done int // jobs to which nothing happened by their own fault or an operator's wish; of those, the DONE ones
 }
 
 // Restart is how long a job of a dead machine took to run again.
@@ -100,7 +102,7 @@ func newWorld(o Options) *world {
 		outputs: map[string]string{}, jobs: map[string]*script{}, calls: map[string]int{},
 	}
 	w.table, w.queue, w.objects = newTable(w), newMessages(w), &objects{world: w, memory: blob.NewMemory()}
-	w.oracle = &oracle{world: w, holders: map[string]*holder{}, looked: map[*node]time.Duration{}, paused: map[*node]time.Duration{}}
+	w.oracle = &oracle{world: w, holders: map[string]*holder{}, learnt: map[string]learnt{}, looked: map[*node]time.Duration{}, paused: map[*node]time.Duration{}}
 	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
 	return w
 }
@@ -136,9 +138,18 @@ func (w *world) play() {
 }
 
 func (w *world) result() Result {
-	return Result{
+	r := Result{
 		Violation: w.violation, Trace: w.trace.hash.Sum64(), Lasted: w.now, Events: w.calendar.count, Restarts: w.restarts, Drains: w.drains,
 	}
+	for _, s := range w.jobs {
+		if !s.troubled && !s.cancelled {
+			r.Untroubled++
+			if s.done {
+				r.Done++
+			}
+		}
+	}
+	return r
 }
 
 // draw chooses the configuration and which faults there are, so that seeds differ in kind.
