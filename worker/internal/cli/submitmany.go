@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -53,9 +54,9 @@ func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
 			view.Submitted+view.Existing, len(submissions), err)
 	}
 	if c.JSON {
-		return printJSON(e.out, view)
+		return operator.PrintJSON(e.out, view)
 	}
-	fmt.Fprintf(e.out, "%s submitted, %d existed already\n", plural(view.Submitted, "job"), view.Existing)
+	fmt.Fprintf(e.out, "%s submitted, %d existed already\n", operator.Plural(view.Submitted, "job"), view.Existing)
 	return nil
 }
 
@@ -96,7 +97,7 @@ func parseSubmissions(text []byte) ([]job.Submission, error) {
 		mistakes = append(mistakes, fmt.Errorf("line %d: %w", n+1, err))
 	}
 	if more := len(mistakes) - mostMistakes; more > 0 {
-		mistakes = append(mistakes[:mostMistakes], fmt.Errorf("and %s more", plural(more, "mistake")))
+		mistakes = append(mistakes[:mostMistakes], fmt.Errorf("and %s more", operator.Plural(more, "mistake")))
 	}
 	if len(mistakes) == 0 && len(out) == 0 {
 		mistakes = append(mistakes, errors.New("it holds no jobs"))
