@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -21,11 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
-
-// credentialsTimeout bounds the search for credentials; off EC2 nobody answers the last place looked at.
-const credentialsTimeout = 10 * time.Second
 
 // account is an environment's account and Region.
 type account struct {
@@ -41,14 +36,9 @@ type account struct {
 // open checks that the credentials are of the environment's account: in another one nothing would be found,
 // or something else of the same name.
 func open(ctx context.Context, env tierspec.Environment) (*account, error) {
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
+	cfg, err := awsaccess.Config(ctx, awsconfig.WithRegion(env.Region))
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration cannot be read: %w", err)
-	}
-	found, cancel := context.WithTimeout(ctx, credentialsTimeout)
-	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(found); err != nil {
-		return nil, errors.New("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+		return nil, err
 	}
 	me, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -127,16 +117,4 @@ func tag(stack *cfntypes.Stack, key string) string {
 		}
 	}
 	return ""
-}
-
-// explain turns an error into one sentence that says what to do, where that is known.
-func explain(err error) string {
-	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
-		where := "AWS"
-		if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
-			where = endpoint + " (AWS_ENDPOINT_URL)"
-		}
-		return fmt.Sprintf("%s cannot be reached: is it running, and the network up? (%v)", where, unreachable)
-	}
-	return err.Error()
 }

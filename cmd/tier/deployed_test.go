@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -138,7 +139,7 @@ func (d *deployed) delete(name string) {
 func (d *deployed) tier(answer string, args ...string) (status int, out, progress string) {
 	d.t.Helper()
 	var stdout, stderr bytes.Buffer
-	s := &session{in: strings.NewReader(answer), ask: answer != "", out: &stdout, err: &stderr, poll: 20 * time.Millisecond, settle: 100 * time.Millisecond}
+	s := &session{asks: operator.Person{In: strings.NewReader(answer), Answers: answer != "", Out: &stderr}, out: &stdout, err: &stderr, poll: 20 * time.Millisecond, settle: 100 * time.Millisecond}
 	status = run(d.t.Context(), s, append(args, "--config", d.config))
 	return status, stdout.String(), stderr.String()
 }

@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/worker-tier/worker-tier/internal/dueindex"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -115,7 +113,8 @@ func (s *session) work(ctx context.Context, d *deployment) (w work, err error) {
 	}
 	for prefix, into := range map[string]*int{contract.DueReady: &w.Ready, contract.DueRunning: &w.Running, contract.DueDead: &w.Dead} {
 		for shard := range contract.DueShards {
-			n, err := s.due(ctx, d.table, contract.DuePartition(d.contentType, shard), prefix)
+			query := dueindex.Query(d.table, contract.DuePartition(d.contentType, shard), prefix, prefix+"~") // ~ is after all that the prefix begins
+			n, err := dueindex.Count(ctx, s.table, query, nil)
 			if err != nil {
 				return w, err
 			}
@@ -123,25 +122,4 @@ func (s *session) work(ctx context.Context, d *deployment) (w work, err error) {
 		}
 	}
 	return w, nil
-}
-
-// due counts the jobs in one partition of the due index whose sort key has the prefix.
-func (a *account) due(ctx context.Context, table, partition, prefix string) (int, error) {
-	pages := dynamodb.NewQueryPaginator(a.table, &dynamodb.QueryInput{
-		TableName: &table, IndexName: aws.String(contract.DueIndex), Select: ddbtypes.SelectCount,
-		KeyConditionExpression:   aws.String("#p = :p AND begins_with(#s, :s)"),
-		ExpressionAttributeNames: map[string]string{"#p": contract.AttrDuePartition, "#s": contract.AttrDueSort},
-		ExpressionAttributeValues: map[string]ddbtypes.AttributeValue{
-			":p": &ddbtypes.AttributeValueMemberS{Value: partition}, ":s": &ddbtypes.AttributeValueMemberS{Value: prefix},
-		},
-	})
-	all := 0
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("count the jobs in table %s: %w", table, err)
-		}
-		all += int(page.Count)
-	}
-	return all, nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/worker-tier/worker-tier/internal/operator"
 )
 
 // destroyTimeout bounds the emptying of the group, whose instances drain, and the deletion of the stack together.
@@ -73,7 +75,7 @@ func (s *session) empty(ctx context.Context, group string) error {
 			return nil
 		}
 		if left != said {
-			s.say("waiting for %d instances to drain", left)
+			s.say("waiting for %s to drain", operator.Plural(left, "instance"))
 			said = left
 		}
 		if err := s.wait(ctx); err != nil {

@@ -12,9 +12,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,8 +23,9 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/term"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
@@ -48,10 +47,9 @@ type session struct {
 	tier *tierspec.Tier
 	file string
 	json bool
-	in   io.Reader // answers to questions
-	ask  bool      // somebody is there to answer them
+	asks operator.Person
 	out  io.Writer // results
-	err  io.Writer // progress and questions
+	err  io.Writer // progress
 	// poll is the time between two looks; settle how long a queue must have looked empty to be: SQS counts
 	// roughly, and within a minute of the last message right.
 	poll, settle time.Duration
@@ -60,7 +58,7 @@ type session struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	s := &session{
-		in: os.Stdin, ask: term.IsTerminal(int(os.Stdin.Fd())), out: os.Stdout, err: os.Stderr,
+		asks: operator.AtTerminal(os.Stderr), out: os.Stdout, err: os.Stderr,
 		poll: 5 * time.Second, settle: time.Minute,
 	}
 	status := run(ctx, s, os.Args[1:])
@@ -103,7 +101,7 @@ func run(ctx context.Context, s *session, args []string) int {
 	case errors.Is(err, context.Canceled):
 		_, _ = fmt.Fprintln(s.err, "tier: interrupted; the same command goes on from here")
 	default:
-		_, _ = fmt.Fprintf(s.err, "tier: %s\n", explain(err))
+		_, _ = fmt.Fprintf(s.err, "tier: %s\n", awsaccess.Explain(err))
 	}
 	return 1
 }
@@ -114,25 +112,10 @@ func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.err, fo
 // result prints what came out of a command: for machines, or the lines for people.
 func (s *session) result(v any, lines ...string) error {
 	if s.json {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(v)
+		return operator.PrintJSON(s.out, v)
 	}
 	_, err := fmt.Fprintln(s.out, strings.Join(lines, "\n"))
 	return err
-}
-
-// confirm lets go on only who types the word.
-func (s *session) confirm(question, word string) error {
-	if !s.ask {
-		return errors.New("nobody is there to confirm it: say --yes")
-	}
-	_, _ = fmt.Fprintf(s.err, "%s\nType %s to go on: ", question, word)
-	answer, err := bufio.NewReader(s.in).ReadString('\n')
-	if strings.TrimSpace(answer) != word || err != nil && !errors.Is(err, io.EOF) {
-		return errors.New("not confirmed: nothing was changed")
-	}
-	return nil
 }
 
 // wait sleeps until the next look.

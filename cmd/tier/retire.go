@@ -54,7 +54,7 @@ func (c *retireCommand) Run(ctx context.Context, s *session) error {
 		if c.Abandon {
 			question = fmt.Sprintf("The intake of %s stops and stack %s is destroyed, whatever is unfinished.", c.Type, name)
 		}
-		if err := s.confirm(question, c.Type); err != nil {
+		if err := s.asks.Type(question, c.Type); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func (d *deployed) refuses(p *deployment, before []string) {
 	if status, _, said := d.tier("no\n", "retire", "mail", "--unprotect"); status != 1 || !strings.HasSuffix(said, "not confirmed: nothing was changed\n") {
 		d.t.Errorf("exit status %d, %q", status, said)
 	}
-	if status, _, said := d.tier("", "retire", "mail", "--unprotect"); status != 1 || !strings.HasSuffix(said, "nobody is there to confirm it: say --yes\n") {
+	if status, _, said := d.tier("", "retire", "mail", "--unprotect"); status != 1 || !strings.HasSuffix(said, "Nothing was changed: there is nobody to ask, repeat it with --yes\n") {
 		d.t.Errorf("exit status %d, %q", status, said)
 	}
 	if after, _ := d.statements(p.queue); cmp.Diff(before, after) != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/store"

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/nagios"
@@ -254,15 +255,15 @@ func (s typeState) figures() []figure {
 	zombies := count(zombieJobs, len(s.silent), "no worker is silent")
 	if len(s.silent) > 0 {
 		first := slices.MinFunc(s.silent, func(a, b job.Job) int { return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID)) })
-		zombies.text = fmt.Sprintf("%s RUNNING without a sign of life of their workers, the longest is %s", plural(len(s.silent), "job"), first.ID)
+		zombies.text = fmt.Sprintf("%s RUNNING without a sign of life of their workers, the longest is %s", operator.Plural(len(s.silent), "job"), first.ID)
 	}
-	return append(figures, count(readyJobs, s.Jobs[job.Ready], plural(s.Jobs[job.Ready], "job")+" READY"),
-		count(runningJobs, s.Jobs[job.Running], plural(s.Jobs[job.Running], "job")+" RUNNING"), count(deadJobs, s.Jobs[job.Dead], plural(s.Jobs[job.Dead], "job")+" DEAD"),
-		zombies, count(messages, s.Queue.Visible, plural(s.Queue.Visible, "message")+" in the queue"),
-		count(deadLetters, s.DeadLetters, plural(s.DeadLetters, "message")+" in the dead-letter queue"), paused)
+	return append(figures, count(readyJobs, s.Jobs[job.Ready], operator.Plural(s.Jobs[job.Ready], "job")+" READY"),
+		count(runningJobs, s.Jobs[job.Running], operator.Plural(s.Jobs[job.Running], "job")+" RUNNING"), count(deadJobs, s.Jobs[job.Dead], operator.Plural(s.Jobs[job.Dead], "job")+" DEAD"),
+		zombies, count(messages, s.Queue.Visible, operator.Plural(s.Queue.Visible, "message")+" in the queue"),
+		count(deadLetters, s.DeadLetters, operator.Plural(s.DeadLetters, "message")+" in the dead-letter queue"), paused)
 }
 
 // summary is the part of the text that every state has.
 func (s typeState) summary() string {
-	return fmt.Sprintf("%d READY, %d RUNNING, %s", s.Jobs[job.Ready], s.Jobs[job.Running], plural(s.Queue.Visible, "message"))
+	return fmt.Sprintf("%d READY, %d RUNNING, %s", s.Jobs[job.Ready], s.Jobs[job.Running], operator.Plural(s.Queue.Visible, "message"))
 }

@@ -1,18 +1,14 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -86,7 +82,7 @@ func (c *chosen) apply(ctx context.Context, e *env, v verb) error {
 		view.Changed = append(view.Changed, viewOf(after))
 	}
 	if c.JSON {
-		if err := printJSON(e.out, view); err != nil {
+		if err := operator.PrintJSON(e.out, view); err != nil {
 			return err
 		}
 	} else {
@@ -130,7 +126,10 @@ func (c *chosen) choose(ctx context.Context, e *env, p *pool, v verb) ([]job.Key
 	if !asks {
 		return keys, nil
 	}
-	return keys, confirm(e, fmt.Sprintf("%s %s of %s?", v.does, plural(len(keys), "job"), c.Type), func(w io.Writer) error { return printTable(w, jobs) })
+	if err := printTable(e.err, jobs); err != nil {
+		return nil, err
+	}
+	return keys, operator.AtTerminal(e.err).Agree(fmt.Sprintf("%s %s of %s?", v.does, operator.Plural(len(keys), "job"), c.Type))
 }
 
 // read reads the jobs: those that are named, or all that are meant.
@@ -159,25 +158,6 @@ func (c *chosen) read(ctx context.Context, e *env, p *pool, v verb, keys []job.K
 	}
 	jobs, _, err := p.lister(e, f, &store.Meter{}).page(ctx, place{}, math.MaxInt)
 	return jobs, err
-}
-
-// confirm shows what is at stake and asks a person; without one it refuses.
-func confirm(e *env, question string, show func(io.Writer) error) error {
-	if err := show(e.err); err != nil {
-		return err
-	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return fmt.Errorf("%s Nothing was changed: there is nobody to ask, repeat it with --yes", question)
-	}
-	fmt.Fprintf(e.err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return errors.New("nothing was changed")
-	}
-	return nil
 }
 
 // orOf lists states as a person would: "READY or RUNNING".

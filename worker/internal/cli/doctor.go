@@ -10,8 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
@@ -68,7 +69,7 @@ func (c *doctorCommand) examine(ctx context.Context, e *env) []doctor.Result {
 
 func (c *doctorCommand) print(e *env, views []checkView) error {
 	if c.JSON {
-		return printJSON(e.out, views)
+		return operator.PrintJSON(e.out, views)
 	}
 	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CHECK\tRESULT\tTOOK\tDETAIL")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/socket"
 )
 
@@ -46,7 +47,7 @@ func (c *drainCommand) Run(ctx context.Context, e *env) error {
 	}
 	took := time.Since(begin)
 	if c.JSON {
-		return printJSON(e.out, drainView{status, took.Seconds()})
+		return operator.PrintJSON(e.out, drainView{status, took.Seconds()})
 	}
 	_, err = fmt.Fprintf(e.out, "drained in %s (%s): %s\n", took.Round(10*time.Millisecond), status.Cause, status.Outcome)
 	return err

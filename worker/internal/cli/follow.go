@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -43,7 +44,7 @@ func (p *pool) followTo(ctx context.Context, e *env, key job.Key, asJSON bool) e
 
 func conclude(e *env, j job.Job, asJSON bool) error {
 	if asJSON {
-		if err := printJSON(e.out, viewOf(j)); err != nil {
+		if err := operator.PrintJSON(e.out, viewOf(j)); err != nil {
 			return err
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -82,12 +82,6 @@ func viewOf(j job.Job) jobView {
 		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
 		Payload: j.Payload, PayloadRef: j.PayloadRef, Cursor: json.RawMessage(j.Cursor), CursorRef: j.CursorRef, CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}
-}
-
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }
 
 func (v jobView) status() string {
@@ -166,7 +160,7 @@ func (c *showCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(e.out, viewOf(j))
+		return operator.PrintJSON(e.out, viewOf(j))
 	}
 	if err := tell(ctx, e, p, j); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
@@ -213,12 +214,12 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(e.out, listView{viewsOf(jobs), next.String(), meter.Units()})
+		return operator.PrintJSON(e.out, listView{viewsOf(jobs), next.String(), meter.Units()})
 	}
 	if err := printTable(e.out, jobs); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.err, "%s, %s\n", plural(len(jobs), "job"), costOf(meter))
+	fmt.Fprintf(e.err, "%s, %s\n", operator.Plural(len(jobs), "job"), costOf(meter))
 	if next != (place{}) {
 		fmt.Fprintf(e.err, "there are more: --after %s\n", next)
 	}
@@ -251,14 +252,6 @@ func printTable(w io.Writer, jobs []job.Job) error {
 }
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
-
-// plural is a number of things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
 
 // costOf says what an answer cost.
 func costOf(m *store.Meter) string { return fmt.Sprintf("%.1f read units", m.Units()) }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -58,7 +59,7 @@ func (c *statsCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(e.out, view)
+		return operator.PrintJSON(e.out, view)
 	}
 	return view.print(e)
 }

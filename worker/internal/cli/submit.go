@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
@@ -60,7 +61,7 @@ func (c *submitCommand) Run(ctx context.Context, e *env) error {
 		fmt.Fprintf(e.err, "job %s exists already (%s, submitted %s): nothing was changed\n", j.ID, j.State, j.CreatedAt.Local().Format(time.DateTime))
 	}
 	if c.JSON && !c.Follow {
-		return printJSON(e.out, viewOf(j))
+		return operator.PrintJSON(e.out, viewOf(j))
 	}
 	if !c.JSON {
 		fmt.Fprintln(e.out, j.ID)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -58,13 +59,13 @@ func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
 			view.Submitted+view.Existing, len(submissions), err)
 	}
 	if c.JSON {
-		err = printJSON(e.out, view)
+		err = operator.PrintJSON(e.out, view)
 	} else {
-		fmt.Fprintf(e.out, "%s submitted, %d existed already\n", plural(view.Submitted, "job"), view.Existing)
+		fmt.Fprintf(e.out, "%s submitted, %d existed already\n", operator.Plural(view.Submitted, "job"), view.Existing)
 	}
 	if err == nil && len(view.Taken) > 0 {
 		err = fmt.Errorf("%s of the file belong to jobs with another payload or tenant, and were not submitted: %s",
-			plural(len(view.Taken), "id"), strings.Join(view.Taken[:min(mostMistakes, len(view.Taken))], " "))
+			operator.Plural(len(view.Taken), "id"), strings.Join(view.Taken[:min(mostMistakes, len(view.Taken))], " "))
 	}
 	return err
 }
@@ -106,7 +107,7 @@ func parseSubmissions(text []byte) ([]job.Submission, error) {
 		mistakes = append(mistakes, fmt.Errorf("line %d: %w", n+1, err))
 	}
 	if more := len(mistakes) - mostMistakes; more > 0 {
-		mistakes = append(mistakes[:mostMistakes], fmt.Errorf("and %s more", plural(more, "mistake")))
+		mistakes = append(mistakes[:mostMistakes], fmt.Errorf("and %s more", operator.Plural(more, "mistake")))
 	}
 	if len(mistakes) == 0 && len(out) == 0 {
 		mistakes = append(mistakes, errors.New("it holds no jobs"))

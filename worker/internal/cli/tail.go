@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -70,7 +71,7 @@ func (c *tailCommand) Run(ctx context.Context, e *env) error {
 		case <-ctx.Done():
 		}
 	}
-	fmt.Fprintf(e.err, "%s, %s\n", plural(looks, "look"), costOf(meter))
+	fmt.Fprintf(e.err, "%s, %s\n", operator.Plural(looks, "look"), costOf(meter))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -133,7 +134,7 @@ func (t oneType) find(ctx context.Context) (*pool, string, error) {
 
 func (t oneType) print(e *env, paused bool, group string) error {
 	if t.JSON {
-		return printJSON(e.out, typeView{t.Type, paused, group})
+		return operator.PrintJSON(e.out, typeView{t.Type, paused, group})
 	}
 	done, alarms := "resumed", "act again"
 	if paused {

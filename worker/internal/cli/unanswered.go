@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"

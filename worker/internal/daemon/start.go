@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"

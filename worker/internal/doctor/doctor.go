@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 )
 

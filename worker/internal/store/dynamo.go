@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/worker-tier/worker-tier/internal/dueindex"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
@@ -133,32 +134,13 @@ func (d *Dynamo) Due(ctx context.Context, partition, from, to string) ([]string,
 
 // CountDue counts what [Dynamo.Due] would list.
 func (d *Dynamo) CountDue(ctx context.Context, partition, from, to string) (int, error) {
-	in := d.due(partition, from, to)
-	in.Select = types.SelectCount
-	n := 0
-	pages := dynamodb.NewQueryPaginator(d.client, in)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("count %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
-		}
-		d.meter.Add(page.ConsumedCapacity)
-		n += int(page.Count)
-	}
-	return n, nil
+	return dueindex.Count(ctx, d.client, d.due(partition, from, to), func(used *types.ConsumedCapacity) { d.meter.Add(used) })
 }
 
 func (d *Dynamo) due(partition, from, to string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName:                &d.table,
-		ReturnConsumedCapacity:   d.meter.Wanted(),
-		IndexName:                aws.String(contract.DueIndex),
-		KeyConditionExpression:   aws.String("#p = :p AND #s BETWEEN :from AND :to"),
-		ExpressionAttributeNames: map[string]string{"#p": contract.AttrDuePartition, "#s": contract.AttrDueSort},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":p": toAttribute(partition), ":from": toAttribute(from), ":to": toAttribute(to),
-		},
-	}
+	query := dueindex.Query(d.table, partition, from, to)
+	query.ReturnConsumedCapacity = d.meter.Wanted()
+	return query
 }
 
 // unique leaves out what comes again: a job that moves in the index while it is read can be listed twice.

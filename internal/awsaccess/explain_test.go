@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/worker-tier/worker-tier/worker/internal/awsaccess"
-	"github.com/worker-tier/worker-tier/worker/internal/store"
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // ask reads an item from a table whose endpoint gives one answer.
@@ -19,11 +20,13 @@ func ask(t *testing.T, answer http.HandlerFunc) error {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	defer server.Close()
-	table := store.NewDynamo(dynamodb.New(dynamodb.Options{
+	table := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 		Retryer: aws.NopRetryer{},
-	}), "jobs")
-	_, err := table.Get(t.Context(), "mail#one")
+	})
+	_, err := table.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String("jobs"), Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: "mail#one"}},
+	})
 	return err
 }
 

@@ -20,8 +20,8 @@ var ErrNoCredentials = errors.New("no AWS credentials: set AWS_PROFILE, or AWS_A
 
 // Config is the SDK's default configuration with a Region and with credentials, for a command. It drops the SDK's own
 // warnings: they are about tries that the SDK repeats, and the command reports a call that fails in the end.
-func Config(ctx context.Context) (aws.Config, error) {
-	cfg, err := ConfigWithRegion(ctx)
+func Config(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	cfg, err := ConfigWithRegion(ctx, options...)
 	if err != nil {
 		return cfg, err
 	}
@@ -30,8 +30,8 @@ func Config(ctx context.Context) (aws.Config, error) {
 }
 
 // ConfigWithRegion is the SDK's default configuration with a Region. Its credentials may be missing.
-func ConfigWithRegion(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+func ConfigWithRegion(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return cfg, fmt.Errorf("AWS configuration cannot be read: %w", err)
 	}
