@@ -10,6 +10,9 @@ PEERS := test/bench/peers
 # Packages without jsii, whose Close the race detector trips over.
 RACE := ./tierspec/... ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
+# A package takes a minute on two quiet processors, and go test's own ten minutes are too few where others use them.
+TESTING := -timeout 60m
+
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
 export NODE_NO_WARNINGS := 1
@@ -31,7 +34,16 @@ test: tools test/bench/node_modules/installed ## Run the unit, synth and local-A
 	go vet -C $(PEERS) ./...
 	go test -C $(PEERS) ./...
 	go vet ./...
-	go test ./...
+	go test $(TESTING) ./...
+
+.PHONY: test-repeat
+test-repeat: tools test/bench/node_modules/installed ## Run the same tests again and again, none of them from the cache, up to the first run that fails (TIMES=10)
+	@mkdir -p .build
+	@for run in $$(seq $(or $(TIMES),10)); do \
+		start=$$SECONDS; \
+		go test $(TESTING) -count=1 ./... >.build/test-repeat.log 2>&1 || { cat .build/test-repeat.log; echo "test-repeat: run $$run of $(or $(TIMES),10) failed after $$((SECONDS - start)) s" >&2; exit 1; }; \
+		echo "test-repeat: run $$run of $(or $(TIMES),10) passed in $$((SECONDS - start)) s"; \
+	done
 
 # The program is run directly: what stands between it and a signal could end without it.
 .PHONY: test-aws

@@ -41,11 +41,11 @@ func NewJobTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	if _, err := client.CreateTable(ctx, in); err != nil {
 		return err
 	}
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(startTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		out, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
 		if err == nil && out.Table.TableStatus == types.TableStatusActive {
 			return nil
 		}
 	}
-	return fmt.Errorf("table %s is not active after a minute", name)
+	return fmt.Errorf("table %s is not active after %s", name, startTime)
 }

@@ -134,11 +134,31 @@ func TestEndsWithItsParent(t *testing.T) {
 	})
 }
 
+// A server that did not answer for a while says so in its log, for whoever looks why a test has failed.
+func TestSilenceIsReported(t *testing.T) {
+	s, err := Start(t.Context(), Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	if err := s.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second) // more than silence.py's SILENCE
+	if err := s.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the report", func() bool {
+		text, err := os.ReadFile(s.LogFile())
+		return err == nil && strings.Contains(string(text), "silent for ")
+	})
+}
+
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(startTime); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited %s for %s", startTime, what)
 		}
 	}
 }

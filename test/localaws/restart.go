@@ -9,7 +9,7 @@ import (
 )
 
 // haltTime bounds an orderly stop: long polls get three seconds to end, then the state is written.
-const haltTime = 30 * time.Second
+const haltTime = 3 * time.Minute
 
 // Halt stops a server with [Options.Persist] in order: it finishes what it has begun, saves its state and
 // ends. Connections to its port are refused until [Server.Resume].

@@ -28,6 +28,7 @@ import threading
 
 import enforce
 import network
+import silence
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
@@ -327,10 +328,11 @@ def main():
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = socket.SOMAXCONN  # of connections that wait: one that is turned away tries again after seconds
     config.keep_alive_timeout = 75
     config.keep_alive_max_requests = 1 << 62  # AWS SDKs log a warning when a connection ends early
     config.loglevel = "WARNING"
-    asyncio.run(serve(app, config))
+    asyncio.run(silence.watched(serve(app, config)))
 
 
 main()

@@ -25,6 +25,9 @@ func Shared(m *testing.M) int {
 	code := m.Run()
 	if shared.server != nil {
 		shared.server.Stop()
+		if text, err := os.ReadFile(shared.server.LogFile()); err == nil && code != 0 {
+			fmt.Fprintf(os.Stderr, "log of the local AWS:\n%s", text)
+		}
 	}
 	if shared.dir != "" && code == 0 {
 		if err := os.RemoveAll(shared.dir); err != nil {

@@ -99,7 +99,7 @@ func TestTheDocumentedPolicyIsEnoughAndNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	of := []string{"type", "--tier", "nagios", "-e", "test", "-t", "backup", "--warning", "dead_letters=1"}
+	of := []string{"type", "--tier", "nagios", "-e", "test", "-t", "backup", "--warning", "dead_letters=1", "--timeout", "300"}
 	all := tr.documented()
 	may(all)
 	tr.checks(0, "backup OK: 1 READY, ", of...)

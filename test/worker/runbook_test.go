@@ -79,13 +79,13 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-// checkOf is a line that checks: it may find something wrong, and must find out.
+// checkOf is a line that checks: it may find something wrong, and must find out, however long a loaded machine takes.
 var checkOf = regexp.MustCompile(`(?m)^worker check .*$`)
 
 // shell runs commands as somebody would who works by the runbook.
 func (tr *tier) shell(dir, id, commands string) {
 	tr.t.Helper()
-	cmd := exec.CommandContext(tr.t.Context(), "bash", "-euo", "pipefail", "-c", checkOf.ReplaceAllString(commands, "$0 || [ $$? -lt 3 ]"))
+	cmd := exec.CommandContext(tr.t.Context(), "bash", "-euo", "pipefail", "-c", checkOf.ReplaceAllString(commands, "$0 --timeout 300 || [ $$? -lt 3 ]"))
 	cmd.Dir = dir
 	cmd.Env = append(slices.Clone(tr.environ), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "ID="+id,
 		"WORKER_TIER="+tr.settings.Tier, "WORKER_ENVIRONMENT=test", "WORKER_CONTENT_TYPE=backup")
