@@ -100,7 +100,7 @@ func pypiLicence(folder string) (string, error) {
 func mavenArtifacts(pom string) ([]item, error) {
 	text, err := os.ReadFile(pom)
 	if err != nil {
-		return nil, fmt.Errorf("Maven artifacts: %w", err)
+		return nil, fmt.Errorf("artifacts of Maven: %w", err)
 	}
 	var content struct {
 		Dependencies []struct {
@@ -110,7 +110,7 @@ func mavenArtifacts(pom string) ([]item, error) {
 		} `xml:"dependencies>dependency"`
 	}
 	if err := xml.Unmarshal(text, &content); err != nil {
-		return nil, fmt.Errorf("Maven artifacts: %s: %w", pom, err)
+		return nil, fmt.Errorf("artifacts of Maven: %s: %w", pom, err)
 	}
 	var items []item
 	for _, d := range content.Dependencies {
