@@ -6,13 +6,15 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // What is the same for all pools is asked of the CDK once: each question is a message to its Node
 // process and back.
 var (
 	partition = sync.OnceValue(func() string { return *awscdk.Aws_PARTITION() })
-	retention = sync.OnceValue(func() awscdk.Duration { return awscdk.Duration_Days(new(float64(retentionDays))) })
+	retention = sync.OnceValue(func() awscdk.Duration { return seconds(contract.QueueRetention) })
 	ec2       = sync.OnceValue(func() awsiam.IPrincipal { return awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil) })
 )
 

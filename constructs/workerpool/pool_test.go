@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/synthtest"
 	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 type object = map[string]any
@@ -109,7 +110,7 @@ func TestQueues(t *testing.T) {
 			t.Fatalf("%d queues, want the queue and its dead-letter queue", len(queues))
 		}
 		for _, q := range queues {
-			equal(t, q.ID+" retention", q.At("MessageRetentionPeriod"), any(1209600.0))
+			equal(t, q.ID+" retention", q.At("MessageRetentionPeriod"), any(contract.QueueRetention.Seconds()))
 			equal(t, q.ID+" encryption", q.At("SqsManagedSseEnabled"), any(true))
 			equal(t, q.ID+" name", q.At("QueueName"), nil)
 			equal(t, q.ID+" is kept", q.DeletionPolicy == "RetainExceptOnCreate" && q.UpdateReplacePolicy == "Retain", !disposable)

@@ -13,8 +13,6 @@ const (
 	// maxReceiveCount is high because a message is received again whenever a worker dies between
 	// receiving and claiming, which says nothing about the job.
 	maxReceiveCount = 20
-	// retentionDays is the longest that SQS keeps a message, in both queues.
-	retentionDays = 14
 	// dataKeyReuse is how long SQS goes on with a data key before it asks KMS for another, where a key of the user's
 	// encrypts the queues. SQS's own default, five minutes, asks twelve times as often: each request is billed, and
 	// none is needed while KMS is away. A role that loses the key keeps its access for as long.
