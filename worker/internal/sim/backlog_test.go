@@ -46,7 +46,7 @@ func (b *backlog) play(t *testing.T) {
 	t.Helper()
 	w := quiet(1, 2, 4)
 	b.world = w
-	w.setup.sweep = 2 * time.Minute // 30 s gives the same figures and takes four times as long
+	w.setup.Sweep = 2 * time.Minute // 30 s gives the same figures and takes four times as long
 	w.table.network.latency, w.queue.network.latency = 10*time.Millisecond, 10*time.Millisecond
 	for i := range b.jobs {
 		w.at(time.Duration(i)*time.Minute/time.Duration(b.jobs), func() { b.submit(false) })

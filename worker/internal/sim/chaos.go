@@ -88,7 +88,7 @@ func (w *world) chaos() {
 func (w *world) strike() {
 	n := w.aNode()
 	if w.faults.brink && n != nil && w.chance(0.8) {
-		if about := w.between(w.setup.lease*8/10, w.setup.lease*2); w.chance(0.6) {
+		if about := w.between(w.setup.Lease*8/10, w.setup.Lease*2); w.chance(0.6) {
 			w.cutOff(&n.cutOff, n.name, about*7/10)
 		} else {
 			n.stand(about)
@@ -170,12 +170,12 @@ func (w *world) scale() {
 }
 
 func (w *world) outage(of *bool, name string) {
-	span := w.between(5*time.Second, 4*w.setup.lease)
+	span := w.between(5*time.Second, 4*w.setup.Lease)
 	switch w.random.IntN(4) {
 	case 0:
 		span = w.upTo(time.Hour)
 	case 1, 2: // about as long as a holder lives without an answer
-		span = w.between(w.setup.lease*6/10, w.setup.lease*12/10)
+		span = w.between(w.setup.Lease*6/10, w.setup.Lease*12/10)
 	}
 	w.cutOff(of, name, span)
 }

@@ -148,7 +148,7 @@ func (o *oracle) restarted(j job.Job) {
 // leaves checks L3 once budget has passed since a notice to drain: no slot is at work any more.
 func (o *oracle) leaves(n *node, budget time.Duration) {
 	w := o.world
-	w.after(budget*9/8+w.setup.lease/4+2*sdkLimit, func() {
+	w.after(budget*9/8+w.setup.Lease/4+2*sdkLimit, func() {
 		for _, p := range n.slots {
 			if p.busy && p.holder != nil && !p.doomed && !p.dead && !n.frozen && n.frozeAt < n.drainingAt && w.control != LateStamp {
 				w.violate("L3", "%s still works on %s, %s after the budget of the drain", p.name, p.holder.claim.ID, w.now-n.leaveBy)
@@ -160,7 +160,7 @@ func (o *oracle) leaves(n *node, budget time.Duration) {
 // drained checks L3: a drain ends soon after its budget, which a Spot interruption may have cut.
 func (o *oracle) drained(n *node) {
 	w := o.world
-	most := n.leaveBy - n.drainingAt + w.setup.lease + 2*sdkLimit + time.Minute
+	most := n.leaveBy - n.drainingAt + w.setup.Lease + 2*sdkLimit + time.Minute
 	took := w.now - n.drainingAt
 	if n.frozeAt < n.drainingAt && w.control != LateStamp && took*9/10 > most {
 		w.violate("L3", "%s took %s to drain, %s after its budget", n.name, took, w.now-n.leaveBy)

@@ -15,7 +15,7 @@ const daysApart = 36 * time.Hour
 // leader sweeps every interval, and a missed sweep is made up for within two, on clocks whose rates are off by a
 // tenth. A sweep on a slow network makes dozens of calls.
 func (w *world) healing() time.Duration {
-	return 3*w.setup.sweep*10/9 + 60*w.table.network.latency + 2*sdkLimit
+	return 3*w.setup.Sweep*10/9 + 60*w.table.network.latency + 2*sdkLimit
 }
 
 // healed checks L4: leadership heals within two sweep intervals, whatever a clock says. It is judged with each lead of
@@ -45,7 +45,7 @@ func (c Control) shows(n *node, control job.Item) job.Item {
 		return control
 	}
 	next, ok := control[contract.AttrNextSweep].(int64)
-	if c != WallClockLead || n == nil || !ok || n.Now().After(time.UnixMilli(next).Add(n.world.setup.sweep)) {
+	if c != WallClockLead || n == nil || !ok || n.Now().After(time.UnixMilli(next).Add(n.world.setup.Sweep)) {
 		return control
 	}
 	control = maps.Clone(control)

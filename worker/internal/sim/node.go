@@ -76,7 +76,7 @@ func (n *node) run() {
 
 // worker is the product's, on this node.
 func (n *node) worker() *loop.Worker {
-	w, timing, log := n.world, n.world.setup.timing(), n.world.logger(n.name)
+	w, timing, log := n.world, n.world.setup.Timing, n.world.logger(n.name)
 	claims := n.caller(takes)
 	clock := lease.Clock(n.clock)
 	if w.control == LateStamp {
@@ -97,7 +97,7 @@ func (n *node) worker() *loop.Worker {
 		Sweeper: sweeper{&sweep.Sweeper{
 			Store: tableClient{watch}, Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
 			ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
-			Interval: w.setup.sweep, Slots: w.setup.slots, Crashes: w.setup.crashes, JobTime: w.setup.jobTime,
+			Interval: w.setup.Sweep, Slots: w.setup.slots, Crashes: w.setup.crashes, JobTime: w.setup.jobTime,
 		}, n},
 	}
 }
@@ -143,7 +143,7 @@ func (n *node) freeze(p *process) {
 	span := w.between(time.Second, 20*time.Second)
 	switch w.random.IntN(3) {
 	case 0:
-		span = w.between(w.setup.lease/2, 3*w.setup.lease)
+		span = w.between(w.setup.Lease/2, 3*w.setup.Lease)
 	case 1:
 		span = w.between(time.Minute, 30*time.Minute)
 	}
@@ -222,7 +222,7 @@ func (n *node) drain(source drain.Source) {
 		return
 	}
 	w, cause := n.world, &drain.Cause{Source: source, Detail: "chaos"}
-	budget := cause.Budget(w.setup.budget)
+	budget := cause.Budget(w.setup.DrainBudget)
 	w.note("%s: told to drain within %s: %s", n.name, budget, cause)
 	n.drainingAt, n.leaveBy = w.now, w.now+budget
 	n.supervisor.obey(func() { n.steps.cancel(cause) })
@@ -250,7 +250,7 @@ func (n *node) hurry() {
 	}
 	w, cause := n.world, &drain.Cause{Source: drain.Spot, Detail: "chaos"}
 	w.note("%s: interrupted during its drain", n.name)
-	budget := cause.Budget(w.setup.budget)
+	budget := cause.Budget(w.setup.DrainBudget)
 	n.leaveBy = min(n.leaveBy, w.now+budget)
 	n.supervisor.obey(func() { n.hurried.cancel(cause) })
 	w.oracle.leaves(n, budget)
@@ -267,7 +267,7 @@ func (n *node) blobs(c *caller) lease.Blobs {
 // deps is what the attempts of the node share, with a caller of their own.
 func (n *node) deps(c *caller, clock lease.Clock) lease.Deps {
 	return lease.Deps{
-		Store: tableClient{c}, Blobs: n.blobs(c), Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.timing(),
+		Store: tableClient{c}, Blobs: n.blobs(c), Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.Timing,
 		Log: n.world.logger(n.name), Failures: n.world.setup.failures,
 	}
 }

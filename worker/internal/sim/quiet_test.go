@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // quiet is a world without faults: a fleet with the default timing.
@@ -11,8 +13,8 @@ func quiet(seed uint64, instances, slots int) *world {
 	w := newWorld(Options{Seed: seed})
 	w.calm, w.wanted = true, instances
 	w.setup = setup{
-		lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: time.Minute,
-		stall: time.Hour, slots: slots, failures: 5, crashes: 1000,
+		Timing: contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour},
+		slots:  slots, failures: 5, crashes: 1000,
 	}
 	for _, n := range []*network{&w.table.network, &w.queue.network, &w.objects.network} {
 		n.latency = 100 * time.Millisecond

@@ -89,7 +89,7 @@ type sweeper struct {
 // Once checks P1, the pace of sweeps: a pause of at least an eighth of the interval, but for jobs that are ripe.
 func (s sweeper) Once(ctx context.Context) (sweep.Result, error) {
 	n, w := s.node, s.node.world
-	if most := 20*int(time.Minute/w.setup.sweep) + 40; !n.paces[sweeps].keeps(n.Monotonic(), most) {
+	if most := 20*int(time.Minute/w.setup.Sweep) + 40; !n.paces[sweeps].keeps(n.Monotonic(), most) {
 		w.violate("P1", "%s swept more than %d times within a minute", n.name, most)
 	}
 	result, err := s.Sweeper.Once(ctx)

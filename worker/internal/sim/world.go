@@ -38,16 +38,10 @@ type Restart struct {
 
 // setup is the configuration of a content type.
 type setup struct {
-	lease, heartbeat, sweep, checkpoint time.Duration
-	budget                              time.Duration // of drains
-	stall                               time.Duration
-	jobTime                             time.Duration // assumed until jobs are measured; 0: they are not
-	slots                               int
-	failures, crashes                   int64
-}
-
-func (s setup) timing() contract.Timing {
-	return contract.Timing{Lease: s.lease, Heartbeat: s.heartbeat, Sweep: s.sweep, Checkpoint: s.checkpoint, DrainBudget: s.budget, Stall: s.stall}
+	contract.Timing
+	jobTime           time.Duration // assumed until jobs are measured; 0: they are not
+	slots             int
+	failures, crashes int64
 }
 
 // faults of machines; those of the network stand in [network].
@@ -155,14 +149,14 @@ func (w *world) result() Result {
 // draw chooses the configuration and which faults there are, so that seeds differ in kind.
 func (w *world) draw() {
 	r := w.random
-	w.setup = []setup{
-		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: time.Minute},
-		{lease: time.Minute, heartbeat: 20 * time.Second, sweep: 30 * time.Second, checkpoint: 10 * time.Second, budget: 10 * time.Minute},
-		{lease: 30 * time.Second, heartbeat: 10 * time.Second, sweep: 15 * time.Second, checkpoint: 5 * time.Second, budget: 20 * time.Second},
-		{lease: 40 * time.Second, heartbeat: 20 * time.Second, sweep: 20 * time.Second, checkpoint: time.Second, budget: 4 * time.Minute},
+	w.setup.Timing = []contract.Timing{
+		{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute},
+		{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 10 * time.Minute},
+		{Lease: 30 * time.Second, Heartbeat: 10 * time.Second, Sweep: 15 * time.Second, Checkpoint: 5 * time.Second, DrainBudget: 20 * time.Second},
+		{Lease: 40 * time.Second, Heartbeat: 20 * time.Second, Sweep: 20 * time.Second, Checkpoint: time.Second, DrainBudget: 4 * time.Minute},
 	}[r.IntN(4)]
 	w.setup.jobTime = []time.Duration{0, time.Minute}[r.IntN(2)]
-	w.setup.stall = 45 * time.Minute // longer than anything is frozen
+	w.setup.Stall = 45 * time.Minute // longer than anything is frozen
 	w.setup.slots = 1 + r.IntN(3)
 	w.setup.failures = []int64{5, 5, 2}[r.IntN(3)]
 	w.setup.crashes = []int64{5, 5, 2}[r.IntN(3)]
@@ -189,7 +183,7 @@ func (w *world) draw() {
 	if r.IntN(5) == 0 {
 		w.faults.brink, w.faults.skew, w.faults.latePut = true, 2*time.Second, 0.3
 		w.faults.every = w.between(20*time.Second, 90*time.Second)
-		w.setup.sweep = w.setup.lease / 6
+		w.setup.Sweep = w.setup.Lease / 6
 		w.table.network = network{fail: 0.005, lose: 0.002, delay: 0.003, hang: 0.3, latency: 200 * time.Millisecond}
 		w.wanted = 2 + r.IntN(3)
 	}
