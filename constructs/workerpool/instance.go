@@ -152,7 +152,7 @@ func (n names) settings() contract.Settings {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Timing:     t.Job,
-		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
 	}

@@ -74,7 +74,7 @@ func (p Props) check() string {
 		{t.RootVolumeGiB < 1, "ContentType.RootVolumeGiB is less than 1"},
 		{slices.ContainsFunc(t.Inbound, noInbound), "ContentType.Inbound has a rule for SSH, for a port that is none, or without a SecurityGroup"},
 		{t.MaxCapacity < max(1, t.MinCapacity), "ContentType.MaxCapacity is less than 1 or than MinCapacity"},
-		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.JobTime() <= 0, "ContentType.ScaleOut is not set"},
+		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.MeanJobTime <= 0, "ContentType.ScaleOut is not set"},
 		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},
 		{t.WarmPool.Size > 0 && (t.SpotPercent > 0 || len(t.InstanceTypes) > 1), "ContentType.WarmPool cannot stand beside Spot or several InstanceTypes"},
 		{t.ScaleOut.TargetTracking && t.LowestMin() == 0, "ContentType.ScaleOut.TargetTracking needs a MinCapacity of 1"},
