@@ -77,7 +77,7 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			IpProtocol: new("-1"), CidrIp: new("0.0.0.0/0"), Description: new("AWS services, sources and sinks"),
 		}},
 	})
-	pool.LaunchTemplate = awsec2.NewCfnLaunchTemplate(pool.Construct, new("LaunchTemplate"), &awsec2.CfnLaunchTemplateProps{
+	props := &awsec2.CfnLaunchTemplateProps{
 		LaunchTemplateData: &awsec2.CfnLaunchTemplate_LaunchTemplateDataProperty{
 			ImageId:            &name.Image,
 			InstanceType:       &t.InstanceTypes[0],
@@ -100,7 +100,11 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			}},
 			UserData: awscdk.Fn_Base64(pool.userData(name, code)),
 		},
-	})
+	}
+	if name.NetworkMode != "" {
+		props.VersionDescription = new("network " + name.NetworkMode) // a new version replaces instances
+	}
+	pool.LaunchTemplate = awsec2.NewCfnLaunchTemplate(pool.Construct, new("LaunchTemplate"), props)
 }
 
 // inbound are the rules of a security group, nil without any.

@@ -30,10 +30,15 @@ type Props struct {
 	// RootDevice is the name of the image's root volume. Default: /dev/xvda, as in Amazon's images.
 	RootDevice string
 
-	VPC             string   // vpc-…
-	Subnets         []string // subnet-…, of at least two availability zones; or one token for the list
-	Table           string   // name of the job table
-	ArtifactsBucket string   // name of the bucket in which the pool owns the prefix "<content type>/"
+	VPC     string   // vpc-…
+	Subnets []string // subnet-…, of at least two availability zones; or one token for the list
+	// NetworkMode is how instances reach AWS and the internet, such as "private-nat". A change replaces them.
+	NetworkMode string
+	// Place stands for VPC and Subnets where they are tokens: a change shows in the template, and the group takes up
+	// their new values without replacing instances. Default: they are no tokens.
+	Place           string
+	Table           string // name of the job table
+	ArtifactsBucket string // name of the bucket in which the pool owns the prefix "<content type>/"
 	// AlarmTopic is the ARN of the SNS topic that the alarms for people are sent to. Default: none.
 	AlarmTopic string
 	// Disposable says that queues may be destroyed with the stack. Default: they are retained.
