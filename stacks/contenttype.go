@@ -19,8 +19,9 @@ type ContentType struct {
 }
 
 // NewContentType defines the stack of one content type; bundle is the one for its architecture. The stack depends on nothing but the configuration of this type and on the SSM
-// parameters of the shared stack, so that a change of one type leaves the others' stacks as they are.
-func NewContentType(app awscdk.App, tier *tierspec.Tier, t tierspec.ContentType, code bundle.Archive) *ContentType {
+// parameters of the shared stack, so that a change of one type leaves the others' stacks as they are. No diff shows a
+// parameter's value, so the network's mode and its place are in the template beside them.
+func NewContentType(app awscdk.App, tier *tierspec.Tier, shared *Shared, t tierspec.ContentType, code bundle.Archive) *ContentType {
 	tags := maps.Clone(t.Tags)
 	if tags == nil {
 		tags = map[string]string{}
@@ -42,6 +43,8 @@ func NewContentType(app awscdk.App, tier *tierspec.Tier, t tierspec.ContentType,
 
 		VPC:             read(stack, path.vpc),
 		Subnets:         readList(stack, path.subnets),
+		NetworkMode:     string(tier.Environment.Network.Mode),
+		Place:           shared.Network.Place,
 		Table:           read(stack, path.table),
 		ArtifactsBucket: read(stack, path.artifacts),
 		AlarmTopic:      read(stack, path.alarmTopic),

@@ -28,7 +28,7 @@ func New(app awscdk.App, tier *tierspec.Tier, bundles Bundles) *Tier {
 		all.BaseImage.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))
 	}
 	for _, t := range tier.ContentTypes {
-		stack := NewContentType(app, tier, t, bundles[t.Architecture].Archive)
+		stack := NewContentType(app, tier, all.Shared, t, bundles[t.Architecture].Archive)
 		stack.Stack.AddStackDependency(all.Shared.Stack, new("it reads its SSM parameters"))
 		all.ContentTypes = append(all.ContentTypes, stack)
 	}

@@ -22,7 +22,7 @@ func NewContentType(name, processor string) ContentType {
 		RootVolumeGiB:        30,
 		MinCapacity:          1,
 		MaxCapacity:          20,
-		ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 5 * time.Minute, AssumedJobTime: 5 * time.Minute},
+		ScaleOut:             ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: UnknownJobTime},
 		ScaleIn:              ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 		Job: contract.Timing{
 			Lease:       time.Minute,

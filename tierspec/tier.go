@@ -175,23 +175,17 @@ type PolicyStatement struct {
 	Resources []string
 }
 
+// UnknownJobTime is the ScaleOut.MeanJobTime of a content type that names none.
+const UnknownJobTime = 5 * time.Minute
+
 // ScaleOut holds what a group grows by.
 type ScaleOut struct {
 	TargetLatency time.Duration // how long a job may wait
-	MeanJobTime   time.Duration // when unsure, overstate: too long costs a little, too short makes jobs late
-	// Measured says that the workers measure the mean job time, from AssumedJobTime on; MeanJobTime is 0.
-	Measured       bool
-	AssumedJobTime time.Duration
+	// MeanJobTime counts until the workers have measured how long a job takes, and then with the weight of two jobs.
+	// When unsure, overstate: too long costs a little, too short makes jobs late.
+	MeanJobTime time.Duration
 	// TargetTracking says that AWS follows the backlog instead of the alarm pair; ScaleIn does not count then.
 	TargetTracking bool
-}
-
-// JobTime is how long a job takes before any was measured.
-func (s ScaleOut) JobTime() time.Duration {
-	if s.Measured {
-		return s.AssumedJobTime
-	}
-	return s.MeanJobTime
 }
 
 // WarmPool holds instances that have booted once and wait for the group to grow.

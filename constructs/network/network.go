@@ -2,8 +2,10 @@
 package network
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -29,6 +31,9 @@ type Network struct {
 	constructs.Construct
 	VPC     string
 	Subnets []string // in the order of their zones' names
+	// Place is a digest of what VPC and Subnets stand for. It is never a token: where another stack reads those from
+	// parameters, it shows in its template that they have changed.
+	Place string
 }
 
 // New defines the network. It panics where fewer than two zones are left: a group in one zone goes down
@@ -37,9 +42,11 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	this := &Network{Construct: constructs.NewConstruct(scope, &id)}
 	if props.Mode == tierspec.Existing {
 		this.reuse(props)
+		this.Place = digest(append([]string{this.VPC}, this.Subnets...))
 		return this
 	}
 	zones := this.zones(props.AvailabilityZones)
+	this.Place = digest(append([]string{string(props.Mode)}, zones...))
 	switch props.Mode {
 	case tierspec.Public, tierspec.PrivateNAT, tierspec.PrivateEndpoints:
 		this.create(props.Mode, zones)
@@ -86,6 +93,10 @@ func (n *Network) zones(named []string) []string {
 		}
 	}
 	return zones
+}
+
+func digest(of []string) string {
+	return fmt.Sprintf("%.6x", sha256.Sum256([]byte(strings.Join(of, " "))))
 }
 
 func (n *Network) fail(field, format string, args ...any) {

@@ -14,7 +14,7 @@ func (p Props) scaling() scaling.Params {
 	return scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
-		MeanJobTime:   t.ScaleOut.JobTime(),
+		MeanJobTime:   t.ScaleOut.MeanJobTime,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,

@@ -10,6 +10,9 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
+// tagPlace is the tag of a group whose value is [Props.Place]. Instances do not get it.
+const tagPlace = "worker-tier:place"
+
 // What is the same for all pools is asked of the CDK once: each question is a message to its Node
 // process and back.
 var (

@@ -29,6 +29,9 @@ func (pool *WorkerPool) addGroup(name *names) {
 	for _, tag := range name.tags() {
 		tags = append(tags, &awsautoscaling.CfnAutoScalingGroup_TagPropertyProperty{Key: &tag[0], Value: &tag[1], PropagateAtLaunch: true})
 	}
+	if name.Place != "" {
+		tags = append(tags, &awsautoscaling.CfnAutoScalingGroup_TagPropertyProperty{Key: new(tagPlace), Value: &name.Place, PropagateAtLaunch: false})
+	}
 	props.Tags = &tags
 	template := &awsautoscaling.CfnAutoScalingGroup_LaunchTemplateSpecificationProperty{
 		LaunchTemplateId: pool.LaunchTemplate.Ref(),

@@ -77,7 +77,7 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			IpProtocol: new("-1"), CidrIp: new("0.0.0.0/0"), Description: new("AWS services, sources and sinks"),
 		}},
 	})
-	pool.LaunchTemplate = awsec2.NewCfnLaunchTemplate(pool.Construct, new("LaunchTemplate"), &awsec2.CfnLaunchTemplateProps{
+	props := &awsec2.CfnLaunchTemplateProps{
 		LaunchTemplateData: &awsec2.CfnLaunchTemplate_LaunchTemplateDataProperty{
 			ImageId:            &name.Image,
 			InstanceType:       &t.InstanceTypes[0],
@@ -100,7 +100,11 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			}},
 			UserData: awscdk.Fn_Base64(pool.userData(name, code)),
 		},
-	})
+	}
+	if name.NetworkMode != "" {
+		props.VersionDescription = new("network " + name.NetworkMode) // a new version replaces instances
+	}
+	pool.LaunchTemplate = awsec2.NewCfnLaunchTemplate(pool.Construct, new("LaunchTemplate"), props)
 }
 
 // inbound are the rules of a security group, nil without any.
@@ -152,7 +156,7 @@ func (n names) settings() contract.Settings {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Timing:     t.Job,
-		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
 	}

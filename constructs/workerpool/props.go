@@ -30,10 +30,15 @@ type Props struct {
 	// RootDevice is the name of the image's root volume. Default: /dev/xvda, as in Amazon's images.
 	RootDevice string
 
-	VPC             string   // vpc-…
-	Subnets         []string // subnet-…, of at least two availability zones; or one token for the list
-	Table           string   // name of the job table
-	ArtifactsBucket string   // name of the bucket in which the pool owns the prefix "<content type>/"
+	VPC     string   // vpc-…
+	Subnets []string // subnet-…, of at least two availability zones; or one token for the list
+	// NetworkMode is how instances reach AWS and the internet, such as "private-nat". A change replaces them.
+	NetworkMode string
+	// Place stands for VPC and Subnets where they are tokens: a change shows in the template, and the group takes up
+	// their new values without replacing instances. Default: they are no tokens.
+	Place           string
+	Table           string // name of the job table
+	ArtifactsBucket string // name of the bucket in which the pool owns the prefix "<content type>/"
 	// AlarmTopic is the ARN of the SNS topic that the alarms for people are sent to. Default: none.
 	AlarmTopic string
 	// Disposable says that queues may be destroyed with the stack. Default: they are retained.
@@ -74,7 +79,7 @@ func (p Props) check() string {
 		{t.RootVolumeGiB < 1, "ContentType.RootVolumeGiB is less than 1"},
 		{slices.ContainsFunc(t.Inbound, noInbound), "ContentType.Inbound has a rule for SSH, for a port that is none, or without a SecurityGroup"},
 		{t.MaxCapacity < max(1, t.MinCapacity), "ContentType.MaxCapacity is less than 1 or than MinCapacity"},
-		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.JobTime() <= 0, "ContentType.ScaleOut is not set"},
+		{t.ScaleOut.TargetLatency <= 0 || t.ScaleOut.MeanJobTime <= 0, "ContentType.ScaleOut is not set"},
 		{t.ScaleIn.CPUBelow < 1 || t.ScaleIn.For <= 0 || t.ScaleIn.RemovePercent < 1, "ContentType.ScaleIn is not set"},
 		{t.WarmPool.Size > 0 && (t.SpotPercent > 0 || len(t.InstanceTypes) > 1), "ContentType.WarmPool cannot stand beside Spot or several InstanceTypes"},
 		{t.ScaleOut.TargetTracking && t.LowestMin() == 0, "ContentType.ScaleOut.TargetTracking needs a MinCapacity of 1"},

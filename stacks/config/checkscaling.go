@@ -36,12 +36,8 @@ func (c checker) checkSpot(s settings) {
 }
 
 func (c checker) checkScaleOut(s settings) {
-	target, mean, assumed := s.ScaleOut.TargetLatency, s.ScaleOut.MeanJobTime, s.ScaleOut.AssumedJobTime
-	if target.usable() && target.value < shortestTarget {
+	if target := s.ScaleOut.TargetLatency; target.usable() && target.value < shortestTarget {
 		c.warn(target.at, "%s is out of reach of one-minute metrics and two-minute boots (5m or more)", short(target.value))
-	}
-	if !mean.measured && mean.usable() && assumed.at.line > 0 && specificity(assumed.at) >= specificity(mean.at) {
-		c.warn(assumed.at, "has no effect beside meanJobTime %s (it is for meanJobTime: measured)", short(mean.value))
 	}
 	method := s.ScaleOut.Method
 	if !method.usable() || method.value != targetTracking {

@@ -213,11 +213,8 @@ type given[T string | int | bool | time.Duration] struct {
 	value T
 }
 
-// measurable is a duration, or the word of its rule where it is measured.
-type measurable struct {
-	given[time.Duration]
-	measured bool
-}
+// measurable is a duration where measuring starts, or the word of its rule where none is known.
+type measurable struct{ given[time.Duration] }
 
 // list is a list of texts, each with its own place.
 type list struct {

@@ -147,7 +147,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		QueueKey:             "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
 		MinCapacity:          2,
 		MaxCapacity:          60,
-		ScaleOut:             tierspec.ScaleOut{TargetLatency: time.Hour, Measured: true, AssumedJobTime: 90 * time.Second, TargetTracking: true},
+		ScaleOut:             tierspec.ScaleOut{TargetLatency: time.Hour, MeanJobTime: 90 * time.Second, TargetTracking: true},
 		ScaleIn:              tierspec.ScaleIn{CPUBelow: 70, For: 10 * time.Minute, RemovePercent: 10},
 		SpotPercent:          60,
 		OnDemandBase:         2,

@@ -34,7 +34,6 @@ var everySetting = []struct {
 	{"capacity", "max", [3]string{"21", "22", "23"}, "20", func(c tierspec.ContentType) any { return c.MaxCapacity }},
 	{"scaleOut", "targetLatency", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c tierspec.ContentType) any { return c.ScaleOut.TargetLatency }},
 	{"scaleOut", "meanJobTime", [3]string{"6m0s", "7m0s", "8m0s"}, "5m0s", func(c tierspec.ContentType) any { return c.ScaleOut.MeanJobTime }},
-	{"scaleOut", "assumedJobTime", [3]string{"14m0s", "15m0s", "16m0s"}, "5m0s", func(c tierspec.ContentType) any { return c.ScaleOut.AssumedJobTime }},
 	{"scaleOut", "method", [3]string{"targetTracking", "steps", "targetTracking"}, "steps", func(c tierspec.ContentType) any {
 		return map[bool]string{true: "targetTracking", false: "steps"}[c.ScaleOut.TargetTracking]
 	}},

@@ -127,8 +127,6 @@ func (s scaleOut) resolve() tierspec.ScaleOut {
 	return tierspec.ScaleOut{
 		TargetLatency:  s.TargetLatency.value,
 		MeanJobTime:    s.MeanJobTime.value,
-		Measured:       s.MeanJobTime.measured,
-		AssumedJobTime: s.AssumedJobTime.value,
 		TargetTracking: s.Method.value == targetTracking,
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 func (g *given[T]) read(d decoder, n *yaml.Node, at position, r rule) {
@@ -33,8 +35,8 @@ func (g *given[T]) read(d decoder, n *yaml.Node, at position, r rule) {
 }
 
 func (m *measurable) read(d decoder, n *yaml.Node, at position, r rule) {
-	if m.measured = n.Kind == yaml.ScalarNode && n.Value == r.word; m.measured {
-		m.leaf = leaf{at: at.of(n), set: true}
+	if n.Kind == yaml.ScalarNode && n.Value == r.word {
+		m.leaf, m.value = leaf{at: at.of(n), set: true}, tierspec.UnknownJobTime
 		return
 	}
 	m.given.read(d, n, at, r)

@@ -23,13 +23,6 @@ var warnings = map[string]mistake{
 		[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}, job: {drainBudget: 91s}"}},
 		[]string{"6:108: contentTypes.docs.job.drainBudget: 1m31s is more than Spot instances have: they get two minutes of notice (1m30s count there)"},
 	},
-	"assumed job time beside a given one": {
-		[]edit{{docs, docs + ", scaleOut: {meanJobTime: 7m, assumedJobTime: 9m}"}},
-		[]string{"6:73: contentTypes.docs.scaleOut.assumedJobTime: has no effect beside meanJobTime 7m (it is for meanJobTime: measured)"},
-	},
-	"assumed job time of the defaults, given one of a type": {
-		[]edit{{top, "defaults: {scaleOut: {meanJobTime: measured, assumedJobTime: 9m}}\n" + top}, {docs, docs + ", scaleOut: {meanJobTime: 7m}"}}, nil,
-	},
 	"on-demand base without Spot": {
 		[]edit{{docs, docs + ", spot: {onDemandBase: 2}"}},
 		[]string{"6:50: contentTypes.docs.spot.onDemandBase: has no effect without spot.percent (all instances are on-demand)"},

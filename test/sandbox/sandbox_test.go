@@ -35,7 +35,7 @@ func TestEachStepIsTakenAndNothingIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `steps=13 passed=12 failed=0 only_on_aws=1 clean_up="nothing is left"`; !strings.Contains(said.String(), want) {
+	if want := `steps=15 passed=12 failed=0 only_on_aws=3 clean_up="nothing is left"`; !strings.Contains(said.String(), want) {
 		t.Errorf("it does not end with %s", want)
 	}
 }

@@ -25,6 +25,8 @@ var steps = []step{
 	{claim: "AWS itself will empty the groups, should this program not live to do it", run: (*sandbox).setSwitch, vital: true, local: "the schedule that acts"},
 	{claim: "an instance counts once its worker's check has completed the launch hook", run: (*sandbox).launch, vital: true, local: "image, Chef and Pending:Wait"},
 	{claim: "a job runs to its end", run: (*sandbox).runJob},
+	{claim: "the alarms' formulas mean in CloudWatch what tests say, whichever way it reads missing points", run: (*sandbox).missingPoints, onlyAWS: true, local: "no local AWS evaluates metric math"},
+	{claim: "every metric that the alarm pair reads comes within minutes", run: (*sandbox).delays, onlyAWS: true, local: "only AWS sends the metrics of queues and groups"},
 	{claim: "the role may query its own part of the index", run: (*sandbox).askOwn, local: "IAM, which is not enforced in this run"},
 	{claim: "dynamodb:LeadingKeys keeps the role out of another type's part of the index", run: (*sandbox).askOther, onlyAWS: true, local: "only AWS can show its own rule; make policy shows ours"},
 	{claim: "a change of the launch template rolls the group by instance refresh", run: (*sandbox).refresh, local: "the refresh"},

@@ -115,7 +115,7 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 	params := scaling.Params{
 		Processes:     t.ProcessesPerInstance,
 		TargetLatency: t.ScaleOut.TargetLatency,
-		MeanJobTime:   t.ScaleOut.JobTime(),
+		MeanJobTime:   t.ScaleOut.MeanJobTime,
 		CPUBelow:      t.ScaleIn.CPUBelow,
 		CPUFor:        t.ScaleIn.For,
 		RemovePercent: t.ScaleIn.RemovePercent,
@@ -158,7 +158,7 @@ func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) str
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Timing:     t.Job,
-		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.JobTime(),
+		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
 	}.Environ()

@@ -1,6 +1,7 @@
 // The stack of one content type.
 'use strict';
 
+const { createHash } = require('crypto');
 const cdk = require('aws-cdk-lib');
 const autoscaling = require('aws-cdk-lib/aws-autoscaling');
 const ec2 = require('aws-cdk-lib/aws-ec2');
@@ -103,6 +104,10 @@ function addQueues(pool, tier, type) {
   return { queue, deadLetterQueue };
 }
 
+function placeOf(env) {
+  return createHash('sha256').update([env.Network.Mode, ...[...env.AvailabilityZones].sort()].join(' ')).digest('hex').slice(0, 12);
+}
+
 function tagsOf(tier, type) {
   const environment = `${tier.Name}-${tier.Environment.Name}`;
   const all = {
@@ -125,6 +130,7 @@ function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
     securityGroupEgress: [{ ipProtocol: '-1', cidrIp: '0.0.0.0/0', description: 'AWS services, sources and sinks' }],
   });
   return new ec2.CfnLaunchTemplate(pool, 'LaunchTemplate', {
+    versionDescription: `network ${tier.Environment.Network.Mode}`,
     launchTemplateData: {
       imageId: tier.Environment.BaseImage.AMI,
       instanceType: t.InstanceTypes[0],
@@ -164,7 +170,10 @@ function addGroup(pool, tier, type, subnets, launchTemplate, bootFailures) {
       heartbeatTimeout: type.hookSeconds,
       defaultResult: 'CONTINUE',
     }],
-    tags: tagsOf(tier, type).map((tag) => ({ ...tag, propagateAtLaunch: true })),
+    tags: [
+      ...tagsOf(tier, type).map((tag) => ({ ...tag, propagateAtLaunch: true })),
+      { key: 'worker-tier:place', value: placeOf(tier.Environment), propagateAtLaunch: false },
+    ],
     launchTemplate: mixed ? undefined : template,
     mixedInstancesPolicy: mixed ? {
       launchTemplate: { launchTemplateSpecification: template, overrides: t.InstanceTypes.map((instanceType) => ({ instanceType })) },
