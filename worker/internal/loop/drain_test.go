@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,19 +68,26 @@ func (p *puppet) Next() (*protocol.Report, bool) {
 // stage is a worker of one slot in a bubble, with its table and queue.
 type stage struct {
 	*Worker
-	table  *store.Memory
-	queue  *queue.Memory
-	slots  []*puppet // that were started
-	drain  context.CancelCauseFunc
-	hurry  context.CancelCauseFunc
-	ended  chan struct{}
-	begins func() // is called as a claim is written
+	table *store.Memory
+	queue *queue.Memory
+	slots []*puppet // that were started
+	drain context.CancelCauseFunc
+	hurry context.CancelCauseFunc
+	ended chan struct{}
+
+	received atomic.Int64 // receives that brought messages
+	begins   func()       // is called as a claim is written
+	refuse   func() error // why a claim gets no answer
+	fail     error        // with which a slot ends as soon as it is ready; nil: it lives
 }
 
 // Write is that of the table, which begins lets a test hold.
 func (s *stage) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	if w.Op == "claim submission" {
 		s.begins()
+		if err := s.refuse(); err != nil {
+			return nil, err
+		}
 	}
 	return s.table.Write(ctx, w)
 }
@@ -91,6 +99,9 @@ func (s *stage) Get(ctx context.Context, key string) (job.Item, error) { return 
 func (s *stage) Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error) {
 	for end := time.Now().Add(wait); ; {
 		messages, err := s.queue.Receive(ctx, most, 0)
+		if len(messages) > 0 {
+			s.received.Add(1)
+		}
 		if err != nil || len(messages) > 0 || !time.Now().Before(end) {
 			return messages, err
 		}
@@ -103,7 +114,7 @@ func (s *stage) Receive(ctx context.Context, most int, wait time.Duration) ([]qu
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	clock, log := bubbleClock{start: time.Now()}, slog.New(slog.DiscardHandler)
-	s := &stage{table: store.NewMemory(), queue: queue.NewMemory(time.Now, time.Minute), ended: make(chan struct{}), begins: func() {}}
+	s := &stage{table: store.NewMemory(), queue: queue.NewMemory(time.Now, time.Minute), ended: make(chan struct{}), begins: func() {}, refuse: func() error { return nil }}
 	timing := contract.Timing{Sweep: 30 * time.Second, Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Hour, Stall: 2 * time.Hour}
 	claimer := &lease.Claimer{Store: s, Clock: clock, Rand: random(), ContentType: "mail", Worker: "i-1", Timing: timing}
 	s.Worker = &Worker{
@@ -131,7 +142,12 @@ func (s *stage) run(t *testing.T) {
 	host := goroutines{clock: s.Attempts.Clock.(bubbleClock), start: func(task Task) (Process, error) {
 		p := &puppet{task: task, orders: make(chan protocol.Order, 100), reports: make(chan protocol.Report, 10), kill: make(chan struct{})}
 		p.report(protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version}})
-		s.slots = append(s.slots, p)
+		if s.slots = append(s.slots, p); len(s.slots) > 1000 {
+			return nil, errors.New("a hot loop")
+		}
+		if s.fail != nil {
+			p.end(s.fail)
+		}
 		return p, nil
 	}}
 	go func() { s.Run(ctx, hurried, host); close(s.ended) }()
@@ -168,6 +184,7 @@ func TestJobClaimedForADeadSlotInADrainIsHandedBack(t *testing.T) {
 		if j := s.job(t); j.State != job.Ready || j.Drains != 1 || j.Failures != 0 || j.Crashes != 0 {
 			t.Errorf("state %s, drains %d, failures %d, crashes %d", j.State, j.Drains, j.Failures, j.Crashes)
 		}
+		time.Sleep(time.Hour) // longer than a message that was received stays invisible
 		if n, _ := s.queue.Visible(t.Context()); n != 1 {
 			t.Errorf("%d messages, want the bell alone", n)
 		}
@@ -200,21 +217,48 @@ func TestSpotNoticeHurriesADrain(t *testing.T) {
 	})
 }
 
-// A slot that ends as soon as it is ready is not started again and again without a pause.
+// A slot that ends as soon as it is ready is started again each second, not in a hot loop.
 func TestSlotsThatEndIdleAreRestartedWithAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
+		s.fail = errors.New("exit status 1")
 		s.run(t)
-		for range 60 {
-			time.Sleep(time.Second)
-			synctest.Wait()
-			s.slots[len(s.slots)-1].end(errors.New("exit status 1"))
-		}
-		synctest.Wait()
-		if n := len(s.slots); n < 20 || n > 61 {
+		time.Sleep(time.Minute)
+		s.drain(&drain.Cause{Source: drain.Signal, Detail: "test"})
+		<-s.ended
+		if n := len(s.slots); n < 59 || n > 61 {
 			t.Errorf("%d starts in a minute", n)
 		}
-		s.drain(&drain.Cause{Source: drain.Signal, Detail: "test"})
+	})
+}
+
+// A worker whose claim finds no table receives nothing more until a probe finds it.
+func TestNothingIsReceivedWhileTheTableIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.submit(t)
+		var answers atomic.Bool
+		var probes atomic.Int64
+		s.refuse = func() error {
+			if !answers.Load() {
+				return errAway
+			}
+			return nil
+		}
+		s.Probe = func(context.Context) error { probes.Add(1); return s.refuse() }
+		s.run(t)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got, asked := s.received.Load(), probes.Load(); got != 1 || asked < 100 || asked > 600 {
+			t.Errorf("%d receives that brought messages and %d probes in an hour", got, asked)
+		}
+		answers.Store(true)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if j := s.job(t); j.State != job.Running {
+			t.Errorf("state %s after the outage", j.State)
+		}
+		s.drain(&drain.Cause{Source: drain.Spot})
 		<-s.ended
 	})
 }

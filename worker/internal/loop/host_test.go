@@ -30,8 +30,19 @@ func (bubbleClock) WithTimeout(ctx context.Context, d time.Duration) (context.Co
 	return context.WithTimeout(ctx, d)
 }
 
-// random is a source from a fixed seed, for one loop.
-func random() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+// random is randomness from a fixed seed, for several loops.
+func random() *rand.Rand { return rand.New(&sharedSource{pcg: rand.NewPCG(1, 2)}) }
+
+type sharedSource struct {
+	mu  sync.Mutex
+	pcg *rand.PCG
+}
+
+func (s *sharedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pcg.Uint64()
+}
 
 // goroutines is a host on a bubble's clock.
 type goroutines struct {

@@ -58,10 +58,6 @@ func (s *slot) loop(ctx, hurried context.Context) {
 		case given:
 			usable := s.run(ctx, hurried, process, *claimed)
 			announced = false
-			if ctx.Err() != nil {
-				s.discard(process)
-				return
-			}
 			if usable {
 				continue
 			}

@@ -182,11 +182,17 @@ func (o *oracle) indexed(w write) {
 // counters checks S5, as far as one write shows it: no counter says more than what really happened.
 func (o *oracle) counters(w write) {
 	r, released := w.Add[contract.AttrDrains]
+	lost := w.script.lost // its own loss is counted after a reap is judged
+	if w.Op == "reap" {
+		lost++
+	}
 	switch {
 	case released && r > 0 && (w.is.Crashes != w.was.Crashes || w.is.Failures != w.was.Failures):
 		o.world.violate("S5", "a drain counted against the job: %s -> %s", brief(w.before), brief(w.after))
 	case w.is.Failures > w.script.raised:
 		o.world.violate("S5", "%d failures counted, %d happened: %s", w.is.Failures, w.script.raised, brief(w.after))
+	case w.is.Crashes > lost:
+		o.world.violate("S5", "%d crashes counted, %d processes were lost: %s", w.is.Crashes, lost, brief(w.after))
 	case w.Op != "reap" && w.is.Crashes > w.was.Crashes:
 		o.world.violate("S5", "%s raised the crashes: %s -> %s", w.Op, brief(w.before), brief(w.after))
 	case w.is.State == job.Dead && w.was.State != job.Dead && !o.deserved(w):
