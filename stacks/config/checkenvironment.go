@@ -40,9 +40,7 @@ func (c checker) broken(path string) bool {
 
 func (c checker) checkEnvironment(m *member[environment]) {
 	env := m.value
-	for _, zone := range env.AvailabilityZones.items {
-		c.checkZone(zone, env.Region)
-	}
+	c.checkZones(env)
 	c.checkKey(env.Alarms.KMSKey, env.Region)
 	c.checkImage(env.BaseImage)
 	c.checkImageBuilder(env.ImageBuilder)
@@ -90,6 +88,17 @@ func (c checker) imageOf(m *member[environment]) baseImage {
 		return m.value.BaseImage
 	}
 	return c.file.BaseImage
+}
+
+// checkZones wants all zones in one Region: their letters give them their addresses.
+func (c checker) checkZones(env environment) {
+	for _, zone := range env.AvailabilityZones.items {
+		c.checkZone(zone, env.Region)
+		first := env.AvailabilityZones.items[0]
+		if region := first.value[:max(0, len(first.value)-1)]; !env.Region.set && first.usable() && zone.usable() && !strings.HasPrefix(zone.value, region) {
+			c.fail(zone.at, "%s is not in the Region of %s (a tier is in one Region)", quote(zone.value), first.value)
+		}
+	}
 }
 
 func (c checker) checkZone(zone, region given[string]) {

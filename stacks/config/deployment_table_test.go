@@ -13,9 +13,15 @@ var deploymentMistakes = map[string]mistake{
 	"account in octal":       {[]edit{{`"111122223333"`, `^000000000000`}}, []string{"environments.dev.account: 000000000000 must be in quotes (without them a number that starts with 0 is octal in YAML, and other readers of this file see another number)"}},
 	"region without dash":    {[]edit{{"us-east-1", "^us-east1"}}, []string{`environments.dev.region: "us-east1" is not possible (a Region such as us-east-1)`}},
 	"sovereign region":       {[]edit{{"us-east-1", "eusc-de-east-1"}}, nil},
-	"one zone":               {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a)"}},
+	"one zone":               {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a; a Local Zone needs network mode existing)"}},
 	"zone of another region": {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-2a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-2a" is not in the environment's region us-east-1`}},
-	"local zone":             {[]edit{{env, env + ", availabilityZones: [us-east-1a, us-east-1-bos-1a]"}}, nil},
+	"local zone":             {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1-bos-1a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1-bos-1a" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
+	"zone beyond the blocks": {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1p]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1p" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
+	"zones of two regions": {
+		[]edit{{"account: \"111122223333\", region: us-east-1, ", "availabilityZones: [us-east-1a, ^us-west-1a], baseImage: {amiId: ami-12345678}, "}},
+		[]string{`environments.dev.availabilityZones[1]: "us-west-1a" is not in the Region of us-east-1a (a tier is in one Region)`},
+	},
+	"existing in a local zone": {[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, us-east-1-bos-1a: subnet-12345679}}"}}, nil},
 
 	"nothing to look up in": {
 		[]edit{{`account: "111122223333", region: us-east-1, `, ""}},

@@ -101,7 +101,7 @@ type environment struct {
 	// AWS Region. Without it baseImage.amiId and the zones must be given.
 	Region given[string] `yaml:"region" match:"region"`
 	// At least two, all of the Region. Default: taken from the account at synth time.
-	AvailabilityZones list `yaml:"availabilityZones" match:"zone" least:"2"`
+	AvailabilityZones list `yaml:"availabilityZones" match:"ownZone" least:"2"`
 	// true: queues, the job table and whole stacks may be destroyed without being retained.
 	Disposable given[bool] `yaml:"disposable" default:"false"`
 	// The topic that alarms are sent to.

@@ -49,6 +49,7 @@ var patterns = map[string]pattern{
 	"name":         {regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`), "a letter a-z, then a-z, 0-9 and -, at most 31 characters"},
 	"account":      {regexp.MustCompile(`^[0-9]{12}$`), `twelve digits in quotes, such as "111122223333"`},
 	"region":       {regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), "a Region such as us-east-1"},
+	"ownZone":      {regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}[a-o]$`), "an availability zone such as us-east-1a; a Local Zone needs network mode existing"},
 	"zone":         {regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}([a-z]|(-[a-z0-9]+)+)$`), "an availability zone such as us-east-1a"},
 	"ami":          {regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`), "an image id: ami- and 17 hexadecimal digits"},
 	"vpc":          {regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`), "a VPC id: vpc- and 17 hexadecimal digits"},
