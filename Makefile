@@ -139,7 +139,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linte
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim cookbook-test test-endpoints test-readers releases policy stable demo chaos bootstrap-test test ## Run what CI runs
+check: lint race sim cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)

@@ -10,7 +10,7 @@ import (
 )
 
 // calmTime bounds how long the jobs may take to their end once nothing disturbs them any more.
-const calmTime = 3 * time.Minute
+const calmTime = 20 * time.Minute
 
 // bellTime is how long a READY job waits before it is rung by hand. A bell that could not be sent, because the
 // endpoint was away or its sender died, is sent again by the sweeper, but only five minutes after the job became
@@ -39,7 +39,9 @@ func (c *chaos) calm(ctx context.Context) error {
 		c.problem("%v", err) // the oracle says which
 	}
 	c.say("calm after %s; stopping the boxes", time.Since(begin).Round(100*time.Millisecond))
-	if err := c.stop(); err != nil {
+	err = c.End()
+	c.closeOperator()
+	if err != nil {
 		return err
 	}
 	c.network.Settle()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
@@ -24,6 +22,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/test/stage"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
@@ -43,15 +42,13 @@ type chaos struct {
 	begin  time.Time
 	random *rand.Rand // of the main loop
 
-	server   *localaws.Server
-	aws      aws.Config
-	config   *tierspec.Tier
-	tier     *localtier.Tier
-	worker   string // the binary, for people's commands
-	network  *awsproxy.Network
-	operator *awsproxy.Proxy // people's way to AWS
-	launcher *localec2.Launcher
-	stop     func() error // ends the launcher and everything that it started
+	*stage.Stage
+	config        *tierspec.Tier
+	tier          *localtier.Tier
+	worker        string // the binary, for people's commands
+	network       *awsproxy.Network
+	operator      *awsproxy.Proxy // people's way to AWS
+	closeOperator func()
 
 	jobs *jobs
 
@@ -66,7 +63,7 @@ type chaos struct {
 }
 
 func newChaos(o options) *chaos {
-	c := &chaos{options: o, out: os.Stdout, begin: time.Now(), random: rand.New(rand.NewPCG(o.seed, 1)), busy: map[string]bool{}, byKind: map[string]int{}}
+	c := &chaos{options: o, out: os.Stdout, begin: time.Now(), random: rand.New(rand.NewPCG(o.seed, 1)), busy: map[string]bool{}, byKind: map[string]int{}, closeOperator: func() {}}
 	if o.json {
 		c.out = os.Stderr
 	}
@@ -81,12 +78,8 @@ func (c *chaos) say(format string, args ...any) {
 func (c *chaos) run(ctx context.Context) error {
 	fmt.Fprintf(c.out, "chaos: %d kills, seed %d (SEED=%d makes the same choices); everything is in %s\n", c.kills, c.seed, c.seed, c.dir)
 	defer func() {
-		if c.stop != nil {
-			_ = c.stop() // after an error: its own is printed
-		}
-		if c.server != nil {
-			c.server.Stop()
-		}
+		_ = c.Stop() // after an error: its own is printed
+		c.closeOperator()
 	}()
 	for _, part := range []func(context.Context) error{c.deploy, c.startBoxes, c.disturb, c.calm, c.judge} {
 		err := part(ctx)
@@ -103,31 +96,21 @@ func (c *chaos) run(ctx context.Context) error {
 // deploy starts the local AWS and deploys the chaos's tier with the stock CDK command line.
 func (c *chaos) deploy(ctx context.Context) error {
 	var err error
-	if c.server, err = localaws.Start(ctx, localaws.Options{Port: c.port, Dir: filepath.Join(c.dir, "localaws"), Persist: true}); err != nil {
+	if c.Stage, err = stage.Start(ctx, c.dir, localaws.Options{Port: c.port, Persist: true}); err != nil {
 		return err
 	}
-	if c.aws, err = c.server.AWSConfig(ctx); err != nil {
-		return err
-	}
-	c.aws.Logger = logging.Nop{} // that it is disturbed is no news
+	c.AWS.Logger = logging.Nop{} // that it is disturbed is no news
 	file := filepath.Join(c.root, "test", "chaos", "worker-tier.yaml")
 	if c.config, _, err = config.Load(file, c.environment()); err != nil {
 		return err
 	}
-	c.say("local AWS on %s; building the worker and deploying %d content types", c.server.Endpoint(), len(c.config.ContentTypes))
+	c.say("local AWS on %s; building the worker and deploying %d content types", c.Server.Endpoint(), len(c.config.ContentTypes))
 	built, err := bundle.Build(ctx, bundle.Props{Dir: filepath.Dir(file), Worker: c.config.Worker, Architecture: bundle.Architecture(runtime.GOARCH)})
 	if err != nil {
 		return err
 	}
 	c.worker = filepath.Join(built.Dir, "bin", "worker")
-	cdk := localtier.CDK{Root: c.root, Dir: c.dir, Server: c.server, Config: file, Environment: c.environment()}
-	if err := cdk.Bootstrap(ctx); err != nil {
-		return err
-	}
-	if err := cdk.Deploy(ctx, "--all"); err != nil {
-		return err
-	}
-	c.tier, err = localtier.Find(ctx, c.aws, c.config.Name, c.environment())
+	c.tier, err = c.Deploy(ctx, c.root, file, c.config.Name, c.environment())
 	return err
 }
 
@@ -140,36 +123,24 @@ func (c *chaos) startBoxes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.operator, err = awsproxy.Start(c.server.Endpoint(), journal, c.network); err != nil {
+	if c.operator, err = awsproxy.Start(c.Server.Endpoint(), journal, c.network); err != nil {
 		return err
 	}
-	logFile, err := os.Create(filepath.Join(c.dir, "launcher.log"))
-	if err != nil {
-		return err
-	}
-	c.launcher = localec2.New(localec2.Options{
-		AWS: c.aws, Endpoint: c.server.Endpoint(), Account: localaws.Account, Region: localaws.Region, Network: c.network,
-		Dir: filepath.Join(c.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)),
-	})
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	launched := make(chan error, 1)
-	go func() { launched <- c.launcher.Run(running) }()
-	c.stop = sync.OnceValue(func() error {
-		end()
-		err := <-launched
+	c.closeOperator = sync.OnceFunc(func() {
 		c.operator.Close()
 		_ = journal.Close()
-		_ = logFile.Close()
-		return err
 	})
+	if err := c.Launch(ctx, localec2.Options{Network: c.network}); err != nil {
+		return err
+	}
 	boxes := 0
 	for _, t := range c.config.ContentTypes {
 		boxes += t.MinCapacity
 	}
 	err = localtier.Await(ctx, fmt.Sprintf("%d boxes (see launcher.log)", boxes), time.Minute, func(context.Context) (bool, error) {
-		return len(c.launcher.Instances()) >= boxes, nil
+		return len(c.Launcher.Instances()) >= boxes, nil
 	})
-	c.say("%d boxes run; on their network: %s", len(c.launcher.Instances()), describe(network))
+	c.say("%d boxes run; on their network: %s", len(c.Launcher.Instances()), describe(network))
 	return err
 }
 

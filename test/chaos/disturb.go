@@ -112,8 +112,8 @@ const settled = 2 * time.Second
 func (c *chaos) victim(ctx context.Context) (*localec2.Instance, error) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; c.wait(ctx, 100*time.Millisecond) {
 		c.mu.Lock()
-		free := slices.DeleteFunc(c.launcher.Instances(), func(i *localec2.Instance) bool {
-			return c.busy[i.ID] || !c.launcher.InService(i) || time.Since(i.Started) < settled
+		free := slices.DeleteFunc(c.Launcher.Instances(), func(i *localec2.Instance) bool {
+			return c.busy[i.ID] || !c.Launcher.InService(i) || time.Since(i.Started) < settled
 		})
 		if len(free) > 0 {
 			i := free[c.random.IntN(len(free))]

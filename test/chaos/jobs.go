@@ -58,7 +58,7 @@ func newJobs(ctx context.Context, c *chaos) (*jobs, error) {
 	}
 	for _, t := range c.config.ContentTypes {
 		name := contract.QueueURLParameter(c.config.Name, c.environment(), t.Name)
-		p, err := ssm.NewFromConfig(c.aws).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+		p, err := ssm.NewFromConfig(c.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +202,7 @@ func (c *chaos) command(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.worker, args...)
-	cmd.Env = append(localtier.WithoutAWS(os.Environ()), c.server.Environ()...)
+	cmd.Env = append(localtier.WithoutAWS(os.Environ()), c.Server.Environ()...)
 	cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL="+c.operator.URL, contract.EnvTier+"="+c.config.Name, contract.EnvEnvironment+"="+c.environment())
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("worker %s: %w: %s", strings.Join(args, " "), err, said)

@@ -8,25 +8,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errViolated) { // which is printed already
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-	}
-	os.Exit(1)
-}
+func main() { stage.Main("chaos", errViolated, run) }
 
 func run(ctx context.Context, args []string) error {
 	o, err := readOptions(args)

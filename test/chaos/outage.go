@@ -14,20 +14,20 @@ func (c *chaos) outage(ctx context.Context) error {
 	begin := time.Now()
 	if c.outages%2 == 0 {
 		c.say("  the endpoint freezes for %s", length.Round(100*time.Millisecond))
-		if err := c.server.Freeze(); err != nil {
+		if err := c.Server.Freeze(); err != nil {
 			return err
 		}
 		c.wait(ctx, length)
-		if err := c.server.Thaw(); err != nil {
+		if err := c.Server.Thaw(); err != nil {
 			return err
 		}
 	} else {
 		c.say("  the endpoint stops, and refuses connections for %s once it has saved its state", length.Round(100*time.Millisecond))
-		if err := c.server.Halt(ctx); err != nil {
+		if err := c.Server.Halt(ctx); err != nil {
 			return err
 		}
 		c.wait(ctx, length)
-		if err := c.server.Resume(ctx); err != nil {
+		if err := c.Server.Resume(ctx); err != nil {
 			return err
 		}
 	}

@@ -94,7 +94,7 @@ func (c *chaos) records() []oracle.Record {
 		}
 	}
 	take(operator, c.operator)
-	for _, i := range c.launcher.All() {
+	for _, i := range c.Launcher.All() {
 		take(i.ID, i.AWS)
 	}
 	slices.SortFunc(out, func(a, b oracle.Record) int { return cmp.Compare(a.Order, b.Order) })

@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/test/stage"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -25,18 +22,13 @@ type demo struct {
 	out    io.Writer
 	ledger *ledger
 
-	server   *localaws.Server
-	aws      aws.Config
-	config   *configCopy
-	cdk      localtier.CDK
-	launcher *localec2.Launcher
-	tier     *localtier.Tier
-	workers  map[string]binary                             // by architecture
-	tree     string                                        // what is backed up
-	start    func(localec2.Boot) (localec2.Machine, error) // nil: processes
-
-	stopLauncher context.CancelFunc
-	launched     chan error
+	*stage.Stage
+	config  *configCopy
+	cdk     localtier.CDK
+	tier    *localtier.Tier
+	workers map[string]binary                             // by architecture
+	tree    string                                        // what is backed up
+	start   func(localec2.Boot) (localec2.Machine, error) // nil: processes
 
 	snapshots []string // ids of the finished backups
 }
@@ -112,14 +104,11 @@ func (d *demo) prepare(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	if d.server, err = localaws.Start(ctx, localaws.Options{Port: d.port, Dir: filepath.Join(d.dir, "localaws")}); err != nil {
+	if d.Stage, err = stage.Start(ctx, d.dir, localaws.Options{Port: d.port}); err != nil {
 		return err
 	}
-	d.say("local AWS on %s, started in %s", d.server.Endpoint(), since(start))
-	if d.aws, err = d.server.AWSConfig(ctx); err != nil {
-		return err
-	}
-	d.cdk = localtier.CDK{Root: d.root, Dir: d.dir, Server: d.server, Config: d.config.file, Environment: environment}
+	d.say("local AWS on %s, started in %s", d.Server.Endpoint(), since(start))
+	d.cdk = localtier.CDK{Root: d.root, Dir: d.dir, Server: d.Server, Config: d.config.file, Environment: environment}
 	d.say("building the worker for amd64 and arm64; the first time this takes minutes")
 	start = time.Now()
 	if d.workers, err = d.buildWorkers(ctx); err != nil {
@@ -132,15 +121,11 @@ func (d *demo) prepare(ctx context.Context) error {
 // deployAll bootstraps the local account and deploys every stack.
 func (d *demo) deployAll(ctx context.Context) (string, error) {
 	start := time.Now()
-	if err := d.cdk.Bootstrap(ctx); err != nil {
+	var err error
+	if d.tier, err = d.Deploy(ctx, d.root, d.config.file, d.config.tier.Name, environment); err != nil {
 		return "", err
 	}
-	d.say("cdk bootstrap: %s", since(start))
-	start = time.Now()
-	if err := d.cdk.Deploy(ctx, "--all"); err != nil {
-		return "", err
-	}
-	d.say("cdk deploy --all: %s", since(start))
+	d.say("cdk bootstrap and cdk deploy --all: %s", since(start))
 	stacks, err := d.deployedStacks(ctx)
 	if err != nil {
 		return "", err
@@ -148,29 +133,14 @@ func (d *demo) deployAll(ctx context.Context) (string, error) {
 	if want := len(d.config.tier.ContentTypes) + 1; len(stacks) != want {
 		return "", fmt.Errorf("%d stacks are deployed, want %d: %s", len(stacks), want, strings.Join(stacks, ", "))
 	}
-	if d.tier, err = localtier.Find(ctx, d.aws, d.config.tier.Name, environment); err != nil {
-		return "", err
-	}
 	return fmt.Sprintf("%d stacks, the shared one and one per content type", len(stacks)), nil
 }
 
 // startInstances starts the local EC2 and waits until every group has its instances.
 func (d *demo) startInstances(ctx context.Context) (string, error) {
-	logFile, err := os.Create(filepath.Join(d.dir, "launcher.log"))
-	if err != nil {
+	if err := d.Launch(ctx, localec2.Options{Start: d.start}); err != nil {
 		return "", err
 	}
-	d.launcher = localec2.New(localec2.Options{
-		AWS: d.aws, Endpoint: d.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
-		Dir: filepath.Join(d.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)), Start: d.start,
-	})
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	d.stopLauncher = stop
-	d.launched = make(chan error, 1)
-	go func() {
-		defer func() { _ = logFile.Close() }()
-		d.launched <- d.launcher.Run(running)
-	}()
 	zones := map[string]bool{}
 	slots := 0
 	for _, t := range d.config.tier.ContentTypes {

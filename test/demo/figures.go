@@ -66,7 +66,7 @@ func (d *demo) startToClaim(ctx context.Context) (time.Duration, error) {
 		if _, err := d.awaitDone(ctx, contentType, id); err != nil {
 			return 0, err
 		}
-		for _, i := range d.launcher.Instances() {
+		for _, i := range d.Launcher.Instances() {
 			if writes := i.AWS.Requests(accepted(aboutJob(contentType, id))); len(writes) > 0 && i.Started.After(running[0].Started) {
 				least = min(least, writes[0].At.Add(writes[0].Took).Sub(i.Machine.Began()))
 			}
@@ -85,7 +85,7 @@ func (d *demo) figures(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var memory int64
-	for _, i := range d.launcher.Instances() {
+	for _, i := range d.Launcher.Instances() {
 		m, err := i.Machine.Memory()
 		if err != nil {
 			return "", err

@@ -9,25 +9,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errClaims) { // which is printed already
-		fmt.Fprintln(os.Stderr, "demo:", err)
-	}
-	os.Exit(1)
-}
+func main() { stage.Main("demo", errClaims, run) }
 
 func run(ctx context.Context, args []string) error {
 	o, err := readOptions(os.Getenv)

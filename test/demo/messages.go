@@ -27,7 +27,7 @@ const messageTime = 30 * time.Second
 func (d *demo) badMessages(ctx context.Context) (string, error) {
 	const contentType, id = "docs", "after-bad-messages"
 	name := contract.QueueURLParameter(d.config.tier.Name, environment, contentType)
-	queue, err := ssm.NewFromConfig(d.aws).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+	queue, err := ssm.NewFromConfig(d.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 	if err != nil {
 		return "", err
 	}

@@ -29,7 +29,7 @@ func (d *demo) redone(ctx context.Context, id string, begin time.Time, stopped *
 	prefix := "/" + d.tier.Artifacts.Name + "/backup/segments/"
 	var out rework
 	last := map[string]time.Time{} // by segment: when the stopped instance had written it
-	for _, i := range d.launcher.All() {
+	for _, i := range d.Launcher.All() {
 		for _, r := range i.AWS.Requests(isPut(prefix, begin)) {
 			hash := strings.TrimPrefix(r.Path, prefix)
 			content, err := d.tier.Artifacts.SegmentSize(ctx, hash)

@@ -23,16 +23,8 @@ func emptyDir(o options) error {
 
 // stop ends everything that the demo started: the instances, then the local AWS.
 func (d *demo) stop() {
-	if d.stopLauncher != nil {
-		d.stopLauncher()
-		if err := <-d.launched; err != nil {
-			d.say("the local EC2: %v", err)
-		}
-		d.stopLauncher = nil
-	}
-	if d.server != nil {
-		d.server.Stop()
-		d.server = nil
+	if err := d.Stop(); err != nil {
+		d.say("the local EC2: %v", err)
 	}
 	_ = os.Remove(pidFile(d.options)) // nothing is running that it could name
 }
@@ -40,8 +32,8 @@ func (d *demo) stop() {
 // nothingLeft stops everything and looks for what is left.
 func (d *demo) nothingLeft(context.Context) (string, error) {
 	started := 0
-	if d.launcher != nil {
-		started = len(d.launcher.All())
+	if d.Launcher != nil {
+		started = len(d.Launcher.All())
 	}
 	d.stop()
 	left, err := localtier.Leftovers(d.dir)

@@ -22,7 +22,7 @@ import (
 
 // deployedStacks are the names of the tier's stacks.
 func (d *demo) deployedStacks(ctx context.Context) ([]string, error) {
-	found, err := cloudformation.NewFromConfig(d.aws).DescribeStacks(ctx, nil)
+	found, err := cloudformation.NewFromConfig(d.AWS).DescribeStacks(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (d *demo) worker(ctx context.Context, args ...string) (string, error) {
 }
 
 func (d *demo) operatorEnviron() []string {
-	return append(d.server.Environ(), contract.EnvTier+"="+d.config.tier.Name, contract.EnvEnvironment+"="+environment)
+	return append(d.Server.Environ(), contract.EnvTier+"="+d.config.tier.Name, contract.EnvEnvironment+"="+environment)
 }
 
 // submit submits a job with worker submit.
@@ -90,7 +90,7 @@ func (d *demo) awaitDone(ctx context.Context, contentType, id string) (localtier
 // holder is the running instance that holds a job; nil: none does.
 func (d *demo) holder(r localtier.Record) *localec2.Instance {
 	id, _, _ := strings.Cut(r.Owner, "/")
-	for _, i := range d.launcher.Instances() {
+	for _, i := range d.Launcher.Instances() {
 		if i.ID == id {
 			return i
 		}
@@ -108,7 +108,7 @@ func (d *demo) running(ctx context.Context, contentType string, n int) ([]*local
 	what := fmt.Sprintf("%d running instances of %s (see launcher.log and each instance's %s)", n, contentType, localec2.LogFile)
 	err := localtier.Await(ctx, what, instanceTime, func(context.Context) (bool, error) {
 		instances = nil
-		for _, i := range d.launcher.Instances() {
+		for _, i := range d.Launcher.Instances() {
 			if i.ContentType != contentType {
 				continue
 			}
@@ -125,7 +125,7 @@ func (d *demo) running(ctx context.Context, contentType string, n int) ([]*local
 
 // setDesired sets the desired capacity of a content type's group.
 func (d *demo) setDesired(ctx context.Context, contentType string, n int32) error {
-	for _, i := range d.launcher.All() {
+	for _, i := range d.Launcher.All() {
 		if i.ContentType == contentType {
 			_, err := d.tier.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &i.Group, DesiredCapacity: &n})
 			return err

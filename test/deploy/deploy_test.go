@@ -110,15 +110,18 @@ func (p project) environment(name string) place {
 	return place{p, tier.Environment}
 }
 
-// commandTime bounds one command of the CDK; they take seconds.
-const commandTime = 4 * time.Minute
+// commandTime bounds one command of the CDK; they take seconds, on a loaded machine minutes.
+const commandTime = 20 * time.Minute
 
 // cdk runs a command of the CDK with credentials of the environment's account; the local AWS takes an access key
 // of twelve digits for an account.
 func (p place) cdk(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), commandTime)
 	defer cancel()
-	args = append(args, "--app", app, "--context", "env="+p.Name, "--output", filepath.Join(p.dir, "cdk.out"), "--no-color", "--no-notices")
+	args = append(args, "--no-color", "--no-notices")
+	if args[0] != "bootstrap" { // which would synthesise the app for nothing
+		args = append(args, "--app", app, "--context", "env="+p.Name, "--output", filepath.Join(p.dir, "cdk.out"))
+	}
 	program, err := filepath.Abs("../../node_modules/.bin/cdk")
 	if err != nil {
 		p.t.Fatal(err)

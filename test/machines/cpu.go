@@ -44,7 +44,7 @@ func (t *trial) usage() (usage, error) {
 		return u, err
 	}
 	u.own = time.Duration(self.Utime.Nano() + self.Stime.Nano())
-	aws, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.server.PID))
+	aws, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.Server.PID))
 	if err != nil {
 		return u, err
 	}
@@ -55,7 +55,7 @@ func (t *trial) usage() (usage, error) {
 		}
 		u.own += time.Duration(ticks) * tick
 	}
-	for _, i := range t.launcher.Instances() {
+	for _, i := range t.Launcher.Instances() {
 		machine, err := i.Machine.(booted).CPU()
 		if err != nil {
 			return u, err

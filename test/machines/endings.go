@@ -35,7 +35,7 @@ var endings = []ending{
 		return t.setDesired(ctx, "calendars", perType-1) // the oldest goes
 	}},
 	{name: "Spot interruption", contentType: "sites", begin: func(_ context.Context, t *trial, i *localec2.Instance) error {
-		t.launcher.InterruptSpot(i, spotNotice)
+		t.Launcher.InterruptSpot(i, spotNotice)
 		return nil
 	}},
 	{name: "power cut", contentType: "mail", crash: true, begin: func(_ context.Context, _ *trial, i *localec2.Instance) error {
@@ -151,7 +151,7 @@ func (t *trial) endOne(ctx context.Context, e ending) (string, error) {
 // oldest machine and which of the jobs it has.
 func (t *trial) fill(ctx context.Context, contentType, prefix string) (victim *localec2.Instance, ids []string, held []int, err error) {
 	err = localtier.Await(ctx, fmt.Sprintf("%d machines of %s to serve", perType, contentType), busyTime, func(context.Context) (bool, error) {
-		serving := slices.DeleteFunc(t.instances(contentType), func(i *localec2.Instance) bool { return !t.launcher.InService(i) })
+		serving := slices.DeleteFunc(t.instances(contentType), func(i *localec2.Instance) bool { return !t.Launcher.InService(i) })
 		return len(serving) == perType, nil
 	})
 	if err != nil {
@@ -208,18 +208,18 @@ func (t *trial) loseZone(ctx context.Context) (after func(context.Context) error
 		return nil, err
 	}
 	lost := 0
-	for _, i := range t.launcher.Instances() {
+	for _, i := range t.Launcher.Instances() {
 		if i.Zone == victim.Zone {
 			lost++
 		}
 	}
-	t.launcher.LoseZone(victim.Zone)
+	t.Launcher.LoseZone(victim.Zone)
 	return func(ctx context.Context) error {
 		if err := t.awaitDone(ctx, contentType, ids); err != nil {
 			t.fail("loss of a zone: %v", err)
 			return nil
 		}
-		for _, i := range t.launcher.Instances() {
+		for _, i := range t.Launcher.Instances() {
 			if i.Zone == victim.Zone {
 				return errors.New("a machine runs in the lost zone")
 			}

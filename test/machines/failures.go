@@ -162,7 +162,7 @@ func (t *trial) failOne(ctx context.Context, n int) (outcome, error) {
 		what = "to be in service"
 	}
 	err = localtier.Await(ctx, "machine "+i.ID+" "+what, fleetTime, func(context.Context) (bool, error) {
-		in, gone := t.launcher.InService(i), ended(i)
+		in, gone := t.Launcher.InService(i), ended(i)
 		switch {
 		case in && !f.recovers:
 			return false, fmt.Errorf("machine %s counts as capacity", i.ID)
@@ -195,7 +195,7 @@ func (t *trial) faultyMachine(ctx context.Context, n int) (*localec2.Instance, e
 		t.mu.Lock()
 		id := t.failing[n]
 		t.mu.Unlock()
-		for _, i := range t.launcher.All() {
+		for _, i := range t.Launcher.All() {
 			if i.ID == id {
 				found = i
 			}

@@ -40,9 +40,9 @@ func (t *trial) fleet(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	instances := t.launcher.Instances()
-	if len(t.launcher.All()) != want {
-		t.fail("%d machines were booted to have %d", len(t.launcher.All()), want)
+	instances := t.Launcher.Instances()
+	if len(t.Launcher.All()) != want {
+		t.fail("%d machines were booted to have %d", len(t.Launcher.All()), want)
 	}
 	changes, err := t.convergeAgain(ctx, instances)
 	if err != nil {
@@ -96,13 +96,13 @@ func (t *trial) awaitServing(ctx context.Context, want int) error {
 	err := localtier.Await(ctx, fmt.Sprintf("%d machines that serve", want), fleetTime, func(ctx context.Context) (bool, error) {
 		waiting = nil
 		types := map[string]bool{}
-		instances := t.launcher.Instances()
+		instances := t.Launcher.Instances()
 		for _, i := range instances {
-			if claimed(i, servePrefix) > 0 && t.launcher.InService(i) {
+			if claimed(i, servePrefix) > 0 && t.Launcher.InService(i) {
 				continue
 			}
 			waiting = append(waiting, i.ContentType+"-"+i.ID)
-			if t.launcher.InService(i) {
+			if t.Launcher.InService(i) {
 				types[i.ContentType] = true
 			}
 		}

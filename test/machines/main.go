@@ -9,27 +9,15 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image/local"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err == nil {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "bootstrap:", err)
-	os.Exit(1)
-}
+func main() { stage.Main("bootstrap", nil, run) }
 
 // options are what the user chose and where things are.
 type options struct {

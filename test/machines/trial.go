@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image/local"
@@ -22,6 +20,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/test/stage"
 	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -32,15 +31,12 @@ type trial struct {
 	out   io.Writer
 	begin time.Time
 
-	image    string // folder of the base image
-	server   *localaws.Server
-	aws      aws.Config
-	config   *tierspec.Tier
-	tier     *localtier.Tier
-	queues   map[string]string // URLs, by content type
-	groups   map[string]string // names, by content type
-	launcher *localec2.Launcher
-	stop     func() error // ends the launcher and everything that it started
+	image string // folder of the base image
+	*stage.Stage
+	config *tierspec.Tier
+	tier   *localtier.Tier
+	queues map[string]string // URLs, by content type
+	groups map[string]string // names, by content type
 
 	mu       sync.Mutex
 	failing  map[int]string // ids of the machines that have a fault, by the place of theirs in failures
@@ -67,10 +63,11 @@ func (t *trial) fail(format string, args ...any) {
 
 func (t *trial) run(ctx context.Context) error {
 	fmt.Fprintf(t.out, "bootstrap: real machines on this one; everything is in %s\n", t.dir)
-	defer t.end()
+	defer func() { _ = t.Stop() }() // after an error: its own is printed
 	var summary string
 	for _, part := range []func(context.Context) error{
-		t.deploy, t.launch,
+		t.deploy,
+		func(ctx context.Context) error { return t.Launch(ctx, localec2.Options{Start: t.boot}) },
 		func(ctx context.Context) (err error) { summary, err = t.fleet(ctx); return err },
 		t.disturb, t.nothingLeft,
 	} {
@@ -89,17 +86,6 @@ func (t *trial) run(ctx context.Context) error {
 	return nil
 }
 
-// end ends everything that was started.
-func (t *trial) end() {
-	if t.stop != nil {
-		_ = t.stop() // after an error: its own is printed
-	}
-	if t.server != nil {
-		t.server.Stop()
-		t.server = nil
-	}
-}
-
 // deploy makes the base image, starts the local AWS and deploys the tier with the stock CDK command line.
 func (t *trial) deploy(ctx context.Context) error {
 	var err error
@@ -107,29 +93,19 @@ func (t *trial) deploy(ctx context.Context) error {
 		return err
 	}
 	t.say("base image %s", t.image)
-	if t.server, err = localaws.Start(ctx, localaws.Options{Port: t.port, Dir: filepath.Join(t.dir, "localaws")}); err != nil {
-		return err
-	}
-	if t.aws, err = t.server.AWSConfig(ctx); err != nil {
+	if t.Stage, err = stage.Start(ctx, t.dir, localaws.Options{Port: t.port}); err != nil {
 		return err
 	}
 	file := filepath.Join(t.root, "test", "machines", "worker-tier.yaml")
 	if t.config, _, err = config.Load(file, runtime.GOARCH); err != nil {
 		return err
 	}
-	cdk := localtier.CDK{Root: t.root, Dir: t.dir, Server: t.server, Config: file, Environment: runtime.GOARCH}
-	if err := cdk.Bootstrap(ctx); err != nil {
-		return err
-	}
-	if err := cdk.Deploy(ctx, "--all"); err != nil {
+	if t.tier, err = t.Deploy(ctx, t.root, file, t.config.Name, runtime.GOARCH); err != nil {
 		return err
 	}
 	t.say("deployed %d content types to the local AWS", len(t.config.ContentTypes))
-	if t.tier, err = localtier.Find(ctx, t.aws, t.config.Name, runtime.GOARCH); err != nil {
-		return err
-	}
 	for _, c := range t.config.ContentTypes {
-		if t.queues[c.Name], err = localtier.Parameter(ctx, t.aws, contract.QueueURLParameter(t.config.Name, runtime.GOARCH, c.Name)); err != nil {
+		if t.queues[c.Name], err = localtier.Parameter(ctx, t.AWS, contract.QueueURLParameter(t.config.Name, runtime.GOARCH, c.Name)); err != nil {
 			return err
 		}
 		if t.groups[c.Name], err = t.group(ctx, c.Name); err != nil {
@@ -162,28 +138,6 @@ func (t *trial) serving() []tierspec.ContentType {
 	return slices.DeleteFunc(slices.Clone(t.config.ContentTypes), func(c tierspec.ContentType) bool { return c.Name == faultyType || c.Name == silentType })
 }
 
-// launch starts the local EC2.
-func (t *trial) launch(ctx context.Context) error {
-	logFile, err := os.Create(filepath.Join(t.dir, "launcher.log"))
-	if err != nil {
-		return err
-	}
-	t.launcher = localec2.New(localec2.Options{
-		AWS: t.aws, Endpoint: t.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
-		Dir: filepath.Join(t.dir, "instances"), Log: slog.New(slog.NewJSONHandler(logFile, nil)), Start: t.boot,
-	})
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	launched := make(chan error, 1)
-	go func() { launched <- t.launcher.Run(running) }()
-	t.stop = sync.OnceValue(func() error {
-		stop()
-		err := <-launched
-		_ = logFile.Close()
-		return err
-	})
-	return nil
-}
-
 // boot boots a machine, with a fault if it is one of those that are to fail.
 func (t *trial) boot(b localec2.Boot) (localec2.Machine, error) {
 	m := localec2.Machines{Image: t.image}
@@ -198,7 +152,7 @@ func (t *trial) boot(b localec2.Boot) (localec2.Machine, error) {
 // instances are those of a content type that run and have not been told to end, oldest first.
 func (t *trial) instances(contentType string) []*localec2.Instance {
 	var out []*localec2.Instance
-	for _, i := range t.launcher.Instances() {
+	for _, i := range t.Launcher.Instances() {
 		if i.ContentType == contentType {
 			out = append(out, i)
 		}
@@ -214,8 +168,8 @@ func (t *trial) setDesired(ctx context.Context, contentType string, n int32) err
 
 // nothingLeft ends everything and looks for what is left.
 func (t *trial) nothingLeft(context.Context) error {
-	booted := len(t.launcher.All())
-	t.end()
+	booted := len(t.Launcher.All())
+	_ = t.Stop() // what is left counts
 	left, err := localtier.Leftovers(t.dir)
 	if err != nil {
 		return err
@@ -225,7 +179,7 @@ func (t *trial) nothingLeft(context.Context) error {
 		return err
 	}
 	var groups []string // a control group that holds a process cannot be removed
-	for _, i := range t.launcher.All() {
+	for _, i := range t.Launcher.All() {
 		for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 			found, _ := filepath.Glob(filepath.Join(root, "*", i.ID)) // the pattern is well-formed
 			groups = append(groups, found...)

@@ -30,7 +30,7 @@ func (s *sandbox) stackTag() string { return contract.MetricEnvironment(tierName
 // await waits until something holds. AWS is asked seldom, what stands for it often.
 func (s *sandbox) await(ctx context.Context, what string, onAWS time.Duration, holds func(context.Context) (bool, error)) error {
 	if s.local {
-		return localtier.Await(ctx, what, 2*time.Minute, holds)
+		return localtier.Await(ctx, what, 15*time.Minute, holds)
 	}
 	return localtier.AwaitEvery(ctx, 10*time.Second, what, onAWS, holds)
 }

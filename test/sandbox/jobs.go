@@ -176,7 +176,7 @@ func (s *sandbox) retire(ctx context.Context) error {
 	args := []string{"retire", contentType, "--yes", "--wait", "40m", "--config", s.file(), "--environment", s.environment}
 	environ := os.Environ()
 	if s.local {
-		args, environ = append(args, "--abandon"), append(localtier.WithoutAWS(environ), s.alone.server.Environ()...)
+		args, environ = append(args, "--abandon"), append(localtier.WithoutAWS(environ), s.alone.Server.Environ()...)
 	} else if err := s.submit(ctx, "last", payload{Seconds: 30}); err != nil {
 		return err
 	}

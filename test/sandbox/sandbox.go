@@ -47,7 +47,7 @@ func execute(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	if s.alone != nil {
-		defer s.alone.stop()
+		defer func() { _ = s.alone.Stop() }() // the steps say what went wrong
 	}
 	if o.clean {
 		return s.cleanOthers(ctx)
@@ -111,7 +111,7 @@ func (s *sandbox) prepare(ctx context.Context) error {
 	}
 	s.cdk = localtier.CDK{Root: s.root, Dir: s.dir, Config: s.file(), Environment: s.environment}
 	if s.local {
-		s.cdk.Server = s.alone.server
+		s.cdk.Server = s.alone.Server
 	}
 	return nil
 }

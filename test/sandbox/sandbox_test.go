@@ -17,28 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/stage"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
-
-// The whole program, on a local AWS.
-func TestEachStepIsTakenAndNothingIsLeft(t *testing.T) {
-	o, err := readOptions([]string{"-local"}, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(o.dir) })
-	var said bytes.Buffer
-	err = execute(t.Context(), o, &said)
-	t.Log(said.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := `steps=15 passed=12 failed=0 only_on_aws=3 clean_up="nothing is left"`; !strings.Contains(said.String(), want) {
-		t.Errorf("it does not end with %s", want)
-	}
-}
 
 // newSandbox is a run against the package's local AWS that has prepared nothing.
 func newSandbox(t *testing.T) (*sandbox, *bytes.Buffer) {
@@ -51,7 +34,7 @@ func newSandbox(t *testing.T) (*sandbox, *bytes.Buffer) {
 	said := new(bytes.Buffer)
 	return &sandbox{
 		options: options{local: true, account: localaws.Account, environment: newEnvironment(), maxDollars: maxDollars},
-		out:     said, aws: cfg, alone: &local{server: server},
+		out:     said, aws: cfg, alone: &local{&stage.Stage{Server: server}},
 	}, said
 }
 
