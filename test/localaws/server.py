@@ -32,6 +32,7 @@ import silence
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
+from ministack.core import responses
 from ministack.services import autoscaling, ec2
 from ministack.services.cloudformation import provisioners
 
@@ -319,6 +320,7 @@ def main():
     add_group_actions()
     add_warm_pools()
     network.install()
+    responses._service_model("sts")  # else the first request imports botocore, the longest silence of a loaded machine
     app = cut_long_polls(ministack.app)
     if ministack.AUTH:
         enforce.install()
