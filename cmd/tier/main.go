@@ -115,6 +115,7 @@ func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.err, fo
 func (s *session) result(v any, lines ...string) error {
 	if s.json {
 		encoder := json.NewEncoder(s.out)
+		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(v)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
 
@@ -85,7 +86,7 @@ func viewOf(j job.Job) jobView {
 }
 
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	encoder := plainjson.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 const (
@@ -116,6 +117,9 @@ func parseSubmissions(text []byte) ([]job.Submission, error) {
 
 func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submission, error) {
 	var s job.Submission
+	if err := plainjson.CheckUTF8(line); err != nil {
+		return s, err
+	}
 	strict := json.NewDecoder(bytes.NewReader(line))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&s); err != nil {
