@@ -58,6 +58,7 @@ func (p Person) ask(question, prompt string, agreed func(answer string) bool) er
 // PrintJSON prints a result for machines.
 func PrintJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // what a person or a program sent comes back as it was
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }

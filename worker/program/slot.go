@@ -2,7 +2,6 @@ package program
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
@@ -156,7 +156,7 @@ func (r runner) checkpoint(reached processor.Step) (*protocol.Checkpoint, error)
 	if reached.Cursor == nil && !reached.Done {
 		return nil, fmt.Errorf("processor %s returned a step without a cursor", r.processor.Name)
 	}
-	cursor, err := json.Marshal(reached.Cursor)
+	cursor, err := plainjson.MarshalUTF8(reached.Cursor)
 	if err != nil {
 		return nil, fmt.Errorf("processor %s: cursor: %w", r.processor.Name, err)
 	}

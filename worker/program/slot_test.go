@@ -69,6 +69,12 @@ func count() processor.Processor {
 					return processor.Step{}, errors.New("network is unreachable")
 				case "no cursor":
 					return processor.Step{}, nil
+				case "not UTF-8":
+					return processor.Step{Cursor: map[string]any{"<after>": []string{"a\xff"}}}, nil
+				case "save what is not UTF-8":
+					return processor.Step{}, job.Save(processor.Step{Cursor: "a\xff"})
+				case "signs of web pages":
+					return processor.Step{Cursor: "<&>", Done: true}, nil
 				case "large":
 					return processor.Step{Cursor: strings.Repeat("x", protocol.MaxCursor)}, nil
 				}
@@ -138,6 +144,9 @@ func TestOutcomes(t *testing.T) {
 		{name: "later", payload: `{"To":3,"At":2,"Then":"later"}`, want: protocol.Outcome{Kind: protocol.Later, Error: "closed on Sundays", At: someday}},
 		{name: "no cursor", payload: `{"To":3,"At":2,"Then":"no cursor"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: "processor count returned a step without a cursor"}},
 		{name: "large cursor", payload: `{"To":3,"At":2,"Then":"large"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: fmt.Sprintf("processor count: a cursor of %d bytes, more than %d", protocol.MaxCursor+2, protocol.MaxCursor)}},
+		{name: "no text", payload: `{"To":3,"At":2,"Then":"not UTF-8"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: `processor count: cursor: the text "a\xff" is not UTF-8`}},
+		{name: "no text within a step", payload: `{"To":3,"At":2,"Then":"save what is not UTF-8"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: `processor count: cursor: the text "a\xff" is not UTF-8`}},
+		{name: "text as it is", payload: `{"To":3,"At":2,"Then":"signs of web pages"}`, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: &protocol.Checkpoint{Cursor: json.RawMessage(`"<&>"`), Version: "count@3"}}},
 		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint(2, 9)}},
 		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(2, 2)}},
 		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped}},

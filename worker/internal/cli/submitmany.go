@@ -22,6 +22,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 const (
@@ -117,6 +118,9 @@ func parseSubmissions(text []byte) ([]job.Submission, error) {
 
 func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submission, error) {
 	var s job.Submission
+	if err := plainjson.CheckUTF8(line); err != nil {
+		return s, err
+	}
 	strict := json.NewDecoder(bytes.NewReader(line))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&s); err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
 
@@ -76,7 +76,7 @@ func (c *tailCommand) Run(ctx context.Context, e *env) error {
 }
 
 func (c *tailCommand) printer(e *env) func(string, job.Job) error {
-	lines := json.NewEncoder(e.out)
+	lines := plainjson.NewEncoder(e.out)
 	return func(event string, j job.Job) error {
 		if c.JSON {
 			return lines.Encode(tailView{time.Now().UTC(), event, viewOf(j)})

@@ -4,9 +4,10 @@
 package health
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 // The names of the checks of a worker's way from its start to its end.
@@ -55,5 +56,5 @@ func (r Report) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	if !r.OK {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(r) // whoever asked may have gone away
+	_ = plainjson.NewEncoder(w).Encode(r) // whoever asked may have gone away
 }

@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 // MaxPayload is the largest payload of a job, in bytes. A message holds less: SQS takes 1 MiB.
@@ -40,6 +44,9 @@ type Message struct {
 // ParseMessage reads a message body. An error says what breaks the envelope, in words for the
 // dead-letter queue. Keys it does not know are ignored: a later release may send them.
 func ParseMessage(body string) (Message, error) {
+	if err := plainjson.CheckUTF8([]byte(body)); err != nil {
+		return Message{}, err
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(body), &fields); err != nil || fields == nil {
 		if json.Valid([]byte(body)) {
@@ -100,12 +107,17 @@ func (s Submission) Check() error {
 	switch {
 	case len(s.Tenant) > 128:
 		return fmt.Errorf("tenant: %d bytes, want at most 128", len(s.Tenant))
+	case strings.ContainsRune(s.Tenant, utf8.RuneError): // what decoders put in the place of what is no character
+		return errors.New("tenant: holds a character that cannot be read: is it UTF-8?")
 	case len(s.Payload) == 0:
 		return errors.New("payload: is missing")
 	case len(s.Payload) > MaxPayload:
 		return fmt.Errorf("payload: %d bytes, want at most %d", len(s.Payload), MaxPayload)
 	case !json.Valid(s.Payload):
 		return errors.New("payload: is not JSON")
+	}
+	if err := plainjson.CheckUTF8(s.Payload); err != nil {
+		return fmt.Errorf("payload: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package job_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,4 +71,27 @@ func FuzzParseKey(f *testing.F) {
 			t.Errorf("%q became %q", s, k)
 		}
 	})
+}
+
+// TestTextIsUTF8: what could not come back as it was is refused, with a reason that says where it is.
+func TestTextIsUTF8(t *testing.T) {
+	for body, want := range map[string]string{
+		"{\"payload\":\"\xff\"}":                      "is not UTF-8: byte 0xff at offset 12",
+		"{\"payload\":1,\"other\":\"\xc3\"}":          "is not UTF-8: byte 0xc3 at offset 22",
+		"{\"tenant\":\"\xed\xa0\x80\",\"payload\":1}": "is not UTF-8: byte 0xed at offset 11",
+		`{"tenant":"\ud800","payload":1}`:             "tenant: holds a character that cannot be read: is it UTF-8?",
+		`{"tenant":"<ö & \u2028>","payload":1}`:       "",
+		`{"payload":"\ud800<&>\ufffd"}`:               "",
+	} {
+		m, err := job.ParseMessage(body)
+		if got := fmt.Sprint(err); want != "" && got != want || want == "" && err != nil {
+			t.Errorf("%q: %v, want %q", body, err, want)
+		}
+		if _, payload, _ := strings.Cut(body, `"payload":`); want == "" && string(m.Submission.Payload)+"}" != payload {
+			t.Errorf("%q: payload %s", body, m.Submission.Payload)
+		}
+	}
+	if err := (job.Submission{Payload: json.RawMessage("\"\xff\"")}).Check(); err == nil || err.Error() != "payload: is not UTF-8: byte 0xff at offset 1" {
+		t.Errorf("a payload by itself: %v", err)
+	}
 }

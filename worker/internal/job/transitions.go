@@ -288,7 +288,9 @@ func end(w *Write, key Key, state State, reason string, now time.Time) {
 	w.Remove = append(w.Remove, contract.AttrDuePartition, contract.AttrDueSort)
 }
 
+// clip bounds a text for people, and makes it UTF-8 as the table would.
 func clip(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= maxError {
 		return s
 	}

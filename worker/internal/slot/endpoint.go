@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -134,7 +135,7 @@ func (e *Endpoint) Finish(o protocol.Outcome) error {
 }
 
 func (e *Endpoint) send(r protocol.Report) error {
-	line, err := json.Marshal(r)
+	line, err := plainjson.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("report to the supervisor: %w", err)
 	}

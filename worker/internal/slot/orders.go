@@ -1,11 +1,11 @@
 package slot
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"sync"
 
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -59,7 +59,7 @@ func (o *orders) write() {
 }
 
 func (o *orders) send(order protocol.Order) error {
-	line, err := json.Marshal(order)
+	line, err := plainjson.Marshal(order)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 // Format is the version of the format that this release writes and the newest it reads.
@@ -53,7 +55,7 @@ func (p Path) IsFolder() bool { return strings.HasSuffix(string(p), "/") }
 // MarshalJSON writes p so that no byte is lost.
 func (p Path) MarshalJSON() ([]byte, error) {
 	if utf8.ValidString(string(p)) {
-		return json.Marshal(string(p))
+		return plainjson.Marshal(string(p))
 	}
 	return json.Marshal(pathBytes{Bytes: []byte(p)})
 }

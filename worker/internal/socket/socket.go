@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 // The sockets' names in the runtime folder of the worker's service.
@@ -124,7 +126,7 @@ func drain(worker Worker, w http.ResponseWriter, r *http.Request) {
 	for last := (Status{}); ; {
 		status := worker.Status()
 		if status != last {
-			if json.NewEncoder(w).Encode(status) != nil || flush.Flush() != nil {
+			if plainjson.NewEncoder(w).Encode(status) != nil || flush.Flush() != nil {
 				return // whoever asked has gone away; the drain goes on
 			}
 			last = status
@@ -158,7 +160,7 @@ func do(path string, r *http.Request) (*http.Response, error) {
 // Drain asks the worker on the socket at path to drain, and waits for the outcome; show is called with
 // each status. The drain goes on when ctx ends.
 func Drain(ctx context.Context, path, reason string, show func(Status)) (Status, error) {
-	body, err := json.Marshal(request{reason})
+	body, err := plainjson.Marshal(request{reason})
 	if err != nil {
 		return Status{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -130,7 +131,7 @@ func (s session) step() (json.RawMessage, bool) {
 	if err != nil {
 		s.run.t.Fatalf("step %d: %v", s.run.steps, err)
 	}
-	cursor, err := json.Marshal(reached.Cursor)
+	cursor, err := plainjson.MarshalUTF8(reached.Cursor)
 	if err != nil {
 		s.run.t.Fatal(fmt.Errorf("cursor: %w", err))
 	}

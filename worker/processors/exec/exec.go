@@ -38,6 +38,7 @@ import (
 	"path/filepath"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -74,7 +75,7 @@ func open(_ context.Context, job *processor.Job) (processor.Steps, error) {
 }
 
 func (s *steps) start() (*program, error) {
-	job, err := json.Marshal(jobFile{
+	job, err := plainjson.Marshal(jobFile{
 		ID: s.job.ID, ContentType: s.job.ContentType, Tenant: s.job.Tenant, Epoch: s.job.Epoch, Payload: s.job.Payload,
 	})
 	if err != nil {
