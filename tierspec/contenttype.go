@@ -32,6 +32,7 @@ func NewContentType(name, processor string) ContentType {
 			DrainBudget: time.Minute,
 			Stall:       time.Hour,
 		},
-		Boot: Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+		Retry: contract.DefaultRetry(),
+		Boot:  Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 	}
 }

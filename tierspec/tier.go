@@ -160,6 +160,7 @@ type ContentType struct {
 	Hardening            Hardening
 	Watch                Watch
 	Job                  contract.Timing
+	Retry                contract.Retry
 	Boot                 Boot
 }
 

@@ -156,6 +156,7 @@ func (n names) settings() contract.Settings {
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Timing:     t.Job,
+		Retry:      t.Retry,
 		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,

@@ -49,7 +49,8 @@ func mail(t *testing.T) Props {
 				Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second,
 				Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour,
 			},
-			Boot: tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
+			Retry: contract.DefaultRetry(),
+			Boot:  tierspec.Boot{Timeout: 10 * time.Minute, KeepFailed: 15 * time.Minute},
 		},
 	}
 }
@@ -65,6 +66,7 @@ func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 		"test/Pool: ContentType.Inbound has a rule for SSH":                func(p *Props) { p.ContentType.Inbound = []tierspec.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
 		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
 		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
+		"test/Pool: ContentType.Retry is not set":                          func(p *Props) { p.ContentType.Retry.FailureLimit = 0 },
 		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },
 		`test/Pool: ContentType.Tags: "cost center" may not be the key of`: func(p *Props) { p.ContentType.Tags = map[string]string{"cost center": "7"} },
 		"test/Pool: ContentType: its user-data has ":                       func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },

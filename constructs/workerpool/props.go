@@ -84,6 +84,7 @@ func (p Props) check() string {
 		{t.WarmPool.Size > 0 && (t.SpotPercent > 0 || len(t.InstanceTypes) > 1), "ContentType.WarmPool cannot stand beside Spot or several InstanceTypes"},
 		{t.ScaleOut.TargetTracking && t.LowestMin() == 0, "ContentType.ScaleOut.TargetTracking needs a MinCapacity of 1"},
 		{!t.Job.SparesABeat() || t.Job.Heartbeat <= 0, "ContentType.Job.Lease is less than twice Heartbeat"},
+		{t.Retry.FailureLimit < 1 || t.Retry.FirstPause <= 0 || !t.Retry.Ordered(), "ContentType.Retry is not set, or its FirstPause is more than its LongestPause"},
 		{t.Boot.Timeout <= 0 || t.Boot.KeepFailed <= 0 || t.Boot.LaunchHookTimeout() > tierspec.LongestHook, "ContentType.Boot is not set, or longer than a launch hook can wait"},
 		{p.Bundle.Path == "" || p.Bundle.SHA256 == "", "Bundle is empty"},
 		{(t.Files != "") != (p.Files != nil), "Files and ContentType.Files do not fit"},

@@ -89,6 +89,9 @@ func (c checker) checkTiming(s settings) {
 	if j.Lease.usable() && j.Checkpoint.usable() && j.Checkpoint.value > j.Lease.value {
 		c.clash(j.Lease.leaf, j.Checkpoint.leaf, "checkpoint %s is longer than lease %s", short(j.Checkpoint.value), short(j.Lease.value))
 	}
+	if first, longest := j.Failures.FirstPause, j.Failures.LongestPause; first.usable() && longest.usable() && !(contract.Retry{FirstPause: first.value, LongestPause: longest.value}).Ordered() {
+		c.clash(first.leaf, longest.leaf, "firstPause %s is longer than longestPause %s", short(first.value), short(longest.value))
+	}
 	if j.DrainBudget.usable() && j.DrainBudget.value+tierspec.DrainSlack > tierspec.LongestHook {
 		c.fail(j.DrainBudget.at, "%s and %s to finish are more than the %s that AWS lets a termination hook wait (at most %s)",
 			short(j.DrainBudget.value), short(tierspec.DrainSlack), short(tierspec.LongestHook), short(tierspec.LongestHook-tierspec.DrainSlack))

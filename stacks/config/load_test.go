@@ -159,6 +159,7 @@ func TestEveryKeyResolves(t *testing.T) {
 		Hardening:   tierspec.Hardening{WritableCode: true, Namespaces: true, Devices: true},
 		Watch:       tierspec.Watch{Port: 9100, Graphite: "carbon.example.com:2003", EMF: true},
 		Job:         contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: 2 * time.Second, Checkpoint: 500 * time.Millisecond, DrainBudget: 1500 * time.Millisecond, Stall: time.Hour},
+		Retry:       contract.Retry{FailureLimit: 3, FirstPause: time.Minute, LongestPause: 2 * time.Hour},
 		Boot:        tierspec.Boot{Timeout: 21 * time.Minute, KeepFailed: time.Hour},
 	}
 	if diff := cmp.Diff(want, tier.ContentTypes[0]); diff != "" {

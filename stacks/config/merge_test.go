@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,9 @@ var everySetting = []struct {
 	{"job", "checkpoint", [3]string{"11s", "12s", "13s"}, "10s", func(c tierspec.ContentType) any { return c.Job.Checkpoint }},
 	{"job", "drainBudget", [3]string{"1m1s", "1m2s", "1m3s"}, "1m0s", func(c tierspec.ContentType) any { return c.Job.DrainBudget }},
 	{"job", "stall", [3]string{"1m1s", "1m2s", "1m3s"}, "1h0m0s", func(c tierspec.ContentType) any { return c.Job.Stall }},
+	{"job.failures", "limit", [3]string{"11", "12", "13"}, "10", func(c tierspec.ContentType) any { return c.Retry.FailureLimit }},
+	{"job.failures", "firstPause", [3]string{"16s", "17s", "18s"}, "15s", func(c tierspec.ContentType) any { return c.Retry.FirstPause }},
+	{"job.failures", "longestPause", [3]string{"7h0m0s", "8h0m0s", "9h0m0s"}, "6h0m0s", func(c tierspec.ContentType) any { return c.Retry.LongestPause }},
 	{"boot", "timeout", [3]string{"11m0s", "12m0s", "13m0s"}, "10m0s", func(c tierspec.ContentType) any { return c.Boot.Timeout }},
 	{"boot", "keepFailed", [3]string{"16m0s", "17m0s", "18m0s"}, "15m0s", func(c tierspec.ContentType) any { return c.Boot.KeepFailed }},
 }
@@ -135,19 +139,29 @@ func valueOf(layer, last int) int {
 // render writes the settings that a layer has as the inside of a flow mapping.
 func render(layer int, present [][4]bool, last []int) string {
 	groups, order := map[string][]string{}, []string{}
+	add := func(group, text string) {
+		if !slices.Contains(order, group) {
+			order = append(order, group)
+		}
+		groups[group] = append(groups[group], text)
+	}
 	for i, s := range everySetting {
-		if !present[i][layer] {
-			continue
+		if present[i][layer] {
+			add(s.group, s.key+": "+s.values[valueOf(layer, last[i])])
 		}
-		if _, known := groups[s.group]; !known {
-			order = append(order, s.group)
+	}
+	for _, group := range slices.Clone(order) {
+		if outer, inner, nested := strings.Cut(group, "."); nested {
+			add(outer, inner+": {"+strings.Join(groups[group], ", ")+"}")
 		}
-		groups[s.group] = append(groups[s.group], s.key+": "+s.values[valueOf(layer, last[i])])
 	}
 	var parts []string
 	for _, group := range order {
 		inside := strings.Join(groups[group], ", ")
-		if group != "" {
+		switch {
+		case strings.Contains(group, "."): // stands in its outer group
+			continue
+		case group != "":
 			inside = group + ": {" + inside + "}"
 		}
 		parts = append(parts, inside)

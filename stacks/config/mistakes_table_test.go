@@ -122,7 +122,13 @@ var mistakes = map[string]mistake{
 		[]edit{{env, env + ", defaults: {job: {heartbeat: 1s, checkpoint: 1s, lease: 4s}}"}, {docs, docs + ", job: {heartbeat: ^3s}"}},
 		[]string{"contentTypes.docs.job.heartbeat: lease 4s is less than twice heartbeat 3s (the other is environments.dev.defaults.job.lease in line 4)"},
 	},
-	"checkpoint longer than lease": {[]edit{{docs, docs + ", job: {checkpoint: ^61s}"}}, []string{"contentTypes.docs.job.checkpoint: checkpoint 1m1s is longer than lease 1m (the other is a built-in default)"}},
+	"checkpoint longer than lease":        {[]edit{{docs, docs + ", job: {checkpoint: ^61s}"}}, []string{"contentTypes.docs.job.checkpoint: checkpoint 1m1s is longer than lease 1m (the other is a built-in default)"}},
+	"first pause longer than the longest": {[]edit{{docs, docs + ", job: {failures: {firstPause: ^7h}}"}}, []string{"contentTypes.docs.job.failures.firstPause: firstPause 7h is longer than longestPause 6h (the other is a built-in default)"}},
+	"longest pause of another layer": {
+		[]edit{{env, env + ", defaults: {job: {failures: {longestPause: 10m}}}"}, {docs, docs + ", job: {failures: {firstPause: ^11m}}"}},
+		[]string{"contentTypes.docs.job.failures.firstPause: firstPause 11m is longer than longestPause 10m (the other is environments.dev.defaults.job.failures.longestPause in line 4)"},
+	},
+	"no failures allowed": {[]edit{{docs, docs + ", job: {failures: {limit: ^0}}"}}, []string{"contentTypes.docs.job.failures.limit: 0 is out of range (1 to 1000)"}},
 	"boot longer than the launch hook": {
 		[]edit{{docs, docs + ", boot: {keepFailed: 30m, timeout: ^1h28m1s}"}},
 		[]string{"contentTypes.docs.boot.timeout: timeout 1h28m1s, keepFailed 30m and 2m to finish are more than the 2h that AWS lets a launch hook wait (the other is contentTypes.docs.boot.keepFailed in line 6)"},

@@ -104,6 +104,7 @@ func resolveContentType(m member[contentType], a access, s settings) tierspec.Co
 		Hardening:            tierspec.Hardening{WritableCode: s.Hardening.WritableCode.value, Namespaces: s.Hardening.Namespaces.value, Devices: s.Hardening.Devices.value},
 		Watch:                tierspec.Watch{Port: s.Watch.Port.value, Graphite: s.Watch.Graphite.value, EMF: s.Watch.EMF.value},
 		Job:                  s.Job.resolve(),
+		Retry:                contract.Retry{FailureLimit: s.Job.Failures.Limit.value, FirstPause: s.Job.Failures.FirstPause.value, LongestPause: s.Job.Failures.LongestPause.value},
 		Boot:                 tierspec.Boot{Timeout: s.Boot.Timeout.value, KeepFailed: s.Boot.KeepFailed.value},
 	}
 	resolved.Architecture = tierspec.ArchitectureOf(resolved.InstanceTypes[0])

@@ -149,4 +149,15 @@ type job struct {
 	DrainBudget given[time.Duration] `yaml:"drainBudget" range:"1s..2h" default:"60s"`
 	// A job that shows neither progress nor a checkpoint for this long is killed and has failed once.
 	Stall given[time.Duration] `yaml:"stall" range:"1m..720h" default:"1h"`
+	// How often a job that fails is tried again.
+	Failures failures `yaml:"failures"`
+}
+
+type failures struct {
+	// Failures that make a job DEAD. With the default pauses, ten failures take 15 to 30 hours.
+	Limit given[int] `yaml:"limit" range:"1..1000" default:"10"`
+	// The longest pause after the first failure. It grows sixfold with each further one. A pause is drawn between half of its longest and its longest.
+	FirstPause given[time.Duration] `yaml:"firstPause" range:"1s..24h" default:"15s"`
+	// The longest pause of all; at least firstPause.
+	LongestPause given[time.Duration] `yaml:"longestPause" range:"1s..720h" default:"6h"`
 }

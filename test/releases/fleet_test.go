@@ -53,6 +53,7 @@ func newFleet(t *testing.T, name string) *fleet {
 		Tier: name, Environment: "test", ContentType: contentType, Processor: "steps", Processes: 3,
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts", QueueURL: queue(name + "-queue"), DeadLetterQueueURL: queue(name + "-dead"),
 		Timing: contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 200 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
+		Retry:  contract.DefaultRetry(),
 	}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), f.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &f.settings.ArtifactsBucket}); err != nil {

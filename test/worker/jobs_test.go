@@ -245,7 +245,7 @@ func TestTail(t *testing.T) {
 	}
 	await(t, "an end is expected", func() bool { return strings.Contains(tr.must("jobs", "show", "watched"), "expected end") })
 	await(t, "the job was seen to wait", has("watched is READY again"))
-	if got := tr.must("jobs", "show", "watched"); !strings.Contains(got, "tried again at 2099-12-31") {
+	if got := tr.must("jobs", "show", "watched"); !strings.Contains(got, "next try between 2099-12-31") {
 		t.Errorf("a job that waits:\n%s", got)
 	}
 	tr.must("jobs", "retry", "watched")
@@ -261,5 +261,20 @@ func TestTail(t *testing.T) {
 			text, _ := os.ReadFile(said.Name())
 			t.Errorf("want a word on %q:\n%s", want, text)
 		}
+	}
+}
+
+// TestAFailedJobShowsItsNextTry: how often it failed, of how many failures, and when it is tried again.
+func TestAFailedJobShowsItsNextTry(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "fails", "echo no route to host; exit 1")
+	tr.start()
+	tr.submit("fails", "{}")
+	await(t, "the job waits for its next try", func() bool {
+		got := tr.must("jobs", "show", "fails")
+		return strings.Contains(got, "of 10 times") && strings.Contains(got, "next try between ")
+	})
+	if j := tr.show("fails"); j.State == "DEAD" || j.Failures < 1 {
+		t.Errorf("after its first failures: %+v", j)
 	}
 }

@@ -71,6 +71,7 @@ func newTierOn(t testing.TB, server *localaws.Server, name string) *tier {
 		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",
 		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
 		Timing: contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
+		Retry:  contract.DefaultRetry(),
 	}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {

@@ -69,6 +69,7 @@ const (
 	AttrDrains          = "drains"
 	AttrCrashes         = "crashes"
 	AttrFailures        = "failures"
+	AttrFailureLimit    = "failureLimit" // failures that make the job DEAD, as the last that failed at it was told
 	AttrRings           = "rings"
 	AttrRingAt          = "ringAt"
 	AttrLastError       = "lastError"

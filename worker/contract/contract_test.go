@@ -15,6 +15,7 @@ var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Timing:     contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour},
+	Retry:      contract.Retry{FailureLimit: 3, FirstPause: time.Minute, LongestPause: time.Hour},
 	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, WarmPool: true, ProtectBusy: true,
 	Listen: "127.0.0.1:9464", Graphite: "carbon:2003", EMF: true,
 }
@@ -47,6 +48,8 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvListen] = ":9464"
 	env[contract.EnvGraphite] = "carbon:plain"
 	env[contract.EnvEMF] = "maybe"
+	env[contract.EnvFailureLimit] = "0"
+	env[contract.EnvFirstPause] = "2h"
 	_, err := contract.SettingsFrom(lookup(env))
 	if err == nil {
 		t.Fatal("no error")
@@ -55,6 +58,8 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		`WORKER_COMMAND: "bin/x" is not a JSON list of program and arguments`,
 		`WORKER_DRAIN_ON_REBALANCE: "sometimes" is neither true nor false`,
 		`WORKER_EMF: "maybe" is neither true nor false`,
+		`WORKER_FAILURE_LIMIT: "0" is not a whole number from 1 to 1000`,
+		"WORKER_FIRST_PAUSE: 2h0m0s is more than WORKER_LONGEST_PAUSE (1h0m0s)",
 		`WORKER_GRAPHITE: "carbon:plain" is not a host and a port such as 127.0.0.1:9464`,
 		`WORKER_JOB_TIME: "5" is not a positive duration such as 20s`,
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sort"
 	"strconv"
@@ -52,6 +53,7 @@ type Settings struct {
 	ArtifactsBucket    string // S3 bucket; a content type owns the keys under "<contentType>/"
 
 	Timing
+	Retry
 
 	LaunchHook       string // name of the group's launch lifecycle hook; empty: none to complete
 	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
@@ -86,6 +88,7 @@ func (s Settings) Environ() map[string]string {
 	for name, duration := range s.Timing.variables() {
 		env[name] = duration.String()
 	}
+	maps.Copy(env, s.Retry.environ())
 	if s.Memory > 0 {
 		env[EnvMemory] = strconv.Itoa(s.Memory)
 	}
@@ -134,6 +137,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	for name, duration := range s.Timing.variables() {
 		*duration = r.duration(name)
 	}
+	s.Retry = r.retry()
 	s.LaunchHook, _ = lookup(EnvLaunchHook)
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {

@@ -112,6 +112,7 @@ func settings() contract.Settings {
 		Tier: "t", Environment: "test", ContentType: "mail", Processor: "count", Processes: 1,
 		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
 		Timing: contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: time.Second, DrainBudget: time.Second, Stall: time.Hour},
+		Retry:  contract.DefaultRetry(),
 	}
 }
 

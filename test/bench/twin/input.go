@@ -158,6 +158,7 @@ func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) str
 		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
 		Timing:     t.Job,
+		Retry:      t.Retry,
 		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,

@@ -30,5 +30,10 @@ func (p Pauses) After(failures int64, random *rand.Rand) time.Duration {
 	if failures < 63 && p.First <= p.Most>>failures {
 		longest = p.First << failures
 	}
-	return p.Least + time.Duration(random.Int64N(int64(longest-p.Least)+1))
+	return Between(p.Least, longest, random)
+}
+
+// Between draws a pause: each length from shortest to longest is as likely as any other.
+func Between(shortest, longest time.Duration, random *rand.Rand) time.Duration {
+	return shortest + time.Duration(random.Int64N(int64(longest-shortest)+1))
 }

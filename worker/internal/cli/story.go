@@ -72,13 +72,24 @@ func soFar(j job.Job) string {
 		n    int64
 		what string
 	}{
-		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker died without a word, at this position"}, {j.Failures, "failed"},
+		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker died without a word, at this position"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", p.what, times(p.n)))
 		}
 	}
+	if j.Failures > 0 {
+		parts = append(parts, failed(j))
+	}
 	return cmp.Or(strings.Join(parts, "; "), "never handed back, never failed")
+}
+
+// failed says how often the job failed, and of how many failures that make it DEAD.
+func failed(j job.Job) string {
+	if j.FailureLimit == 0 { // as a release before counted them
+		return "failed " + times(j.Failures)
+	}
+	return fmt.Sprintf("failed %d of %d times", j.Failures, j.FailureLimit)
 }
 
 func times(n int64) string {
@@ -110,7 +121,8 @@ func nextOfReady(j job.Job, typePaused bool, now time.Time) string {
 	case typePaused:
 		return "nothing until 'worker type resume': its content type is paused"
 	case j.NotBefore.After(now):
-		return "tried again at " + moment(j.NotBefore, now) + ", or now with 'worker jobs retry'"
+		return fmt.Sprintf("next try between %s and %s, or now with 'worker jobs retry'",
+			moment(j.NotBefore, now), j.NotBefore.Add(job.RingDelay(0)).Local().Format(time.TimeOnly))
 	}
 	return "the next free process takes it; announced again at " + moment(j.RingAt, now)
 }

@@ -27,8 +27,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// failureLimit and crashLimit are the failures, and the crashes at one position, that make a job DEAD.
-const failureLimit, crashLimit = 5, 5
+// crashLimit is the crashes at one position that make a job DEAD.
+const crashLimit = 5
 
 // newSupervisor puts the supervisor together with AWS and with this machine.
 func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog.Logger) (*supervisor.Supervisor, error) {
@@ -52,10 +52,10 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 			Processes: settings.Processes,
 			Receiver:  messages,
 			Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log, Tally: tally},
-			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Failures: failureLimit, Tally: tally},
+			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Retry: settings.Retry, Tally: tally},
 			Sweeper: &sweep.Sweeper{
 				Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
-				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, Crashes: crashLimit,
+				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, CrashLimit: crashLimit,
 				JobTime: settings.JobTime,
 			},
 			Probe: func(ctx context.Context) error {

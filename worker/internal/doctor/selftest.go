@@ -53,7 +53,7 @@ func (t SelfTest) Run(ctx context.Context) (job.Job, error) {
 		return job.Job{}, fmt.Errorf("job %s: its claim was refused, although nobody knows of it", id)
 	}
 	attempt := lease.Begin(ctx, lease.Deps{
-		Store: table, Bells: noBells{}, Clock: t.Clock, Rand: t.Rand, Timing: timing, Log: slog.New(slog.DiscardHandler), Failures: 1,
+		Store: table, Bells: noBells{}, Clock: t.Clock, Rand: t.Rand, Timing: timing, Log: slog.New(slog.DiscardHandler), Retry: contract.DefaultRetry(),
 	}, *claimed, noSlot{})
 	if attempt.Tick(ctx); table.failure != nil { // it beats
 		return job.Job{}, table.failure

@@ -86,7 +86,7 @@ func moves(t *testing.T, item job.Item, j job.Job) {
 		{job.Park(j), j.State == job.Ready && j.Paused},
 		{job.Beat(j.Claim(), now), j.State == job.Running},
 		{job.SaveCheckpoint(j.Claim(), job.Checkpoint{Seq: j.Seq + 1}, now), j.State == job.Running},
-		{job.HandBack(j.Claim(), job.Return{Failed: true, Error: j.LastError, BellAt: now}, now), j.State == job.Running && !j.CancelRequested},
+		{job.HandBack(j.Claim(), job.Return{FailureLimit: 10, Error: j.LastError, BellAt: now}, now), j.State == job.Running && !j.CancelRequested},
 		{job.Finish(j.Claim(), job.End{State: job.Dead, Reason: j.LastError}, now), j.State == job.Running},
 		{job.Reap(j, 5, now), j.State == job.Running},
 		{job.Redrive(j, now), j.State == job.Dead},

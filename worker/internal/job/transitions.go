@@ -147,12 +147,13 @@ func SaveCheckpoint(c Claim, cp Checkpoint, now time.Time) Write {
 
 // Return is how a job goes back to READY.
 type Return struct {
-	Drained    bool // counts in drains: the worker was asked to stop
-	Failed     bool // counts in failures
-	Error      string
-	NotBefore  time.Time // zero: at once
-	BellAt     time.Time // when the bell of the handoff rings; the sweeper rings again after RingDelay(0)
-	Checkpoint *Checkpoint
+	Drained bool // counts in drains: the worker was asked to stop
+	// FailureLimit makes the return count in failures: it is how many make the job DEAD. 0: the job has not failed.
+	FailureLimit int64
+	Error        string
+	NotBefore    time.Time // zero: at once
+	BellAt       time.Time // when the bell of the handoff rings; the sweeper rings again after RingDelay(0)
+	Checkpoint   *Checkpoint
 }
 
 // HandBack makes the holder's job READY again. It is refused once a cancel was requested.
@@ -164,9 +165,7 @@ func HandBack(c Claim, r Return, now time.Time) Write {
 	if r.Drained {
 		w.Add[contract.AttrDrains] = 1
 	}
-	if r.Failed {
-		w.Add[contract.AttrFailures] = 1
-	}
+	w.fail(r.FailureLimit)
 	if r.Error != "" {
 		w.Set[contract.AttrLastError] = clip(r.Error)
 	}
@@ -178,23 +177,33 @@ func HandBack(c Claim, r Return, now time.Time) Write {
 
 // End is how a job becomes terminal.
 type End struct {
-	State      State
-	Failed     bool   // counts in failures
-	Reason     string // of a DEAD job
-	Checkpoint *Checkpoint
+	State        State
+	FailureLimit int64  // as in [Return]
+	Reason       string // of a DEAD job
+	Checkpoint   *Checkpoint
 }
 
 // Finish makes the holder's job terminal.
 func Finish(c Claim, e End, now time.Time) Write {
 	w := Write{Op: "finish " + string(e.State), Key: c.Key.String(), If: c.holds(), Set: Item{contract.AttrEpoch: c.Epoch + 1}}
 	end(&w, c.Key, e.State, e.Reason, now)
-	if e.Failed {
-		w.Add = map[string]int64{contract.AttrFailures: 1}
-	}
+	w.fail(e.FailureLimit)
 	if e.Checkpoint != nil {
 		e.Checkpoint.apply(&w)
 	}
 	return w
+}
+
+// fail counts a failure, of limit that make the job DEAD; 0: there was none.
+func (w *Write) fail(limit int64) {
+	if limit == 0 {
+		return
+	}
+	if w.Add == nil {
+		w.Add = map[string]int64{}
+	}
+	w.Add[contract.AttrFailures] = 1
+	w.Set[contract.AttrFailureLimit] = limit
 }
 
 // Reap takes a RUNNING job whose beat stood still at j.Beat from its dead holder: back to READY, or to

@@ -25,15 +25,15 @@ type Slot interface {
 
 // Deps is what every attempt of a worker shares.
 type Deps struct {
-	Store    Store
-	Blobs    Blobs // nil: cursors of any length stand in the item
-	Bells    Bells
-	Clock    Clock
-	Rand     *rand.Rand
-	Timing   contract.Timing
-	Log      *slog.Logger
-	Failures int64  // limit of failures after which a job is DEAD
-	Tally    *Tally // nil: nobody watches
+	Store  Store
+	Blobs  Blobs // nil: cursors of any length stand in the item
+	Bells  Bells
+	Clock  Clock
+	Rand   *rand.Rand
+	Timing contract.Timing
+	Log    *slog.Logger
+	Retry  contract.Retry
+	Tally  *Tally // nil: nobody watches
 }
 
 // Attempt is one holder's work on one job, from the claim to the handback or the end. Its methods are

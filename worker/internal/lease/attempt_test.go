@@ -8,8 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -278,17 +280,25 @@ func TestFailureIsRetriedLaterAndBoundedly(t *testing.T) {
 		if j.Failures != failures || j.LastError != "no route to host" || j.Done != 5 {
 			t.Fatalf("after failure %d: %+v", failures, j)
 		}
-		if failures == 5 {
+		if j.FailureLimit != 10 {
+			t.Fatalf("a limit of %d, want 10", j.FailureLimit)
+		}
+		if failures == 10 {
 			if j.State != job.Dead || j.Expires.IsZero() {
 				t.Errorf("after %d failures: %+v, want it DEAD", failures, j)
 			}
 			return
 		}
 		wait := j.NotBefore.Sub(w.clock.Now())
-		if j.State != job.Ready || wait < 0 || wait > 10*time.Second<<(failures-1) {
-			t.Fatalf("after failure %d: state %s, wait %s", failures, j.State, wait)
+		if shortest, longest := contract.DefaultRetry().Pause(failures - 1); j.State != job.Ready || wait < shortest || wait > longest {
+			t.Fatalf("after failure %d: state %s, wait %s, want %s to %s", failures, j.State, wait, shortest, longest)
 		}
 		w.clock.pass(wait + time.Second)
+		if wait > queue.MaxDelay { // the sweeper rings
+			if err := w.queue.Send(t.Context(), job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
 		messages, err := w.queue.Receive(t.Context(), 1, 0)
 		if err != nil || len(messages) != 1 {
 			t.Fatalf("bell after the wait: %v, error %v", messages, err)

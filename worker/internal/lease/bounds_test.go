@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/backoff/backofftest"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
@@ -88,11 +89,13 @@ func TestLastWordPastTheLeaseIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestPausesAfterFailuresGrow: each longest pause is twice the one before.
+// TestPausesAfterFailuresGrow: the longest pauses are those of the settings.
 func TestPausesAfterFailuresGrow(t *testing.T) {
 	var waits []time.Duration
+	retry := contract.Retry{FailureLimit: 5, FirstPause: time.Second, LongestPause: time.Minute}
 	for failures := range int64(4) {
 		w := newWorld(t)
+		w.deps.Retry = retry
 		claimed, err := w.take(`{"id":"one","payload":{}}`)
 		if err != nil || claimed == nil {
 			t.Fatalf("claimed %v, error %v", claimed, err)
@@ -106,9 +109,7 @@ func TestPausesAfterFailuresGrow(t *testing.T) {
 		}
 		waits = append(waits, j.NotBefore.Sub(w.clock.Now()))
 	}
-	for i := 1; i < len(waits); i++ {
-		if waits[i] != 2*waits[i-1] || waits[0] <= 0 {
-			t.Errorf("longest pauses %v, want each twice the one before", waits)
-		}
+	if diff := cmp.Diff([]time.Duration{time.Second, 6 * time.Second, 36 * time.Second, time.Minute}, waits); diff != "" {
+		t.Errorf("longest pauses (-want +got):\n%s", diff)
 	}
 }

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 const (
-	// retryBase is the longest wait before the first retry of a failed job; it doubles with each failure.
-	retryBase = 10 * time.Second
 	// unfitDelay keeps a job that this release cannot read from coming straight back.
 	unfitDelay = 30 * time.Second
 )
@@ -30,19 +29,25 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 	case protocol.Permanent:
 		a.finish(ctx, job.End{State: job.Dead, Reason: o.Error})
 	case protocol.Later:
-		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error})
+		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error}, 0)
 	case protocol.Unfit:
-		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unfitDelay), Error: o.Error})
+		a.handBack(ctx, job.Return{Error: o.Error}, unfitDelay)
 	case protocol.Retry:
-		if a.job.Failures+1 >= a.Failures {
-			a.finish(ctx, job.End{State: job.Dead, Failed: true, Reason: o.Error})
-			return
-		}
-		wait := pause(a.Rand, a.job.Failures, retryBase)
-		a.handBack(ctx, job.Return{Failed: true, Error: o.Error, NotBefore: a.Clock.Now().Add(wait)})
+		a.failed(ctx, o.Error)
 	default: // stopped without being asked
-		a.handBack(ctx, job.Return{Error: o.Error})
+		a.handBack(ctx, job.Return{Error: o.Error}, 0)
 	}
+}
+
+// failed counts a failure of the job. It is tried again after a pause, unless this was its last failure.
+func (a *Attempt) failed(ctx context.Context, reason string) {
+	limit := int64(a.Retry.FailureLimit)
+	if a.job.Failures+1 >= limit {
+		a.finish(ctx, job.End{State: job.Dead, FailureLimit: limit, Reason: reason})
+		return
+	}
+	shortest, longest := a.Retry.Pause(a.job.Failures)
+	a.handBack(ctx, job.Return{FailureLimit: limit, Error: reason}, backoff.Between(shortest, longest, a.Rand))
 }
 
 func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
@@ -50,23 +55,27 @@ func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
 	case cancelled:
 		a.finish(ctx, job.End{State: job.Cancelled})
 	case paused:
-		a.handBack(ctx, job.Return{})
+		a.handBack(ctx, job.Return{}, 0)
 	default:
 		r := job.Return{Drained: true}
 		if o.Kind == protocol.Later {
 			r.NotBefore = o.At
 		}
-		a.handBack(ctx, r)
+		a.handBack(ctx, r, 0)
 	}
 }
 
-func (a *Attempt) handBack(ctx context.Context, r job.Return) {
+// handBack makes the job READY again, to be claimed after wait at the soonest.
+func (a *Attempt) handBack(ctx context.Context, r job.Return, wait time.Duration) {
 	var err error
 	if r.Checkpoint, err = a.lastCheckpoint(ctx); err != nil {
 		a.log.Warn("last checkpoint not written: the job goes on from the one before", "error", err.Error())
 	}
 	var bellDelay time.Duration
 	refusal, err := a.settle(ctx, func(now time.Time) job.Write {
+		if soonest := now.Add(wait); wait > 0 && r.NotBefore.Before(soonest) {
+			r.NotBefore = soonest
+		}
 		bellDelay = max(0, r.NotBefore.Sub(now))
 		r.BellAt = now.Add(bellDelay)
 		if bellDelay > queue.MaxDelay { // the sweeper rings at the very time
@@ -85,7 +94,7 @@ func (a *Attempt) handBack(ctx context.Context, r job.Return) {
 		a.finish(ctx, job.End{State: job.Cancelled}) // cancelled meanwhile
 		return
 	}
-	a.end(a.returned(r, refusal), "job handed back", "drained", r.Drained, "failed", r.Failed, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
+	a.end(a.returned(r, refusal), "job handed back", "drained", r.Drained, "failed", r.FailureLimit > 0, "reason", r.Error, "bell_in_ms", bellDelay.Milliseconds(), "applied", refusal == nil)
 	if a.job.Paused || bellDelay > queue.MaxDelay {
 		return
 	}
@@ -100,7 +109,7 @@ func (a *Attempt) finish(ctx context.Context, e job.End) {
 	cp, err := a.lastCheckpoint(ctx)
 	if err != nil && e.State == job.Done { // its cursor is what came out of it
 		a.pending = nil
-		a.handBack(ctx, job.Return{NotBefore: a.Clock.Now().Add(unreadableDelay), Error: "done, but its last cursor could not be written: " + err.Error()})
+		a.handBack(ctx, job.Return{Error: "done, but its last cursor could not be written: " + err.Error()}, unreadableDelay)
 		return
 	}
 	e.Checkpoint = cp
@@ -124,7 +133,7 @@ func (a *Attempt) returned(r job.Return, refusal *job.RefusedError) Outcome {
 		return Refused
 	case r.Drained:
 		return Drained
-	case r.Failed:
+	case r.FailureLimit > 0:
 		return Failed
 	case a.stop != nil && a.stop.why == paused:
 		return Paused

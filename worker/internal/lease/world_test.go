@@ -37,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, clock: c, table: &table{Memory: store.NewMemory()}, blobs: &blobs{Memory: blob.NewMemory()}, queue: queue.NewMemory(c.Now, time.Minute), slot: &fakeSlot{}}
 	w.deps = lease.Deps{
 		Store: w.table, Blobs: w.blobs, Bells: w.queue, Clock: c, Rand: rand.New(rand.NewPCG(1, 2)), Timing: timing,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Failures: 5,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Retry: contract.DefaultRetry(),
 	}
 	return w
 }

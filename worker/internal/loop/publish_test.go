@@ -64,7 +64,7 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 		Attempts: lease.Deps{Clock: clock, Rand: random(), Timing: contract.Timing{Sweep: 30 * time.Second}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: queue.NewMemory(time.Now, time.Minute), Clock: clock, Log: log,
-			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, Crashes: 5, JobTime: time.Minute,
+			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, CrashLimit: 5, JobTime: time.Minute,
 		},
 		Metrics: metrics.NewPublisher(sent, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"}),
 		Log:     log,

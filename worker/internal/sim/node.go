@@ -97,7 +97,7 @@ func (n *node) worker() *loop.Worker {
 		Sweeper: sweeper{&sweep.Sweeper{
 			Store: tableClient{watch}, Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
 			ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
-			Interval: w.setup.Sweep, Slots: w.setup.slots, Crashes: w.setup.crashes, JobTime: w.setup.jobTime,
+			Interval: w.setup.Sweep, Slots: w.setup.slots, CrashLimit: w.setup.crashLimit, JobTime: w.setup.jobTime,
 		}, n},
 	}
 }
@@ -268,7 +268,7 @@ func (n *node) blobs(c *caller) lease.Blobs {
 func (n *node) deps(c *caller, clock lease.Clock) lease.Deps {
 	return lease.Deps{
 		Store: tableClient{c}, Blobs: n.blobs(c), Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.Timing,
-		Log: n.world.logger(n.name), Failures: n.world.setup.failures,
+		Log: n.world.logger(n.name), Retry: n.world.setup.Retry,
 	}
 }
 

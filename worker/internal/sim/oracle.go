@@ -14,6 +14,7 @@ import (
 // Violation is a broken invariant. Those of the harness:
 //   - S9: an operator's change is applied to what its author read. L4: leadership of the sweep heals.
 //   - B1: no bell is rung before its time. B2: no job is handed back without a bell. T1: no job is claimed before its time.
+//   - F1: the failures of a job are their pauses apart.
 //   - E1: what may still run never expires. R1: no job goes back behind its cursor. M1: what is no message is dead-lettered.
 //   - D1: a drain cuts no claim, no holder's call, no deletion of a used message. D2: no claim begins during a drain.
 //   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
@@ -90,6 +91,7 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.steered(w)
 	o.rung(w, by)
 	o.early(w, by)
+	o.apart(w)
 	o.expiry(w, by)
 	o.outputs(w)
 	switch w.Op {
@@ -201,7 +203,7 @@ func (o *oracle) counters(w write) {
 }
 
 func (o *oracle) deserved(w write) bool {
-	return w.script.bad || w.is.Failures >= o.world.setup.failures || w.is.Crashes >= o.world.setup.crashes
+	return w.script.bad || w.is.Failures >= int64(o.world.setup.FailureLimit) || w.is.Crashes >= o.world.setup.crashLimit
 }
 
 // steered checks S6: a cancelled job is never claimed nor handed on, a paused one is not claimed.

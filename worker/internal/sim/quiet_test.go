@@ -14,7 +14,7 @@ func quiet(seed uint64, instances, slots int) *world {
 	w.calm, w.wanted = true, instances
 	w.setup = setup{
 		Timing: contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour},
-		slots:  slots, failures: 5, crashes: 1000,
+		slots:  slots, Retry: contract.DefaultRetry(), crashLimit: 1000,
 	}
 	for _, n := range []*network{&w.table.network, &w.queue.network, &w.objects.network} {
 		n.latency = 100 * time.Millisecond

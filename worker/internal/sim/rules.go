@@ -42,6 +42,15 @@ func (o *oracle) early(w write, by *caller) {
 	}
 }
 
+// apart checks F1: a job that has failed is not due before its pause is over, on the clock of the worker that counted the
+// failure. T1 sees that nobody claims it before.
+func (o *oracle) apart(w write) {
+	shortest, _ := o.world.setup.Pause(w.was.Failures)
+	if w.is.State == job.Ready && w.is.Failures > w.was.Failures && w.is.NotBefore.Sub(w.is.UpdatedAt) < shortest {
+		o.world.violate("F1", "failure %d at %s is followed by no pause of %s: %s, due at %s", w.is.Failures, w.is.UpdatedAt, shortest, brief(w.after), w.is.NotBefore)
+	}
+}
+
 // settling is how long a machine may go on claiming after it was answered that the content type is paused: its sweep
 // goes on to its end, and so do a long poll and the claims of what it brought.
 const settling = 8 * time.Minute

@@ -39,9 +39,10 @@ type Restart struct {
 // setup is the configuration of a content type.
 type setup struct {
 	contract.Timing
-	jobTime           time.Duration // assumed until jobs are measured; 0: they are not
-	slots             int
-	failures, crashes int64
+	contract.Retry
+	jobTime    time.Duration // assumed until jobs are measured; 0: they are not
+	slots      int
+	crashLimit int64
 }
 
 // faults of machines; those of the network stand in [network].
@@ -158,8 +159,12 @@ func (w *world) draw() {
 	w.setup.jobTime = []time.Duration{0, time.Minute}[r.IntN(2)]
 	w.setup.Stall = 45 * time.Minute // longer than anything is frozen
 	w.setup.slots = 1 + r.IntN(3)
-	w.setup.failures = []int64{5, 5, 2}[r.IntN(3)]
-	w.setup.crashes = []int64{5, 5, 2}[r.IntN(3)]
+	w.setup.Retry = []contract.Retry{
+		{FailureLimit: 10, FirstPause: 15 * time.Second, LongestPause: 15 * time.Minute},
+		{FailureLimit: 5, FirstPause: 15 * time.Second, LongestPause: 6 * time.Hour},
+		{FailureLimit: 2, FirstPause: time.Minute, LongestPause: time.Hour},
+	}[r.IntN(3)]
+	w.setup.crashLimit = []int64{5, 5, 2}[r.IntN(3)]
 	w.wanted = 1 + r.IntN(4)
 	rate := func(most float64) float64 {
 		if r.IntN(2) == 0 {

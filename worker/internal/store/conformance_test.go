@@ -252,10 +252,10 @@ func TestJobKeepsWhatWasWritten(t *testing.T) {
 		}
 		write(job.ClaimSubmission(key, work, "a", lease, now))
 		cp := job.Checkpoint{Seq: 7, Cursor: `{"at":"x"}`, Version: "mail@1", Position: job.Position{Done: 3, Total: 10, Unit: "messages"}}
-		got := write(job.HandBack(holder(1, "a"), job.Return{Failed: true, Error: "no route", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour), Checkpoint: &cp}, now.Add(time.Second)))
+		got := write(job.HandBack(holder(1, "a"), job.Return{FailureLimit: 10, Error: "no route", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour), Checkpoint: &cp}, now.Add(time.Second)))
 		want := job.Job{
 			Key: key, State: job.Ready, Epoch: 2, Seq: 7, Cursor: cp.Cursor, CursorVersion: "mail@1", Position: cp.Position,
-			NotBefore: now.Add(time.Hour), Failures: 1, RingAt: now.Add(time.Hour + 5*time.Minute), LastError: "no route",
+			NotBefore: now.Add(time.Hour), Failures: 1, FailureLimit: 10, RingAt: now.Add(time.Hour + 5*time.Minute), LastError: "no route",
 			Payload: work.Payload, Tenant: "acme", CreatedAt: now, UpdatedAt: now.Add(time.Second), Lease: lease, Schema: contract.SchemaPlain,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

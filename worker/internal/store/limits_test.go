@@ -110,7 +110,7 @@ func TestLargestJobFitsIntoAnItem(t *testing.T) {
 		large := job.Submission{Payload: []byte(`"` + strings.Repeat("p", payload-2) + `"`), Tenant: strings.Repeat("t", 128)}
 		write(t, s, job.ClaimSubmission(key, large, "a", lease, now))
 		cp := job.Checkpoint{Seq: 1, Cursor: `"` + strings.Repeat("c", cursor-2) + `"`, Version: "mail@1"}
-		item := write(t, s, job.HandBack(holder(1, "a"), job.Return{Failed: true, Error: strings.Repeat("e", 1000), Checkpoint: &cp, BellAt: now}, now))
+		item := write(t, s, job.HandBack(holder(1, "a"), job.Return{FailureLimit: 10, Error: strings.Repeat("e", 1000), Checkpoint: &cp, BellAt: now}, now))
 		stored, err := s.Get(t.Context(), key.String())
 		if err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ func operations() map[string]operation {
 	spilled := job.Checkpoint{Seq: 5, Ref: "jobs/mail/one/cursor.1.5.x", Version: "mail@1"}
 	large := job.Submission{PayloadRef: "jobs/mail/one/payload.x", Payload: work.Payload}
 	saved := then(running, job.SaveCheckpoint(a, at3, now))
-	dead := then(running, job.Finish(a, job.End{State: job.Dead, Failed: true, Reason: "bad"}, now))
+	dead := then(running, job.Finish(a, job.End{State: job.Dead, FailureLimit: 10, Reason: "bad"}, now))
 	crashed := func(j job.Job) job.Job { j.Key, j.Epoch, j.Owner = key, 1, "a"; return j }
 	ringAt := now.Add(job.RingDelay(0))
 	return map[string]operation{
@@ -55,9 +55,9 @@ func operations() map[string]operation {
 		"release, spilled":        {"HandBack", saved, job.HandBack(a, job.Return{Drained: true, BellAt: now, Checkpoint: &spilled}, now)},
 		"done, spilled":           {"Finish", saved, job.Finish(a, job.End{State: job.Done, Checkpoint: &spilled}, now)},
 		"release":                 {"HandBack", saved, job.HandBack(a, job.Return{Drained: true, BellAt: now, Checkpoint: &at4}, now)},
-		"retry":                   {"HandBack", running, job.HandBack(a, job.Return{Failed: true, Error: "no\x00 \"route\" \u2028🙂", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)},
+		"retry":                   {"HandBack", running, job.HandBack(a, job.Return{FailureLimit: 10, Error: "no\x00 \"route\" \u2028🙂", NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)},
 		"done":                    {"Finish", running, job.Finish(a, job.End{State: job.Done, Checkpoint: &at3}, now)},
-		"dead":                    {"Finish", running, job.Finish(a, job.End{State: job.Dead, Failed: true, Reason: strings.Repeat("bad ", 200)}, now)},
+		"dead":                    {"Finish", running, job.Finish(a, job.End{State: job.Dead, FailureLimit: 10, Reason: strings.Repeat("bad ", 200)}, now)},
 		"cancelled by its holder": {"Finish", then(running, job.Cancel(key, new(at(1, job.Running)), now)), job.Finish(a, job.End{State: job.Cancelled}, now)},
 		"reap to READY":           {"Reap", saved, job.Reap(crashed(job.Job{Beat: 1, Cursor: at3.Cursor}), 5, now)},
 		"reap to DEAD":            {"Reap", saved, job.Reap(crashed(job.Job{Beat: 1}), 1, now)},
@@ -71,7 +71,7 @@ func operations() map[string]operation {
 		"pause of a RUNNING job":  {"Pause", running, job.Pause(at(1, job.Running), now)},
 		"resume of a READY job":   {"Resume", then(submitted, job.Pause(at(0, job.Ready), now)), job.Resume(steered(1, 0, job.Ready), now)},
 		"resume of a RUNNING job": {"Resume", then(running, job.Pause(at(1, job.Running), now)), job.Resume(steered(1, 1, job.Running), now)},
-		"retry of a READY job":    {"Retry", then(running, job.HandBack(a, job.Return{Failed: true, NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)), job.Retry(at(2, job.Ready), now)},
+		"retry of a READY job":    {"Retry", then(running, job.HandBack(a, job.Return{FailureLimit: 10, NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)), job.Retry(at(2, job.Ready), now)},
 		"redrive":                 {"Redrive", dead, job.Redrive(at(2, job.Dead), now)},
 	}
 }

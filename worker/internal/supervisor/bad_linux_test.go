@@ -190,6 +190,7 @@ func (tr *tier) startExec(name, script string) {
 		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: 2, Command: []string{"sh", "-c", script},
 		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
 		Timing: contract.Timing{Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget, Stall: time.Hour},
+		Retry:  contract.DefaultRetry(),
 	}
 	environ := append(os.Environ(), slotVariable+"=1")
 	for variable, value := range settings.Environ() {

@@ -50,14 +50,14 @@ func TestOldestCheckpoint(t *testing.T) {
 func TestReapsSayWhatEnded(t *testing.T) {
 	w := newWorld(t)
 	s := w.sweeper("a")
-	s.Crashes = 1
+	s.CrashLimit = 1
 	w.write(job.ClaimSubmission(job.Key{ContentType: "mail", ID: "poison"}, job.Submission{Payload: []byte("1")}, "i-9/1", lease, w.clock.Now()))
 	w.sweep(s)
 	w.clock.pass(lease * 2)
 	if r := w.sweep(s); r.Reaped != 1 || cmp.Diff([]job.State{job.Dead}, r.Ended) != "" || w.get("poison").State != job.Dead {
 		t.Errorf("reaped %d, ended %v", r.Reaped, r.Ended)
 	}
-	s.Crashes = 5
+	s.CrashLimit = 5
 	w.write(job.ClaimSubmission(job.Key{ContentType: "mail", ID: "unlucky"}, job.Submission{Payload: []byte("1")}, "i-9/2", lease, w.clock.Now()))
 	w.sweep(s)
 	w.clock.pass(lease * 2)

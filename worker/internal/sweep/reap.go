@@ -55,7 +55,7 @@ func seenNow(last sighting, j job.Job, now time.Duration) sighting {
 
 func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 	reaped := job.Bell{ID: j.ID, Epoch: j.Epoch + 1}
-	item, err := s.Store.Write(ctx, job.Reap(j, s.Crashes, s.Clock.Now()))
+	item, err := s.Store.Write(ctx, job.Reap(j, s.CrashLimit, s.Clock.Now()))
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
 		s.Log.Info("job not reaped: it moved", "job", j.Key.String(), "refused", refused.Error())
 		return s.bellOfReaped(ctx, j, refused.Current)

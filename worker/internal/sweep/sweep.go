@@ -52,7 +52,7 @@ type Sweeper struct {
 	Worker      string // unique among the type's workers
 	Interval    time.Duration
 	Slots       int   // messages that must be waiting visibly for nothing to be rung
-	Crashes     int64 // limit of crashes at one position after which a job is DEAD
+	CrashLimit  int64 // crashes at one position that make a job DEAD
 	// JobTime is how long a job is assumed to take until jobs have been measured. Default: it is not measured.
 	JobTime time.Duration
 

@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) sweeper(name string) *sweep.Sweeper {
 	return &sweep.Sweeper{
 		Store: w.table, Queue: w.queue, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		ContentType: "mail", Worker: name, Interval: interval, Slots: 2, Crashes: 5,
+		ContentType: "mail", Worker: name, Interval: interval, Slots: 2, CrashLimit: 5,
 	}
 }
 

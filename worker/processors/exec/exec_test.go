@@ -41,6 +41,7 @@ func settings(command ...string) contract.Settings {
 		Tier: "t", Environment: "test", ContentType: "docs", Processor: "exec", Processes: 1, Command: command,
 		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
 		Timing: contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: time.Second, DrainBudget: time.Second, Stall: time.Hour},
+		Retry:  contract.DefaultRetry(),
 	}
 }
 

@@ -80,6 +80,7 @@ func workerEnviron(r *round) []string {
 			Lease: r.lease, Heartbeat: r.heartbeat, Sweep: r.sweep, Checkpoint: r.checkpoint,
 			DrainBudget: r.defaults.Job.DrainBudget, Stall: r.defaults.Job.Stall,
 		},
+		Retry: r.defaults.Retry,
 	}
 	var environ []string
 	for name, value := range settings.Environ() {
