@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -261,6 +262,19 @@ func TestTail(t *testing.T) {
 			text, _ := os.ReadFile(said.Name())
 			t.Errorf("want a word on %q:\n%s", want, text)
 		}
+	}
+}
+
+// TestATimeThatIsPastIsNotNow: a program that asks to be run again at a time that is past waits for the least pause.
+func TestATimeThatIsPastIsNotNow(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "past", `echo '{"retryAt":"2020-01-01T00:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75`)
+	tr.start()
+	tr.submit("past", "{}")
+	await(t, "the job was run twice", func() bool { return tr.show("past").Returns >= 2 })
+	j := tr.show("past")
+	if lived := j.UpdatedAt.Sub(j.CreatedAt); j.Failures != 0 || lived < time.Duration(j.Returns-1)*15*time.Second {
+		t.Errorf("%d runs in %s, %d failures", j.Returns, lived, j.Failures)
 	}
 }
 

@@ -144,6 +144,8 @@ type job struct {
 	Owner                     string
 	Epoch, Done, Total        int64
 	Drains, Crashes, Failures int64
+	Returns                   int64
+	CreatedAt, UpdatedAt      time.Time
 	Paused                    bool
 	LastError, PayloadRef     string
 	NotBefore                 string

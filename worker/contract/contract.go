@@ -70,6 +70,7 @@ const (
 	AttrCrashes         = "crashes"
 	AttrFailures        = "failures"
 	AttrFailureLimit    = "failureLimit" // failures that make the job DEAD, as the last that failed at it was told
+	AttrReturns         = "returns"      // hand-backs in a row that are nobody's fault and saved no newer cursor; left out: none
 	AttrRings           = "rings"
 	AttrRingAt          = "ringAt"
 	AttrLastError       = "lastError"

@@ -43,6 +43,7 @@ type jobView struct {
 	Crashes         int64           `json:"crashes"`
 	Failures        int64           `json:"failures"`
 	FailureLimit    int64           `json:"failureLimit,omitempty"` // that many make the job DEAD; left out: it has not failed yet
+	Returns         int64           `json:"returns,omitempty"`      // in a row, for nobody's fault
 	Rings           int64           `json:"rings"`
 	NotBefore       time.Time       `json:"notBefore,omitzero"`
 	LastError       string          `json:"lastError,omitempty"`
@@ -80,7 +81,7 @@ func viewOf(j job.Job) jobView {
 		PerSecond: j.Pace.PerSecond, ETA: etaOf(j),
 		ContentType: j.ContentType, ID: j.ID, Tenant: j.Tenant, State: j.State, Paused: j.Paused, CancelRequested: j.CancelRequested,
 		Owner: j.Owner, Epoch: j.Epoch, Seq: j.Seq, Done: j.Done, Total: j.Total, Unit: j.Unit,
-		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, FailureLimit: j.FailureLimit, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
+		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, FailureLimit: j.FailureLimit, Returns: j.Returns, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
 		Payload: j.Payload, PayloadRef: j.PayloadRef, Cursor: json.RawMessage(j.Cursor), CursorRef: j.CursorRef, CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}
 }

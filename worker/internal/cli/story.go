@@ -73,6 +73,7 @@ func soFar(j job.Job) string {
 		what string
 	}{
 		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker died without a word, at this position"},
+		{j.Returns, "handed back to go on later, without a newer cursor"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", p.what, times(p.n)))

@@ -92,6 +92,7 @@ type Job struct {
 	Crashes         int64 // without progress between them
 	Failures        int64
 	FailureLimit    int64 // of the worker that counted the last failure; 0: there was none, or a release before counted it
+	Returns         int64 // hand-backs in a row that are nobody's fault, without a newer cursor
 	Rings           int64 // since the job last became READY
 	RingAt          time.Time
 	LastError       string
@@ -138,7 +139,7 @@ func FromItem(item Item) (Job, error) {
 		Pace:      paceOf(number(contract.AttrPace), number(contract.AttrPaceError)),
 		NotBefore: moment(contract.AttrNotBefore), Paused: flag(contract.AttrPaused), CancelRequested: flag(contract.AttrCancelRequested),
 		Drains: number(contract.AttrDrains), Crashes: number(contract.AttrCrashes), Failures: number(contract.AttrFailures), FailureLimit: number(contract.AttrFailureLimit),
-		Rings: number(contract.AttrRings), RingAt: moment(contract.AttrRingAt), LastError: text(contract.AttrLastError),
+		Returns: number(contract.AttrReturns), Rings: number(contract.AttrRings), RingAt: moment(contract.AttrRingAt), LastError: text(contract.AttrLastError),
 		Payload: json.RawMessage(text(contract.AttrPayload)), PayloadRef: text(contract.AttrPayloadRef), Tenant: text(contract.AttrTenant),
 		CreatedAt: moment(contract.AttrCreatedAt), UpdatedAt: moment(contract.AttrUpdatedAt),
 		Lease: time.Duration(number(contract.AttrLease)) * time.Millisecond, Schema: number(contract.AttrSchema),

@@ -109,6 +109,6 @@ func Redrive(j Job, now time.Time) Write {
 	return Write{
 		Op: "redrive", Key: j.Key.String(),
 		If:  []Cond{{contract.AttrState, Equal, string(Dead)}, {contract.AttrEpoch, Equal, j.Epoch}},
-		Set: set, Remove: []string{contract.AttrTTL, contract.AttrCancelRequested, contract.AttrCrashPosition},
+		Set: set, Remove: []string{contract.AttrTTL, contract.AttrCancelRequested, contract.AttrCrashPosition, contract.AttrReturns},
 	}
 }

@@ -61,10 +61,10 @@ func CheckRef(ref string, content []byte) error {
 
 func digestOf(ref string) string { return ref[strings.LastIndexByte(ref, '.')+1:] }
 
-// position is what must have moved for a crash to count as a first one: the cursor, not seq (a poison
+// CursorDigest tells cursors apart. It must have changed for a crash or a return to count as a first one: the cursor, not seq (a poison
 // job that checkpoints on opening would never die) and not progress (it is shown, not durable). It is the
 // start of the cursor's digest, wherever the cursor stands.
-func (j Job) position() string {
+func (j Job) CursorDigest() string {
 	digest := digestOf(j.CursorRef)
 	if j.CursorRef == "" {
 		digest = sum([]byte(j.Cursor))

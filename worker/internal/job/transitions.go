@@ -150,6 +150,7 @@ type Return struct {
 	Drained bool // counts in drains: the worker was asked to stop
 	// FailureLimit makes the return count in failures: it is how many make the job DEAD. 0: the job has not failed.
 	FailureLimit int64
+	Returns      int64 // the new value of the job's
 	Error        string
 	NotBefore    time.Time // zero: at once
 	BellAt       time.Time // when the bell of the handoff rings; the sweeper rings again after RingDelay(0)
@@ -166,6 +167,11 @@ func HandBack(c Claim, r Return, now time.Time) Write {
 		w.Add[contract.AttrDrains] = 1
 	}
 	w.fail(r.FailureLimit)
+	if r.Returns > 0 {
+		w.Set[contract.AttrReturns] = r.Returns
+	} else {
+		w.Remove = append(w.Remove, contract.AttrReturns)
+	}
 	if r.Error != "" {
 		w.Set[contract.AttrLastError] = clip(r.Error)
 	}
@@ -219,7 +225,7 @@ func Reap(j Job, limit int64, now time.Time) Write {
 		Remove: []string{contract.AttrOwner},
 	}
 	crashes := int64(1)
-	if j.position() == j.CrashPosition {
+	if j.CursorDigest() == j.CrashPosition {
 		crashes = j.Crashes + 1
 	}
 	reason := fmt.Sprintf("worker %s died without a word, crash %d at this position", j.Owner, crashes)
@@ -237,7 +243,7 @@ func Reap(j Job, limit int64, now time.Time) Write {
 	}
 	w.If = append(w.If, Cond{Attr: contract.AttrCancelRequested, Op: Absent})
 	w.Set[contract.AttrCrashes] = crashes
-	w.Set[contract.AttrCrashPosition] = j.position()
+	w.Set[contract.AttrCrashPosition] = j.CursorDigest()
 	return w
 }
 

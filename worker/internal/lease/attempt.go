@@ -47,23 +47,25 @@ type Attempt struct {
 
 	beganAt    time.Duration
 	doneBefore int64
-	deadline   time.Duration // of the lease
-	beatAt     time.Duration // stamp of the last acknowledged beat
-	savedAt    time.Duration // stamp of the last acknowledged checkpoint
-	heardAt    time.Duration // when the slot last reported anything
-	retryAt    time.Duration // no call before this: the last one failed
-	pendingAt  time.Duration // when the slot reported the newest cursor
-	durableAt  time.Duration // when it reported the one that is saved; the beginning, before any is
-	seq        int64         // of the last checkpoint tried
-	pending    *protocol.Checkpoint
-	progress   *protocol.Progress // newer than any checkpoint
-	pace       pace
-	stop       *stop
-	started    bool // the slot has taken the job
-	stalled    bool // the slot was killed because it said nothing
-	over       bool
-	usable     bool
-	outcome    Outcome
+	// cursorBefore is the digest of the cursor with which the attempt began.
+	cursorBefore string
+	deadline     time.Duration // of the lease
+	beatAt       time.Duration // stamp of the last acknowledged beat
+	savedAt      time.Duration // stamp of the last acknowledged checkpoint
+	heardAt      time.Duration // when the slot last reported anything
+	retryAt      time.Duration // no call before this: the last one failed
+	pendingAt    time.Duration // when the slot reported the newest cursor
+	durableAt    time.Duration // when it reported the one that is saved; the beginning, before any is
+	seq          int64         // of the last checkpoint tried
+	pending      *protocol.Checkpoint
+	progress     *protocol.Progress // newer than any checkpoint
+	pace         pace
+	stop         *stop
+	started      bool // the slot has taken the job
+	stalled      bool // the slot was killed because it said nothing
+	over         bool
+	usable       bool
+	outcome      Outcome
 }
 
 // stop is a request to end the attempt at the next step boundary.
@@ -87,7 +89,7 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	now := deps.Clock.Monotonic()
 	a := &Attempt{
 		Deps: deps, slot: s, claim: c.Job.Claim(), job: c.Job, deadline: c.Deadline,
-		beatAt: c.Deadline - deps.Timing.Lease, beganAt: now, savedAt: now, durableAt: now, heardAt: now, seq: c.Job.Seq, doneBefore: c.Job.Done,
+		beatAt: c.Deadline - deps.Timing.Lease, beganAt: now, savedAt: now, durableAt: now, heardAt: now, seq: c.Job.Seq, doneBefore: c.Job.Done, cursorBefore: c.Job.CursorDigest(),
 		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
 	}
 	if a.Tally == nil {
@@ -102,11 +104,17 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 		a.unreadable(ctx, err)
 		return a
 	}
-	a.started = a.send(protocol.Order{Run: &protocol.Assignment{
+	err = a.slot.Send(protocol.Order{Run: &protocol.Assignment{
 		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: payload,
 		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
 		Progress: protocol.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
 	}})
+	if errors.Is(err, protocol.ErrUnencodable) {
+		a.usable = true // the slot has not seen the job
+		a.conclude(ctx, protocol.Outcome{Kind: protocol.Permanent, Error: "the job cannot be given to a slot: " + err.Error()})
+		return a
+	}
+	a.started = a.taken(err)
 	return a
 }
 
@@ -302,9 +310,11 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 	a.conclude(ctx, protocol.Outcome{Kind: protocol.Retry, Error: text})
 }
 
-// send hands an order to the slot. One that cannot take it is dead or deaf; its end is reported.
-func (a *Attempt) send(o protocol.Order) bool {
-	err := a.slot.Send(o)
+// send hands an order to the slot.
+func (a *Attempt) send(o protocol.Order) { a.taken(a.slot.Send(o)) }
+
+// taken reports whether the slot took an order. One that could not is dead or deaf, and its end is reported.
+func (a *Attempt) taken(err error) bool {
 	if err != nil {
 		a.log.Warn("slot takes no orders: killed", "error", err.Error())
 		a.slot.Kill()

@@ -1,8 +1,10 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -13,6 +15,12 @@ import (
 )
 
 const (
+	// leastReturn keeps a job that is handed back for nobody's fault from coming straight back: a processor may name a time
+	// that is past, again and again.
+	leastReturn = 15 * time.Second
+	// maxReturns are the hand-backs for nobody's fault in a row, without a newer cursor, that make a job DEAD: four hours at
+	// the least pause.
+	maxReturns = 1000
 	// unfitDelay keeps a job that this release cannot read from coming straight back.
 	unfitDelay = 30 * time.Second
 )
@@ -29,14 +37,36 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 	case protocol.Permanent:
 		a.finish(ctx, job.End{State: job.Dead, Reason: o.Error})
 	case protocol.Later:
-		a.handBack(ctx, job.Return{NotBefore: o.At, Error: o.Error}, 0)
+		a.comeBack(ctx, job.Return{NotBefore: o.At, Error: o.Error}, leastReturn)
 	case protocol.Unfit:
-		a.handBack(ctx, job.Return{Error: o.Error}, unfitDelay)
+		a.comeBack(ctx, job.Return{Error: o.Error}, unfitDelay)
 	case protocol.Retry:
 		a.failed(ctx, o.Error)
 	default: // stopped without being asked
-		a.handBack(ctx, job.Return{Error: o.Error}, 0)
+		a.comeBack(ctx, job.Return{Error: o.Error}, leastReturn)
 	}
+}
+
+// comeBack hands the job back for nobody's fault: there is a pause, and a count that ends it.
+func (a *Attempt) comeBack(ctx context.Context, r job.Return, least time.Duration) {
+	r.Returns = a.returns() + 1
+	if r.Returns >= maxReturns {
+		a.finish(ctx, job.End{State: job.Dead, Reason: fmt.Sprintf("handed back %d times in a row without a newer cursor, the last time because: %s", r.Returns, cmp.Or(r.Error, "it was to go on later"))})
+		return
+	}
+	a.handBack(ctx, r, least)
+}
+
+// returns are the hand-backs for nobody's fault before this attempt; none if the attempt has a newer cursor.
+func (a *Attempt) returns() int64 {
+	now := a.job
+	if a.pending != nil {
+		now.Cursor, now.CursorRef = string(a.pending.Cursor), ""
+	}
+	if now.CursorDigest() != a.cursorBefore {
+		return 0
+	}
+	return a.job.Returns
 }
 
 // failed counts a failure of the job. It is tried again after a pause, unless this was its last failure.
@@ -47,7 +77,7 @@ func (a *Attempt) failed(ctx context.Context, reason string) {
 		return
 	}
 	shortest, longest := a.Retry.Pause(a.job.Failures)
-	a.handBack(ctx, job.Return{FailureLimit: limit, Error: reason}, backoff.Between(shortest, longest, a.Rand))
+	a.handBack(ctx, job.Return{FailureLimit: limit, Returns: a.returns(), Error: reason}, backoff.Between(shortest, longest, a.Rand))
 }
 
 func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
@@ -55,9 +85,9 @@ func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
 	case cancelled:
 		a.finish(ctx, job.End{State: job.Cancelled})
 	case paused:
-		a.handBack(ctx, job.Return{}, 0)
+		a.handBack(ctx, job.Return{Returns: a.returns()}, 0)
 	default:
-		r := job.Return{Drained: true}
+		r := job.Return{Drained: true, Returns: a.returns()}
 		if o.Kind == protocol.Later {
 			r.NotBefore = o.At
 		}
@@ -109,7 +139,7 @@ func (a *Attempt) finish(ctx context.Context, e job.End) {
 	cp, err := a.lastCheckpoint(ctx)
 	if err != nil && e.State == job.Done { // its cursor is what came out of it
 		a.pending = nil
-		a.handBack(ctx, job.Return{Error: "done, but its last cursor could not be written: " + err.Error()}, unreadableDelay)
+		a.comeBack(ctx, job.Return{Error: "done, but its last cursor could not be written: " + err.Error()}, unreadableDelay)
 		return
 	}
 	e.Checkpoint = cp

@@ -228,13 +228,18 @@ type fakeSlot struct {
 	orders []protocol.Order
 	killed bool
 	deaf   bool
+	// refuses is the answer to each order; nil: it is taken.
+	refuses error
 }
 
 func (s *fakeSlot) Kill() { s.killed = true }
 
 func (s *fakeSlot) Send(o protocol.Order) error {
-	if s.deaf {
+	switch {
+	case s.deaf:
 		return errors.New("deaf")
+	case s.refuses != nil:
+		return s.refuses
 	}
 	s.orders = append(s.orders, o)
 	return nil

@@ -41,6 +41,7 @@ const (
 	UnseenPause       Control = "pause of the type that workers do not see"
 	EarlyClaim        Control = "claim that ignores notBefore"
 	HotFailures       Control = "failures without a pause"
+	HotReturns        Control = "hand-backs for later without a pause"
 	DayOfRetention    Control = "finished jobs that live for a day"
 	MortalRedrive     Control = "redrive that keeps the ttl"
 	LostReject        Control = "rejected messages that are only deleted"
@@ -65,7 +66,7 @@ var Controls = map[Control]string{
 	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutBeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
 	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafBeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
 	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", UnfencedSteering: "S9", WallClockLead: "L4",
-	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
+	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
 	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2",
 }
 
@@ -90,6 +91,9 @@ func (c Control) weaken(w job.Write, before job.Item) job.Write {
 	case c == EarlyClaim && w.Op == "claim":
 		return without(w, contract.AttrNotBefore)
 	case c == HotFailures && w.Add[contract.AttrFailures] > 0 && w.Set[contract.AttrNotBefore] != nil:
+		w.Set = maps.Clone(w.Set)
+		w.Set[contract.AttrNotBefore] = int64(0)
+	case c == HotReturns && w.Set[contract.AttrReturns] != nil && w.Add[contract.AttrDrains]+w.Add[contract.AttrFailures] == 0:
 		w.Set = maps.Clone(w.Set)
 		w.Set[contract.AttrNotBefore] = int64(0)
 	case c == DayOfRetention && w.Set[contract.AttrTTL] != nil:

@@ -14,7 +14,7 @@ import (
 // Violation is a broken invariant. Those of the harness:
 //   - S9: an operator's change is applied to what its author read. L4: leadership of the sweep heals.
 //   - B1: no bell is rung before its time. B2: no job is handed back without a bell. T1: no job is claimed before its time.
-//   - F1: the failures of a job are their pauses apart.
+//   - F1: the failures of a job are their pauses apart. F2: a job that is handed back for nobody's fault pauses.
 //   - E1: what may still run never expires. R1: no job goes back behind its cursor. M1: what is no message is dead-lettered.
 //   - D1: a drain cuts no claim, no holder's call, no deletion of a used message. D2: no claim begins during a drain.
 //   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
@@ -92,6 +92,7 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.rung(w, by)
 	o.early(w, by)
 	o.apart(w)
+	o.returned(w)
 	o.expiry(w, by)
 	o.outputs(w)
 	switch w.Op {

@@ -51,6 +51,17 @@ func (o *oracle) apart(w write) {
 	}
 }
 
+// leastReturn is the shortest pause after a hand-back for nobody's fault.
+const leastReturn = 15 * time.Second
+
+// returned checks F2: a job that is handed back, neither drained nor failed nor paused, is not due at once.
+func (o *oracle) returned(w write) {
+	counted := w.is.Drains > w.was.Drains || w.is.Failures > w.was.Failures
+	if w.Op == "hand back" && !counted && !w.was.Paused && w.is.NotBefore.Sub(w.is.UpdatedAt) < leastReturn {
+		o.world.violate("F2", "handed back for nobody's fault and due again at %s: %s", w.is.NotBefore, brief(w.after))
+	}
+}
+
 // settling is how long a machine may go on claiming after it was answered that the content type is paused: its sweep
 // goes on to its end, and so do a long poll and the claims of what it brought.
 const settling = 8 * time.Minute

@@ -62,7 +62,7 @@ func (w *world) newScript(id string) *script {
 	case 2:
 		s.fails = math.MaxInt
 	case 3, 4:
-		s.later, s.laterFor = 1+w.random.IntN(2), w.between(time.Second, 25*time.Minute)
+		s.later, s.laterFor = 1+w.random.IntN(2), w.between(-25*time.Minute, 25*time.Minute)
 	case 5:
 		s.bad = true
 	case 6:

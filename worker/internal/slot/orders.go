@@ -2,6 +2,7 @@ package slot
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 
@@ -60,8 +61,11 @@ func (o *orders) write() {
 
 func (o *orders) send(order protocol.Order) error {
 	line, err := plainjson.Marshal(order)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", protocol.ErrUnencodable, err)
+	case len(line) >= maxOrder:
+		return fmt.Errorf("%w: it has %d bytes, the most are %d", protocol.ErrUnencodable, len(line), maxOrder-1)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -21,6 +21,9 @@ const MaxCursor = 128 << 10
 // ErrKilled is wrapped by the reason for a slot's end after its supervisor killed it.
 var ErrKilled = errors.New("killed by the supervisor")
 
+// ErrUnencodable is wrapped by the error about an order that no slot can be sent: it is no JSON, or too long.
+var ErrUnencodable = errors.New("it cannot be encoded as an order")
+
 // Assignment is the job that a supervisor hands to a slot.
 type Assignment struct {
 	ID            string          `json:"id"`
