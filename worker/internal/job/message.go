@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // MaxPayload is the largest payload of a job, in bytes. A message holds less: SQS takes 1 MiB.
@@ -100,6 +102,8 @@ func (s Submission) Check() error {
 	switch {
 	case len(s.Tenant) > 128:
 		return fmt.Errorf("tenant: %d bytes, want at most 128", len(s.Tenant))
+	case strings.ContainsFunc(s.Tenant, controls):
+		return fmt.Errorf("tenant: %q holds a control character", s.Tenant)
 	case len(s.Payload) == 0:
 		return errors.New("payload: is missing")
 	case len(s.Payload) > MaxPayload:
@@ -108,4 +112,10 @@ func (s Submission) Check() error {
 		return errors.New("payload: is not JSON")
 	}
 	return nil
+}
+
+// controls reports whether a terminal may act on a character instead of showing it: a control character, a separator of
+// lines or a mark of writing direction.
+func controls(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
