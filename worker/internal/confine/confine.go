@@ -5,7 +5,7 @@
 // process group and session included. Elsewhere on Linux the supervisor looks at the memory of the slot's
 // process group and descendants four times a second, so a slot can be over its limit for that long, and a
 // daemon that has cut itself loose (its parent ended) is not counted. It is killed with its slot all the same,
-// found by a variable in its environment; only one that has cleared its environment, or runs as another user,
+// found by a variable in its environment; only one that has cleared or hidden its environment, or runs as another user,
 // lives on. On other systems slots have no limit, and what leaves the process group lives on.
 package confine
 
