@@ -19,7 +19,10 @@ type processTable struct{}
 
 func (*processTable) await(int, int64, <-chan struct{}) int64 { return 0 }
 
-type cgroups struct{ dir string }
+type cgroups struct {
+	dir  string
+	pids bool
+}
 
 func delegatedCgroups() (*cgroups, error) { return nil, errors.ErrUnsupported }
 
