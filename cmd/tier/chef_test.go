@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/internal/operator"
 )
 
 // chefRepository runs the command on a configuration with these content types.
@@ -34,7 +36,7 @@ func chefRepository(t *testing.T, contentTypes string) (dir string, status int, 
 	}
 	var out, errs bytes.Buffer
 	dir = filepath.Join(parent, "chef-repo")
-	status = run(t.Context(), &session{out: &out, err: &errs}, []string{"--config", filepath.Join(parent, "worker-tier.yaml"), "chef", "--out", dir})
+	status = run(t.Context(), &session{out: operator.Printer{To: &out}, err: operator.Printer{To: &errs}}, []string{"--config", filepath.Join(parent, "worker-tier.yaml"), "chef", "--out", dir})
 	return dir, status, errs.String()
 }
 
@@ -87,7 +89,7 @@ func TestChefRepositoryIsWholeOrNotThere(t *testing.T) {
 		t.Error("something was written")
 	}
 	var errs bytes.Buffer
-	s := &session{out: &errs, err: &errs}
+	s := &session{out: operator.Printer{To: &errs}, err: operator.Printer{To: &errs}}
 	if got := run(t.Context(), s, []string{"--config", filepath.Join(filepath.Dir(dir), "worker-tier.yaml"), "chef", "--out", filepath.Dir(dir)}); got != 1 || !strings.Contains(errs.String(), "exists: name a folder that does not") {
 		t.Errorf("status %d, %q", got, errs.String())
 	}

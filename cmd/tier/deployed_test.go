@@ -139,7 +139,7 @@ func (d *deployed) delete(name string) {
 func (d *deployed) tier(answer string, args ...string) (status int, out, progress string) {
 	d.t.Helper()
 	var stdout, stderr bytes.Buffer
-	s := &session{asks: operator.Person{In: strings.NewReader(answer), Answers: answer != "", Out: &stderr}, out: &stdout, err: &stderr, poll: 20 * time.Millisecond, settle: 100 * time.Millisecond}
+	s := &session{asks: operator.Person{In: strings.NewReader(answer), Answers: answer != "", Out: &stderr}, out: operator.Printer{To: &stdout}, err: operator.Printer{To: &stderr}, poll: 20 * time.Millisecond, settle: 100 * time.Millisecond}
 	status = run(d.t.Context(), s, append(args, "--config", d.config))
 	return status, stdout.String(), stderr.String()
 }

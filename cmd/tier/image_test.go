@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
@@ -105,7 +106,7 @@ func imageTier(t *testing.T, b *imageBuilder, environment string, args ...string
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	status = run(t.Context(), &session{out: &stdout, err: &stderr}, append([]string{"image", "--config", file}, args...))
+	status = run(t.Context(), &session{out: operator.Printer{To: &stdout}, err: operator.Printer{To: &stderr}}, append([]string{"image", "--config", file}, args...))
 	return status, strings.ReplaceAll(stdout.String(), file, "FILE"), strings.ReplaceAll(stderr.String(), file, "FILE")
 }
 

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	ibtypes "github.com/aws/aws-sdk-go-v2/service/imagebuilder/types"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
+	"github.com/worker-tier/worker-tier/internal/operator"
 )
 
 // lines say to people what a pipeline has built, and what to do with it.
@@ -20,8 +19,8 @@ func (p *pipeline) lines(s *session, now time.Time) []string {
 	if p.Deployed != p.Defined {
 		text = append(text, "deployed is version "+p.Deployed+": npx cdk deploy -c env="+env.Name+" --exclusively "+p.Name+" before the next build")
 	}
-	if table := p.table(now); table != "" {
-		text = append(text, "", table)
+	if table := p.table(now); len(table) > 0 {
+		text = append(append(text, ""), table...)
 	}
 	i := slices.IndexFunc(p.Images, build.tested)
 	if i < 0 {
@@ -42,11 +41,10 @@ func (p *pipeline) lines(s *session, now time.Time) []string {
 
 // table has the newest image that passed, the one that is used, what is being built, and the newest failure if nothing passed
 // since.
-func (p *pipeline) table(now time.Time) string {
-	var text bytes.Buffer
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+func (p *pipeline) table(now time.Time) []string {
+	var rows [][]string
 	row := func(what string, b build, more string) {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", what, b.Version, b.Started.UTC().Format(time.DateOnly), age(now.Sub(b.Started)), more)
+		rows = append(rows, []string{what, b.Version, b.Started.UTC().Format(time.DateOnly), age(now.Sub(b.Started)), more})
 	}
 	passed, failed, pinned := false, false, p.Pinned == ""
 	for _, b := range p.Images {
@@ -65,11 +63,11 @@ func (p *pipeline) table(now time.Time) string {
 			row("in use", b, b.AMI+" "+b.OS)
 		}
 	}
-	_ = table.Flush()
+	lines := operator.Columns(rows)
 	if !pinned {
-		text.WriteString("in use is " + p.Pinned + ", which this pipeline did not build\n")
+		lines = append(lines, "in use is "+p.Pinned+", which this pipeline did not build")
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return lines
 }
 
 // age is how long ago something was, as people say it.

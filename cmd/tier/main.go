@@ -14,11 +14,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -48,8 +45,8 @@ type session struct {
 	file string
 	json bool
 	asks operator.Person
-	out  io.Writer // results
-	err  io.Writer // progress
+	out  operator.Printer // results
+	err  operator.Printer // progress
 	// poll is the time between two looks; settle how long a queue must have looked empty to be: SQS counts
 	// roughly, and within a minute of the last message right.
 	poll, settle time.Duration
@@ -58,7 +55,7 @@ type session struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	s := &session{
-		asks: operator.AtTerminal(os.Stderr), out: os.Stdout, err: os.Stderr,
+		asks: operator.AtTerminal(os.Stderr), out: operator.Printer{To: os.Stdout}, err: operator.Printer{To: os.Stderr},
 		poll: 5 * time.Second, settle: time.Minute,
 	}
 	status := run(ctx, s, os.Args[1:])
@@ -70,14 +67,14 @@ func main() {
 // line that cannot be read.
 func run(ctx context.Context, s *session, args []string) int {
 	var c commands
-	parser, err := kong.New(&c, kong.Name("tier"), kong.Writers(s.err, s.err), kong.UsageOnError(),
+	parser, err := kong.New(&c, kong.Name("tier"), kong.Writers(s.err.To, s.err.To), kong.UsageOnError(),
 		kong.Description("Takes content types out of service, finds stacks that no configuration names, and shows what the image pipeline built."))
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(s.err, "tier: %s (tier --help lists what there is)\n", err)
+		s.err.Text("tier: %s (tier --help lists what there is)", err)
 		return 2
 	}
 	load := config.LoadFile // an operator needs no checkout
@@ -99,23 +96,22 @@ func run(ctx context.Context, s *session, args []string) int {
 	case err == nil:
 		return 0
 	case errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(s.err, "tier: interrupted; the same command goes on from here")
+		s.err.Line("tier: interrupted; the same command goes on from here")
 	default:
-		_, _ = fmt.Fprintf(s.err, "tier: %s\n", awsaccess.Explain(err))
+		s.err.Text("tier: %s", awsaccess.Explain(err))
 	}
 	return 1
 }
 
 // say prints progress.
-func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
+func (s *session) say(format string, args ...any) { s.err.Line(format, args...) }
 
 // result prints what came out of a command: for machines, or the lines for people.
 func (s *session) result(v any, lines ...string) error {
 	if s.json {
-		return operator.PrintJSON(s.out, v)
+		return s.out.JSON(v)
 	}
-	_, err := fmt.Fprintln(s.out, strings.Join(lines, "\n"))
-	return err
+	return s.out.Lines(lines...)
 }
 
 // wait sleeps until the next look.

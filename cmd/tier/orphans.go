@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -45,14 +43,11 @@ func (orphansCommand) Run(ctx context.Context, s *session) error {
 	if len(orphans) == 0 {
 		return s.result(orphans, "no orphans: "+s.file+" names every content type that is deployed in "+environment)
 	}
-	var text bytes.Buffer
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "STACK\tCONTENT TYPE\tSTATUS\tCREATED")
+	rows := [][]string{{"STACK", "CONTENT TYPE", "STATUS", "CREATED"}}
 	for _, o := range orphans {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Stack, o.ContentType, o.Status, o.Created.Format(time.DateOnly))
+		rows = append(rows, []string{o.Stack, o.ContentType, o.Status, o.Created.Format(time.DateOnly)})
 	}
-	_ = table.Flush()
-	return s.result(orphans, text.String()+"tier retire TYPE takes one out of service")
+	return s.result(orphans, append(operator.Columns(rows), "tier retire TYPE takes one out of service")...)
 }
 
 // named reports whether the configuration has the content type.

@@ -4,7 +4,6 @@ package operator
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,14 +27,14 @@ func AtTerminal(out io.Writer) Person {
 
 // Agree returns an error unless the person answers the question with yes.
 func (p Person) Agree(question string) error {
-	return p.ask(question, question+" [y/N] ", func(answer string) bool {
+	return p.ask(question, OneLine(question)+" [y/N] ", func(answer string) bool {
 		return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")
 	})
 }
 
 // Type returns an error unless the person types the word, to go on with what was said.
 func (p Person) Type(said, word string) error {
-	return p.ask(said, said+"\nType "+word+" to go on: ", func(answer string) bool { return answer == word })
+	return p.ask(said, OneLine(said)+"\nType "+word+" to go on: ", func(answer string) bool { return answer == word })
 }
 
 func (p Person) ask(question, prompt string, agreed func(answer string) bool) error {
@@ -53,14 +52,6 @@ func (p Person) ask(question, prompt string, agreed func(answer string) bool) er
 		return errors.New("not confirmed: nothing was changed")
 	}
 	return nil
-}
-
-// PrintJSON prints a result for machines.
-func PrintJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // what a person or a program sent comes back as it was
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }
 
 // Plural is a number of things, for people.

@@ -11,6 +11,7 @@ for test in /opt/worker-tier/bin/*.test; do
 done
 cat /run/said
 dmesg | grep 'Memory cgroup out of memory' >/dev/null || result='failed: no limit was the kernel'\''s'
+[ ! -e /opt/worker-tier/bin/slot.test ] || dmesg | grep 'fork rejected by pids controller' >/dev/null || result='failed: no fork was refused'
 echo "cgroup-test: $result"
 echo o >/proc/sysrq-trigger
 sleep 10

@@ -20,7 +20,7 @@ PLATFORMS.each_key do |platform|
 
     it 'stops after the drain budget and a slack, and is watched' do
       run = converge(platform)
-      ['TimeoutStopSec=120', 'KillMode=mixed', 'Delegate=memory', 'OnFailure=worker-failed.service', 'StartLimitBurst=10', /^WatchdogSec=\d+$/,
+      ['TimeoutStopSec=120', 'KillMode=mixed', 'Delegate=memory pids', 'OnFailure=worker-failed.service', 'StartLimitBurst=10', /^WatchdogSec=\d+$/,
        'WorkingDirectory=/var/lib/worker'].each do |line|
         expect(run).to render_file('/etc/systemd/system/worker.service').with_content(line)
       end

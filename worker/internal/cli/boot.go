@@ -38,7 +38,7 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(e.err, nil))
+	log := slog.New(slog.NewJSONHandler(e.err.To, nil))
 	results := doctor.Examine(ctx, doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random()), doctor.Patience{
 		For: checkTimeout, Rand: supervisor.Random(), Final: awsaccess.Lasting,
 		Tell: func(c doctor.Check, err error) {
@@ -63,7 +63,7 @@ func (c *bootUnhealthyCommand) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	member, err := ownMembership(ctx, slog.New(slog.NewJSONHandler(e.err, nil)), cfg)
+	member, err := ownMembership(ctx, slog.New(slog.NewJSONHandler(e.err.To, nil)), cfg)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ Exit status 0: OK, 1: WARNING, 2: CRITICAL, 3: UNKNOWN.`
 }
 
 func (c *checkServiceCommand) Run(ctx context.Context, e *env) error {
-	return c.answer(ctx, e.out, "worker", func(ctx context.Context) (verdict, error) {
+	return c.answer(ctx, e.out.To, "worker", func(ctx context.Context) (verdict, error) {
 		v, err := c.ask(ctx)
 		unit := showUnit(ctx, c.Unit)
 		if errors.Is(err, socket.ErrNoWorker) {

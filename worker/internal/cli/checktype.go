@@ -81,7 +81,7 @@ func (c *checkTypeCommand) Validate() error {
 }
 
 func (c *checkTypeCommand) Run(ctx context.Context, e *env) error {
-	return c.answer(ctx, e.out, c.Type, func(ctx context.Context) (verdict, error) {
+	return c.answer(ctx, e.out.To, c.Type, func(ctx context.Context) (verdict, error) {
 		p, err := c.open(ctx)
 		if err != nil {
 			return verdict{}, err

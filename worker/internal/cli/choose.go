@@ -82,16 +82,18 @@ func (c *chosen) apply(ctx context.Context, e *env, v verb) error {
 		view.Changed = append(view.Changed, viewOf(after))
 	}
 	if c.JSON {
-		if err := operator.PrintJSON(e.out, view); err != nil {
+		if err := e.out.JSON(view); err != nil {
 			return err
 		}
 	} else {
 		for _, j := range view.Changed {
-			fmt.Fprintf(e.out, "%s %s\n", j.ID, j.status())
+			if err := e.out.Line("%s %s", j.ID, j.status()); err != nil {
+				return err
+			}
 		}
 	}
 	for _, u := range view.Unchanged {
-		fmt.Fprintf(e.err, "worker: %s\n", u.Error)
+		e.err.Line("worker: %s", u.Error)
 	}
 	if len(view.Unchanged) > 0 {
 		return errReported
@@ -119,7 +121,7 @@ func (c *chosen) choose(ctx context.Context, e *env, p *pool, v verb) ([]job.Key
 			keys = append(keys, j.Key)
 		}
 		if len(keys) == 0 {
-			fmt.Fprintf(e.err, "there are no jobs to %s\n", v.does)
+			e.err.Line("there are no jobs to %s", v.does)
 			return nil, nil
 		}
 	}
@@ -129,7 +131,7 @@ func (c *chosen) choose(ctx context.Context, e *env, p *pool, v verb) ([]job.Key
 	if err := printTable(e.err, jobs); err != nil {
 		return nil, err
 	}
-	return keys, operator.AtTerminal(e.err).Agree(fmt.Sprintf("%s %s of %s?", v.does, operator.Plural(len(keys), "job"), c.Type))
+	return keys, operator.AtTerminal(e.err.To).Agree(fmt.Sprintf("%s %s of %s?", v.does, operator.Plural(len(keys), "job"), c.Type))
 }
 
 // read reads the jobs: those that are named, or all that are meant.

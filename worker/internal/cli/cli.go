@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/worker-tier/worker-tier/internal/operator"
 )
 
 type commands struct {
@@ -25,8 +26,8 @@ type commands struct {
 // env is what every command is given.
 type env struct {
 	Program
-	out io.Writer // results
-	err io.Writer // progress and messages for people
+	out operator.Printer // results
+	err operator.Printer // progress and messages for people
 }
 
 // Main runs the command line in os.Args and returns the exit status: 0 for success, 1 for a failure, 2
@@ -38,22 +39,22 @@ func Main(p Program) int {
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
+	e := &env{Program: p, out: operator.Printer{To: os.Stdout}, err: operator.Printer{To: os.Stderr}}
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil && len(os.Args) > 1 && os.Args[1] == "check" {
 		return int(printUnknown(os.Stdout, err))
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "worker: %s (worker --help lists what there is)\n", err)
+		e.err.Text("worker: %s (worker --help lists what there is)", err)
 		return 2
 	}
-	e := &env{Program: p, out: os.Stdout, err: os.Stderr}
 	command.BindTo(context.Background(), (*context.Context)(nil))
 	err = command.Run(e)
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "worker: %s\n", explain(err))
+		e.err.Text("worker: %s", explain(err))
 		return 1
 	}
 	return 0

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
@@ -69,19 +67,18 @@ func (c *doctorCommand) examine(ctx context.Context, e *env) []doctor.Result {
 
 func (c *doctorCommand) print(e *env, views []checkView) error {
 	if c.JSON {
-		return operator.PrintJSON(e.out, views)
+		return e.out.JSON(views)
 	}
-	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CHECK\tRESULT\tTOOK\tDETAIL")
+	rows := [][]string{{"CHECK", "RESULT", "TOOK", "DETAIL"}}
 	for _, v := range views {
 		result := "ok"
 		if !v.OK {
 			result = "FAILED"
 		}
 		took := time.Duration(v.Seconds * float64(time.Second)).Round(time.Millisecond)
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", v.Check, result, took, v.Detail)
+		rows = append(rows, []string{v.Check, result, took.String(), v.Detail})
 	}
-	return table.Flush()
+	return e.out.Table(rows)
 }
 
 // placement is what the worker here is told: the settings of a first-boot document or, with "", of the environment.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/socket"
 )
 
@@ -33,7 +32,7 @@ func (c *drainCommand) Run(ctx context.Context, e *env) error {
 	last := socket.Status{Jobs: -1}
 	status, err := socket.Drain(ctx, c.Socket, c.Reason, func(s socket.Status) {
 		if s.Jobs != last.Jobs && !s.Drained {
-			fmt.Fprintf(e.err, "%s draining (%s): %d jobs in progress\n", time.Now().Format(time.TimeOnly), s.Cause, s.Jobs)
+			e.err.Line("%s draining (%s): %d jobs in progress", time.Now().Format(time.TimeOnly), s.Cause, s.Jobs)
 		}
 		last = s
 	})
@@ -47,8 +46,8 @@ func (c *drainCommand) Run(ctx context.Context, e *env) error {
 	}
 	took := time.Since(begin)
 	if c.JSON {
-		return operator.PrintJSON(e.out, drainView{status, took.Seconds()})
+		return e.out.JSON(drainView{status, took.Seconds()})
 	}
-	_, err = fmt.Fprintf(e.out, "drained in %s (%s): %s\n", took.Round(10*time.Millisecond), status.Cause, status.Outcome)
+	err = e.out.Line("drained in %s (%s): %s", took.Round(10*time.Millisecond), status.Cause, status.Outcome)
 	return err
 }

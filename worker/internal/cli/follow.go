@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -22,7 +20,7 @@ const (
 // followTo watches a job to its end: a bar on a terminal, lines elsewhere; the result as JSON if wanted.
 func (p *pool) followTo(ctx context.Context, e *env, key job.Key, asJSON bool) error {
 	show := lines(e.err)
-	if f, ok := e.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if e.err.Terminal() {
 		show = bar(e.err)
 	}
 	for {
@@ -44,7 +42,7 @@ func (p *pool) followTo(ctx context.Context, e *env, key job.Key, asJSON bool) e
 
 func conclude(e *env, j job.Job, asJSON bool) error {
 	if asJSON {
-		if err := operator.PrintJSON(e.out, viewOf(j)); err != nil {
+		if err := e.out.JSON(viewOf(j)); err != nil {
 			return err
 		}
 	}
@@ -52,15 +50,15 @@ func conclude(e *env, j job.Job, asJSON bool) error {
 		return nil
 	}
 	if j.LastError != "" {
-		fmt.Fprintf(e.err, "job %s is %s: %s\n", j.ID, j.State, j.LastError)
+		e.err.Line("job %s is %s: %s", j.ID, j.State, j.LastError)
 	} else {
-		fmt.Fprintf(e.err, "job %s is %s\n", j.ID, j.State)
+		e.err.Line("job %s is %s", j.ID, j.State)
 	}
 	return errReported
 }
 
 // lines prints a line whenever the state changes, and one every lineInterval.
-func lines(w io.Writer) func(job.Job) {
+func lines(to operator.Printer) func(job.Job) {
 	var last job.State
 	var at time.Time
 	return func(j job.Job) {
@@ -69,26 +67,26 @@ func lines(w io.Writer) func(job.Job) {
 		}
 		last, at = j.State, time.Now()
 		v := viewOf(j)
-		fmt.Fprintf(w, "%s %s %s %s\n", at.Format(time.TimeOnly), j.ID, v.status(), v.progress())
+		to.Line("%s %s %s %s", at.Format(time.TimeOnly), j.ID, v.status(), v.progress())
 	}
 }
 
 // bar draws one progress bar; where the total is not known yet, a spinner.
-func bar(w io.Writer) func(job.Job) {
-	b, unit := newBar(w, ""), ""
+func bar(to operator.Printer) func(job.Job) {
+	b, unit := newBar(to.To, ""), ""
 	return func(j job.Job) {
 		if j.Unit != unit {
 			_ = b.Clear() // a bar that cannot be drawn is no reason to stop
-			b, unit = newBar(w, j.Unit), j.Unit
+			b, unit = newBar(to.To, j.Unit), j.Unit
 		}
 		if j.Total > 0 {
 			b.ChangeMax64(j.Total)
 		}
-		b.Describe(fmt.Sprintf("%s %s", j.ID, viewOf(j).status()))
+		b.Describe(operator.OneLine(fmt.Sprintf("%s %s", j.ID, viewOf(j).status())))
 		_ = b.Set64(j.Done)
 		if j.State.Terminal() {
 			_ = b.Exit()
-			fmt.Fprintf(w, "\n%s %s %s\n", j.ID, j.State, viewOf(j).progress())
+			_ = to.Lines("", fmt.Sprintf("%s %s %s", j.ID, j.State, viewOf(j).progress()))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -21,7 +22,7 @@ func watched() []job.Job {
 
 func TestBarShowsStateProgressAndEnd(t *testing.T) {
 	var out strings.Builder
-	show := bar(&out)
+	show := bar(operator.Printer{To: &out})
 	for _, j := range watched() {
 		show(j)
 	}
@@ -34,7 +35,7 @@ func TestBarShowsStateProgressAndEnd(t *testing.T) {
 
 func TestLinesSayEachStateOnceAndTheEnd(t *testing.T) {
 	var out strings.Builder
-	show := lines(&out)
+	show := lines(operator.Printer{To: &out})
 	for _, j := range watched() {
 		show(j)
 	}

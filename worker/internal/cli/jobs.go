@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -162,11 +161,10 @@ func (c *showCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return operator.PrintJSON(e.out, viewOf(j))
+		return e.out.JSON(viewOf(j))
 	}
 	if err := tell(ctx, e, p, j); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.err, costOf(meter))
-	return nil
+	return e.err.Line("%s", costOf(meter))
 }

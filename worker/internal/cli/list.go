@@ -7,10 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -214,20 +212,20 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return operator.PrintJSON(e.out, listView{viewsOf(jobs), next.String(), meter.Units()})
+		return e.out.JSON(listView{viewsOf(jobs), next.String(), meter.Units()})
 	}
 	if err := printTable(e.out, jobs); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.err, "%s, %s\n", operator.Plural(len(jobs), "job"), costOf(meter))
+	e.err.Line("%s, %s", operator.Plural(len(jobs), "job"), costOf(meter))
 	if next != (place{}) {
-		fmt.Fprintf(e.err, "there are more: --after %s\n", next)
+		e.err.Line("there are more: --after %s", next)
 	}
 	return nil
 }
 
 func (p *pool) lister(e *env, f filter, meter *store.Meter) lister {
-	return lister{p.store.Metered(meter), p.contentType, f, func(err error) { fmt.Fprintf(e.err, "left out: %s\n", err) }}
+	return lister{p.store.Metered(meter), p.contentType, f, func(err error) { e.err.Line("left out: %s", err) }}
 }
 
 func viewsOf(jobs []job.Job) []jobView {
@@ -238,17 +236,18 @@ func viewsOf(jobs []job.Job) []jobView {
 	return views
 }
 
-func printTable(w io.Writer, jobs []job.Job) error {
+func printTable(to operator.Printer, jobs []job.Job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSTATE\tPROGRESS\tTENANT\tAGE\tUPDATED\tDRAINS\tCRASHES\tFAILURES\tOWNER\tLAST ERROR")
+	rows := [][]string{{"ID", "STATE", "PROGRESS", "TENANT", "AGE", "UPDATED", "DRAINS", "CRASHES", "FAILURES", "OWNER", "LAST ERROR"}}
 	for _, v := range viewsOf(jobs) {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\t%d\t%d\t%d\t%s\t%s\n", v.ID, v.status(), v.progress(), v.Tenant,
-			since(v.CreatedAt), since(v.UpdatedAt), v.Drains, v.Crashes, v.Failures, v.Owner, strings.ReplaceAll(v.LastError, "\n", " "))
+		rows = append(rows, []string{
+			v.ID, v.status(), v.progress(), v.Tenant, since(v.CreatedAt).String(), since(v.UpdatedAt).String() + " ago",
+			strconv.FormatInt(v.Drains, 10), strconv.FormatInt(v.Crashes, 10), strconv.FormatInt(v.Failures, 10), v.Owner, v.LastError,
+		})
 	}
-	return table.Flush()
+	return to.Table(rows)
 }
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }

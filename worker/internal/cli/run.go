@@ -30,7 +30,7 @@ func (c *runCommand) Run(ctx context.Context, e *env) error {
 	err = daemon.Run(ctx, daemon.Options{
 		Settings: settings,
 		Slot:     []string{"slot", "--processor", settings.Processor},
-		Log:      e.err,
+		Log:      e.err.To,
 		Debug:    c.Debug,
 	})
 	if errors.Is(err, daemon.ErrQuit) {

@@ -7,14 +7,12 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -59,7 +57,7 @@ func (c *statsCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if c.JSON {
-		return operator.PrintJSON(e.out, view)
+		return e.out.JSON(view)
 	}
 	return view.print(e)
 }
@@ -142,7 +140,6 @@ func attributes(ctx context.Context, client *sqs.Client, url string) (queueAttri
 }
 
 func (v statsView) print(e *env) error {
-	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	kind := v.ContentType
 	if v.Paused {
 		kind += " (paused)"
@@ -151,18 +148,15 @@ func (v statsView) print(e *env) error {
 	if v.MeanJobTime > 0 {
 		mean = time.Duration(v.MeanJobTime * float64(time.Second)).Round(time.Second).String()
 	}
-	for _, row := range [][2]string{
+	if err := e.out.Table([][]string{
 		{"content type", kind},
 		{"READY", strconv.Itoa(v.Jobs[job.Ready])}, {"RUNNING", strconv.Itoa(v.Jobs[job.Running])}, {"DEAD", strconv.Itoa(v.Jobs[job.Dead])},
 		{"mean job time", mean},
 		{"messages", fmt.Sprintf("%d waiting, %d received, %d delayed", v.Queue.Visible, v.Queue.Hidden, v.Queue.Delayed)},
 		{"dead letters", strconv.Itoa(v.DeadLetters)},
-	} {
-		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
-	}
-	if err := table.Flush(); err != nil {
+	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.err, "%.1f read units\n", v.ReadUnits)
+	e.err.Line("%.1f read units", v.ReadUnits)
 	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -23,19 +23,14 @@ func tell(ctx context.Context, e *env, p *pool, j job.Job) error {
 		typePaused = sweep.Paused(control)
 	}
 	v, now := viewOf(j), time.Now()
-	table := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
+	rows := [][]string{
 		{"job", j.Key.String()}, {"tenant", v.Tenant}, {"state", v.status()}, {"progress", v.progress()}, {"pace", v.pace()},
 		{"expected end", v.ETA.text(now)}, {"owner", v.Owner}, {"submitted", moment(v.CreatedAt, now)}, {"last word", moment(v.UpdatedAt, now)},
 		{"so far", soFar(j)}, {"last error", v.LastError}, {"next", next(j, typePaused, now)},
 		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)}, {"payload", string(v.Payload) + inBucket(v.PayloadRef)},
 		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(v.CursorRef))},
-	} {
-		if row[1] != "" {
-			fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
-		}
 	}
-	return table.Flush()
+	return e.out.Table(slices.DeleteFunc(rows, func(row []string) bool { return row[1] == "" }))
 }
 
 // moment is a point in time as a person wants it, "2026-11-24 20:15:00 (3m ago)".

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 )
@@ -58,13 +57,15 @@ func (c *submitCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	if !created {
-		fmt.Fprintf(e.err, "job %s exists already (%s, submitted %s): nothing was changed\n", j.ID, j.State, j.CreatedAt.Local().Format(time.DateTime))
+		e.err.Line("job %s exists already (%s, submitted %s): nothing was changed", j.ID, j.State, j.CreatedAt.Local().Format(time.DateTime))
 	}
 	if c.JSON && !c.Follow {
-		return operator.PrintJSON(e.out, viewOf(j))
+		return e.out.JSON(viewOf(j))
 	}
 	if !c.JSON {
-		fmt.Fprintln(e.out, j.ID)
+		if err := e.out.Line("%s", j.ID); err != nil {
+			return err
+		}
 	}
 	if !c.Follow {
 		return nil

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -60,9 +59,9 @@ func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
 			view.Submitted+view.Existing, len(submissions), err)
 	}
 	if c.JSON {
-		err = operator.PrintJSON(e.out, view)
+		err = e.out.JSON(view)
 	} else {
-		fmt.Fprintf(e.out, "%s submitted, %d existed already\n", operator.Plural(view.Submitted, "job"), view.Existing)
+		err = e.out.Line("%s submitted, %d existed already", operator.Plural(view.Submitted, "job"), view.Existing)
 	}
 	if err == nil && len(view.Taken) > 0 {
 		err = fmt.Errorf("%s of the file belong to jobs with another payload or tenant, and were not submitted: %s",
@@ -182,8 +181,8 @@ func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate
 
 // progressOf shows how many of total are done: a bar on a terminal, a line every lineInterval elsewhere.
 func progressOf(e *env, total int) func() {
-	if f, ok := e.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		b := newBar(e.err, "jobs")
+	if e.err.Terminal() {
+		b := newBar(e.err.To, "jobs")
 		b.ChangeMax(total)
 		return func() { _ = b.Add(1) } // a bar that cannot be drawn is no reason to stop
 	}
@@ -192,7 +191,7 @@ func progressOf(e *env, total int) func() {
 	return func() {
 		n, last := done.Add(1), said.Load()
 		if now := time.Now().UnixNano(); time.Duration(now-last) >= lineInterval && said.CompareAndSwap(last, now) {
-			fmt.Fprintf(e.err, "%d of %d jobs\n", n, total)
+			e.err.Line("%d of %d jobs", n, total)
 		}
 	}
 }

@@ -71,17 +71,17 @@ func (c *tailCommand) Run(ctx context.Context, e *env) error {
 		case <-ctx.Done():
 		}
 	}
-	fmt.Fprintf(e.err, "%s, %s\n", operator.Plural(looks, "look"), costOf(meter))
+	e.err.Line("%s, %s", operator.Plural(looks, "look"), costOf(meter))
 	return nil
 }
 
 func (c *tailCommand) printer(e *env) func(string, job.Job) error {
-	lines := plainjson.NewEncoder(e.out)
+	lines := plainjson.NewEncoder(e.out.To)
 	return func(event string, j job.Job) error {
 		if c.JSON {
 			return lines.Encode(tailView{time.Now().UTC(), event, viewOf(j)})
 		}
-		_, err := fmt.Fprintf(e.out, "%s %s %s\n", time.Now().Format(time.TimeOnly), j.ID, sentence(event, j))
+		err := e.out.Line("%s %s %s", time.Now().Format(time.TimeOnly), j.ID, sentence(event, j))
 		return err
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
-	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
@@ -134,16 +133,14 @@ func (t oneType) find(ctx context.Context) (*pool, string, error) {
 
 func (t oneType) print(e *env, paused bool, group string) error {
 	if t.JSON {
-		return operator.PrintJSON(e.out, typeView{t.Type, paused, group})
+		return e.out.JSON(typeView{t.Type, paused, group})
 	}
 	done, alarms := "resumed", "act again"
 	if paused {
 		done, alarms = "paused", "are suspended"
 	}
 	if group == "" {
-		fmt.Fprintf(e.out, "%s %s; it has no Auto Scaling group here\n", t.Type, done)
-		return nil
+		return e.out.Line("%s %s; it has no Auto Scaling group here", t.Type, done)
 	}
-	fmt.Fprintf(e.out, "%s %s; the alarms of group %s %s\n", t.Type, done, group, alarms)
-	return nil
+	return e.out.Line("%s %s; the alarms of group %s %s", t.Type, done, group, alarms)
 }

@@ -19,10 +19,16 @@ const (
 	cgroupRoot = "/sys/fs/cgroup" // where systemd mounts the hierarchy
 	// removeTime is how long the killed processes of a cgroup may take to be gone from it.
 	removeTime = 2 * time.Second
+	// mostProcesses is how many processes and threads a slot and its programs may have. A program that forks without end
+	// then fails alone.
+	mostProcesses = 1024
 )
 
 // cgroups is the part of the cgroup v2 hierarchy that belongs to this worker.
-type cgroups struct{ dir string }
+type cgroups struct {
+	dir  string
+	pids bool // the number of processes can be limited too
+}
 
 // delegatedCgroups takes over the cgroup of the worker's unit if systemd has delegated it, or says why it
 // cannot. systemd marks such a cgroup with an extended attribute; a root process could write to any other,
@@ -44,7 +50,8 @@ func delegatedCgroups() (*cgroups, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(strings.Fields(string(controllers)), "memory") {
+	names := strings.Fields(string(controllers))
+	if !slices.Contains(names, "memory") {
 		return nil, fmt.Errorf("the cgroup %s has no memory controller", dir)
 	}
 	own := filepath.Join(dir, "supervisor")
@@ -54,7 +61,12 @@ func delegatedCgroups() (*cgroups, error) {
 	if err := write(own, "cgroup.procs", "0"); err != nil { // 0: the writing process
 		return nil, err
 	}
-	return &cgroups{dir}, write(dir, "cgroup.subtree_control", "+memory")
+	g := &cgroups{dir, slices.Contains(names, "pids")} // a unit of an earlier release has memory alone
+	enabled := "+memory"
+	if g.pids {
+		enabled += " +pids"
+	}
+	return g, write(dir, "cgroup.subtree_control", enabled)
 }
 
 // ownCgroup is this process's path in a hierarchy, by its first field in proc(5)'s cgroup file: "0" for
@@ -81,26 +93,29 @@ func write(dir, file, text string) error {
 type cgroup struct{ dir string }
 
 // add makes a cgroup whose processes are killed together when they need more than limit bytes, which they
-// cannot evade into swap.
+// cannot evade into swap. There can be [mostProcesses] of them.
 func (g *cgroups) add(limit int64) (*cgroup, error) {
 	dir, err := os.MkdirTemp(g.dir, "slot-")
 	if err != nil {
 		return nil, err
 	}
 	c := &cgroup{dir}
-	if err := c.prepare(limit); err != nil {
+	if err := c.prepare(limit, g.pids); err != nil {
 		c.remove()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *cgroup) prepare(limit int64) (err error) {
+func (c *cgroup) prepare(limit int64, pids bool) (err error) {
 	if limit > 0 {
 		err = errors.Join(write(c.dir, "memory.max", strconv.FormatInt(limit, 10)), write(c.dir, "memory.oom.group", "1"))
 		if swap := write(c.dir, "memory.swap.max", "0"); !errors.Is(swap, fs.ErrNotExist) { // a kernel without swap
 			err = errors.Join(err, swap)
 		}
+	}
+	if pids {
+		err = errors.Join(err, write(c.dir, "pids.max", strconv.Itoa(mostProcesses)))
 	}
 	return err
 }

@@ -1,11 +1,11 @@
 // Package confine keeps each slot, with everything it starts, within its memory and within reach of a kill.
 //
 // Where systemd has delegated a cgroup to the worker (Delegate= of its unit), each slot gets a cgroup of its
-// own: the kernel holds the limit to the byte, and kills all of a slot at once, programs that have left its
-// process group and session included. Elsewhere on Linux the supervisor looks at the memory of the slot's
+// own: the kernel holds the limit to the byte, bounds the number of processes, and kills all of a slot at once, programs that
+// have left its process group and session included. Elsewhere on Linux the supervisor looks at the memory of the slot's
 // process group and descendants four times a second, so a slot can be over its limit for that long, and a
 // daemon that has cut itself loose (its parent ended) is not counted. It is killed with its slot all the same,
-// found by a variable in its environment; only one that has cleared its environment, or runs as another user,
+// found by a variable in its environment; only one that has cleared or hidden its environment, or runs as another user,
 // lives on. On other systems slots have no limit, and what leaves the process group lives on.
 package confine
 
@@ -70,10 +70,13 @@ func New(limit int64, log *slog.Logger) *Confinement {
 	if c.cgroups, err = delegatedCgroups(); err != nil {
 		log.Info("the memory of slots is limited by looking at it", "no_cgroup", err.Error())
 	} else {
-		log.Info("the memory of slots is limited by cgroups", "cgroup", c.cgroups.dir)
+		log.Info("the memory of slots is limited by cgroups", "cgroup", c.cgroups.dir, "processes_limited", c.LimitsProcesses())
 	}
 	return c
 }
+
+// LimitsProcesses reports whether each slot has a limit of processes.
+func (c *Confinement) LimitsProcesses() bool { return c != nil && c.cgroups != nil && c.cgroups.pids }
 
 // Cell holds one slot process and what it starts.
 type Cell struct {

@@ -174,7 +174,7 @@ func proportional(pid int) (int64, error) {
 }
 
 // EndMarked kills all processes that were started with mark, as "name=value", in their environment, even
-// those in another process group or session. New ones may come while the old ones are looked for, hence the
+// those in another process group or session. A process that has called [Shield] is not found. New ones may come while the old ones are looked for, hence the
 // rounds. The calling process is spared.
 func EndMarked(mark string) {
 	for range 100 {
@@ -192,7 +192,7 @@ func marked(mark string) []int {
 	var found []int
 	for _, pid := range pids() {
 		environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-		if err != nil { // it has ended, or is another user's
+		if err != nil { // it has ended, is another user's, or is shielded, as slots are
 			continue
 		}
 		if pid != os.Getpid() && bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+mark+"\x00")) {

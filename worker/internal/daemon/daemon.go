@@ -17,6 +17,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
 	"github.com/worker-tier/worker-tier/worker/internal/imds"
@@ -47,6 +48,9 @@ type Options struct {
 // one of the start that waiting cannot mend, or [ErrQuit].
 func Run(ctx context.Context, o Options) error {
 	limitRuntime()
+	if err := confine.Shield(); err != nil { // before there are credentials or slots
+		return err
+	}
 	lines := logbuffer.New(o.Log)
 	defer lines.Close(flushTimeout)
 	level := slog.LevelInfo

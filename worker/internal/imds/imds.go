@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -17,15 +18,30 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// discoverTimeout bounds the first question: off EC2 nobody answers it.
-const discoverTimeout = 2 * time.Second
+const (
+	// dialTimeout is how long a connection may take: off EC2 there is nobody to connect to.
+	dialTimeout = 250 * time.Millisecond
+	// answerTimeout bounds one answer. The SDK's own bound of 0.5 s would hide a notice on an instance that is under load.
+	answerTimeout = 5 * time.Second
+	// askTimeout bounds a question with the token that it may need, and with further tries.
+	askTimeout = 15 * time.Second
+	// discoverTimeout bounds the first questions.
+	discoverTimeout = 10 * time.Second
+)
 
 // Client is the metadata service of this instance.
 type Client struct{ api *imds.Client }
 
 // New returns a client that never falls back to IMDSv1.
 func New(cfg aws.Config) *Client {
-	return &Client{imds.NewFromConfig(cfg, func(o *imds.Options) { o.EnableFallback = aws.FalseTernary })}
+	return &Client{imds.NewFromConfig(cfg, func(o *imds.Options) {
+		o.EnableFallback = aws.FalseTernary
+		// A plain client: the SDK puts its own timeouts into those that it builds.
+		o.HTTPClient = &http.Client{
+			Transport:     &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, ResponseHeaderTimeout: answerTimeout},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	})}
 }
 
 // Instance is who this machine is.
@@ -67,11 +83,17 @@ const targetState = "autoscaling/target-lifecycle-state"
 // Terminating reports whether the group wants to be rid of the instance.
 func (c *Client) Terminating(ctx context.Context) (bool, error) {
 	state, err := c.get(ctx, targetState)
-	return terminated(state), err
+	if err != nil {
+		return false, err
+	}
+	detail, err := readTarget(state)
+	return detail != "", err
 }
 
 // get reads one path; one that does not exist is "".
 func (c *Client) get(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	out, err := c.api.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() == http.StatusNotFound {
 		return "", nil

@@ -1,9 +1,14 @@
 package imds
 
 import (
+	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,12 +156,120 @@ func TestMetadataThatIsAwayIsNoNotice(t *testing.T) {
 	server.SetAway(true)
 	var got watched
 	poller := client.Poller(quiet, true, got.take)
-	if poller.Poll(t.Context()); len(got.causes) > 0 || !poller.away {
-		t.Fatalf("took %v, away %t", got.sources(), poller.away)
+	if poller.Poll(t.Context()); len(got.causes) > 0 || !poller.questions[0].away {
+		t.Fatalf("took %v, away %t", got.sources(), poller.questions[0].away)
 	}
 	server.SetTargetState("Terminated")
 	server.SetAway(false)
-	if poller.Poll(t.Context()); len(got.causes) != 1 || poller.away {
-		t.Errorf("back again: took %v, away %t", got.sources(), poller.away)
+	if poller.Poll(t.Context()); len(got.causes) != 1 || poller.questions[0].away {
+		t.Errorf("back again: took %v, away %t", got.sources(), poller.questions[0].away)
+	}
+}
+
+// answering is a client of a metadata service that answers with these texts, by path. Other paths do not exist.
+func answering(t *testing.T, answer func(path string) string) *Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
+			_, _ = io.WriteString(w, "token")
+			return
+		}
+		text := answer(strings.TrimPrefix(r.URL.Path, "/latest/meta-data/"))
+		if text == "" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(server.Close)
+	return New(aws.Config{Region: "us-east-1", ConfigSources: []any{endpoint(server.URL)}})
+}
+
+// TestOnlyWhatAWSDocumentsIsANotice: a drain cannot be taken back, so that a proxy's error page or half an answer must not
+// begin one.
+func TestOnlyWhatAWSDocumentsIsANotice(t *testing.T) {
+	const spot, rebalance = "spot/instance-action", "events/recommendations/rebalance"
+	for _, c := range []struct {
+		path, text string
+		want       string // detail; "": no notice
+	}{
+		{spot, `{"action":"terminate","time":"2026-11-23T10:00:00Z"}`, "terminate at 2026-11-23T10:00:00Z"},
+		{spot, `{"time":"2026-11-23T10:00:00Z","action":"stop","later":1}`, "stop at 2026-11-23T10:00:00Z"},
+		{spot, `{"action":"hibernate","time":"2026-11-23T10:00:00Z"}`, "hibernate at 2026-11-23T10:00:00Z"},
+		{spot, `{"action":"none","time":"2026-11-23T10:00:00Z"}`, ""},
+		{spot, `{"action":"terminate"}`, ""},
+		{spot, `{"action":"terminate","time":"soon"}`, ""},
+		{spot, `{"action":"terminate","time":"2026-11-23T10:00:00Z"`, ""},
+		{spot, `<html>Please log in</html>`, ""},
+		{spot, `null`, ""},
+		{spot, `"terminate"`, ""},
+		{rebalance, `{"noticeTime":"2026-11-23T10:00:00Z"}`, "recommended at 2026-11-23T10:00:00Z"},
+		{rebalance, `{}`, ""},
+		{rebalance, `ok`, ""},
+		{targetState, `Terminated`, "target lifecycle state Terminated"},
+		{targetState, `Warmed:Terminated`, "target lifecycle state Terminated"},
+		{targetState, `InService`, ""},
+		{targetState, `terminated`, ""},
+		{targetState, `Terminated by a proxy`, ""},
+	} {
+		var got watched
+		client := answering(t, func(path string) string { return map[string]string{c.path: c.text}[path] })
+		client.Poller(quiet, true, got.take).Poll(t.Context())
+		if c.want == "" && len(got.causes) > 0 || c.want != "" && (len(got.causes) != 1 || got.causes[0].Detail != c.want) {
+			t.Errorf("%s at %s: took %+v, want %q", c.text, c.path, got.causes, c.want)
+		}
+	}
+	client := answering(t, func(string) string { return "Terminated by a proxy" })
+	if terminating, err := client.Terminating(t.Context()); terminating || err == nil {
+		t.Errorf("an unknown target state: terminating %t, error %v", terminating, err)
+	}
+}
+
+// TestSlowAnswersHideNoNotice: where one question is not answered at all, the others are, each time.
+func TestSlowAnswersHideNoNotice(t *testing.T) {
+	hung := make(chan struct{})
+	noticed := make(chan drain.Source, 1)
+	var asked atomic.Int32
+	client := answering(t, func(path string) string {
+		switch path {
+		case "spot/instance-action":
+			if asked.Add(1) == 2 { // the second time, while the other question still hangs
+				return `{"action":"terminate","time":"2026-11-23T10:00:00Z"}`
+			}
+			return ""
+		default:
+			<-hung
+			return ""
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		client.Poller(quiet, true, func(c *drain.Cause) { noticed <- c.Source }).Run(ctx)
+	}()
+	select {
+	case source := <-noticed:
+		if source != drain.Spot {
+			t.Errorf("took %v", source)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the Spot notice is hidden")
+	}
+	close(hung)
+	cancel()
+	<-ended
+}
+
+// TestAnAnswerMayTakeSeconds: an instance under load answers late. The SDK by itself gives up after half a second.
+func TestAnAnswerMayTakeSeconds(t *testing.T) {
+	client := answering(t, func(path string) string {
+		time.Sleep(3 * time.Second)
+		return map[string]string{"spot/instance-action": `{"action":"terminate","time":"2026-11-23T10:00:00Z"}`}[path]
+	})
+	var got watched
+	client.Poller(quiet, true, got.take).Poll(t.Context())
+	if diff := cmp.Diff([]drain.Source{drain.Spot}, got.sources()); diff != "" {
+		t.Errorf("taken (-want +got):\n%s", diff)
 	}
 }

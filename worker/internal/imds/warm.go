@@ -20,7 +20,7 @@ func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for told := ""; ; {
-		state, err := c.targetState(ctx)
+		state, err := c.get(ctx, targetState)
 		switch {
 		case ctx.Err() != nil || err == nil && state == inService:
 			return
@@ -36,10 +36,4 @@ func (c *Client) AwaitService(ctx context.Context, log *slog.Logger) {
 		case <-ticker.C:
 		}
 	}
-}
-
-func (c *Client) targetState(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, pollInterval)
-	defer cancel()
-	return c.get(ctx, targetState)
 }

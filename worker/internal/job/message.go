@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"unicode"
+
 	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
@@ -109,6 +111,8 @@ func (s Submission) Check() error {
 		return fmt.Errorf("tenant: %d bytes, want at most 128", len(s.Tenant))
 	case strings.ContainsRune(s.Tenant, utf8.RuneError): // what decoders put in the place of what is no character
 		return errors.New("tenant: holds a character that cannot be read: is it UTF-8?")
+	case strings.ContainsFunc(s.Tenant, controls):
+		return fmt.Errorf("tenant: %q holds a control character", s.Tenant)
 	case len(s.Payload) == 0:
 		return errors.New("payload: is missing")
 	case len(s.Payload) > MaxPayload:
@@ -120,4 +124,10 @@ func (s Submission) Check() error {
 		return fmt.Errorf("payload: %w", err)
 	}
 	return nil
+}
+
+// controls reports whether a terminal may act on a character instead of showing it: a control character, a separator of
+// lines or a mark of writing direction.
+func controls(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,6 +61,26 @@ func FuzzParseMessage(f *testing.F) {
 			t.Errorf("bell (-first +second):\n%s", diff)
 		}
 	})
+}
+
+func TestControlCharactersAreRefused(t *testing.T) {
+	for _, text := range []string{"\x1b[2J", "a\nb", "a\tb", "\x00", "\x7f", "\u0085", "\u009b31m", "\u2028", "\u2029", "\u202e", "\u200f", "\u061c", "\u2069"} {
+		for _, field := range []string{"tenant", "id", "bell"} {
+			body, err := json.Marshal(map[string]any{field: text, "payload": 1, "epoch": 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = job.ParseMessage(string(body))
+			if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%s %q: error %q, want one that can be printed", field, text, err)
+			}
+		}
+	}
+	for _, tenant := range []string{"", "acme", "Grüße & Söhne", "日本語", "e\u0301", "می\u200cخواهم", "שלום"} {
+		if err := (job.Submission{Tenant: tenant, Payload: json.RawMessage("1")}).Check(); err != nil {
+			t.Errorf("tenant %q: %v", tenant, err)
+		}
+	}
 }
 
 func FuzzParseKey(f *testing.F) {

@@ -25,6 +25,15 @@ func init() {
 	roles["feeder"] = serve(func(*Endpoint, *Task) { feed(false) })
 	roles["stepparent"] = serve(func(*Endpoint, *Task) { feed(true) })
 	roles["modest"] = serve(modest)
+	roles["score"] = serve(func(e *Endpoint, _ *Task) {
+		score, err := os.ReadFile("/proc/self/oom_score_adj")
+		must(err)
+		must(e.Finish(protocol.Outcome{Kind: protocol.Done, Error: strings.TrimSpace(string(score))}))
+	})
+	roles["bomb"] = serve(func(e *Endpoint, _ *Task) {
+		bomb()
+		must(e.Finish(protocol.Outcome{Kind: protocol.Done}))
+	})
 	roles["daemon"] = serve(func(*Endpoint, *Task) { holdFifoAs(&syscall.SysProcAttr{Setsid: true}); spin() })
 	roles["deserter"] = serve(desert)
 }
@@ -49,6 +58,19 @@ func feed(session bool) {
 	child.Env = append(os.Environ(), roleVariable+"=eat")
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
 	must(child.Run())
+}
+
+// bomb starts more threads than a slot may have. The kernel counts them as processes, and they take little memory.
+func bomb() {
+	for range 1100 {
+		running := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(running)
+			time.Sleep(time.Hour)
+		}()
+		<-running
+	}
 }
 
 // modest makes more garbage than its limit and tells how much memory it may use.
@@ -99,6 +121,29 @@ func TestMemoryLimit(t *testing.T) {
 				t.Errorf("the neighbour says %+v", r)
 			}
 		})
+	}
+}
+
+// TestForkBombFailsAlone needs a cgroup, so that only make cgroup-test tries the bomb. Elsewhere nothing bounds it.
+func TestForkBombFailsAlone(t *testing.T) {
+	if !confinement.LimitsProcesses() {
+		t.Log("no cgroup with the pids controller was delegated: the bomb is not tried")
+		return
+	}
+	neighbour := startConfined(t, "drain")
+	bomber := startConfined(t, "bomb")
+	for r := range bomber.Reports() {
+		if r.Outcome != nil {
+			t.Error("the slot started 1100 threads, its limit is 1024")
+			bomber.Kill()
+		}
+	}
+	if err := bomber.Err(); err == nil {
+		t.Error("the slot ended without an error")
+	}
+	send(t, neighbour, protocol.Order{Drain: &protocol.Drain{Cause: "still here"}})
+	if r := next(t, neighbour); r.Outcome == nil || r.Outcome.Error != "still here" {
+		t.Errorf("the neighbour reports %+v", r)
 	}
 }
 
@@ -183,10 +228,9 @@ func TestManySlotsLeaveNothing(t *testing.T) {
 }
 
 func TestKernelsKillIsExplained(t *testing.T) {
-	p := startConfined(t, "drain")
-	score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.Pid()))
-	if err != nil || strings.TrimSpace(string(score)) != "500" {
-		t.Errorf("the slot is not the kernel's first choice: oom_score_adj %q, error %v", score, err)
+	p := startConfined(t, "score")
+	if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "500" {
+		t.Errorf("the slot is not the kernel's first choice: oom_score_adj %+v", r)
 	}
 	if err := syscall.Kill(p.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)

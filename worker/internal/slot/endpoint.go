@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
@@ -54,7 +55,10 @@ func Attach(processor string) (*Endpoint, error) {
 			return nil, errors.New("a slot is started by \"worker run\", which gives it its orders; it cannot be run by hand")
 		}
 	}
-	offerToKernel()
+	offerToKernel() // before the shield, which makes root the owner of that file
+	if err := confine.Shield(); err != nil {
+		return nil, err
+	}
 	e := &Endpoint{
 		tasks:   make(chan *Task, 1),
 		fuse:    newFuse(),

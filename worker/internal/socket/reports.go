@@ -44,7 +44,7 @@ func ListenToAll(path string, w Reporter) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return serve(l, reports(w), requestTimeout), nil
+	return newServer(reports(w), requestTimeout).serve(l), nil
 }
 
 // ListenTCP shows w, and lets nobody change anything, at a TCP address such as "127.0.0.1:9464".
@@ -53,7 +53,7 @@ func ListenTCP(address string, w Reporter) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watched address: %w", err)
 	}
-	return serve(l, reports(w), requestTimeout), nil
+	return newServer(reports(w), requestTimeout).serve(l), nil
 }
 
 // Get asks the worker on the socket at path for what is at one of the paths above. No worker: [ErrNoWorker].

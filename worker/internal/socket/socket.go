@@ -64,9 +64,17 @@ type Server struct {
 	served sync.WaitGroup
 }
 
-// serve answers requests on l until the server is closed, each within limit; 0: without one.
-func serve(l net.Listener, handler http.Handler, limit time.Duration) *Server {
-	s := &Server{http: http.Server{Handler: handler, ReadHeaderTimeout: requestTimeout, WriteTimeout: limit, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader}}
+// newServer is a server that gives each request, and its answer, the time limit; 0: no limit once its header is there.
+func newServer(handler http.Handler, limit time.Duration) *Server {
+	kept := connections{open: map[net.Conn]time.Time{}}
+	return &Server{http: http.Server{
+		Handler: handler, ReadHeaderTimeout: requestTimeout, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
+		ConnState: kept.changed,
+	}}
+}
+
+// serve answers requests on l until the server is closed.
+func (s *Server) serve(l net.Listener) *Server {
 	s.served.Go(func() { _ = s.http.Serve(l) }) // ends with Close
 	return s
 }
@@ -79,7 +87,7 @@ func Listen(path string, w Worker) (*Server, error) {
 	}
 	mux := reports(w)
 	mux.HandleFunc("POST /drain", func(out http.ResponseWriter, r *http.Request) { drain(w, out, r) })
-	return serve(l, mux, 0), nil // a drain is told until its end
+	return newServer(mux, 0).serve(l), nil // a drain is told until its end
 }
 
 // listen listens on a socket at path for whoever mode lets write to it. A socket that a dead worker left is
@@ -115,18 +123,20 @@ func (s *Server) Close() {
 // drain begins a drain and writes a line whenever its status changes, until its outcome is known.
 func drain(worker Worker, w http.ResponseWriter, r *http.Request) {
 	var asked request
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(requestTimeout)) // connections of net have deadlines
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&asked); err != nil {
 		http.Error(w, "not a request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
+	_ = connection.SetReadDeadline(time.Time{})
 	worker.Drain(asked.Reason)
-	flush := http.NewResponseController(w)
 	ticker := time.NewTicker(statusInterval)
 	defer ticker.Stop()
 	for last := (Status{}); ; {
 		status := worker.Status()
 		if status != last {
-			if plainjson.NewEncoder(w).Encode(status) != nil || flush.Flush() != nil {
+			if plainjson.NewEncoder(w).Encode(status) != nil || connection.Flush() != nil {
 				return // whoever asked has gone away; the drain goes on
 			}
 			last = status
