@@ -201,7 +201,7 @@ func TestQuitHandsBackAndDumpsTheGoroutines(t *testing.T) {
 	send(t, b.instance, syscall.SIGQUIT)
 	b.ends(t, 2)
 	tr.handedBack("job")
-	if !b.wrote("SIGQUIT: quit") || !b.wrote("goroutine 1 [") || !b.wrote("(*Supervisor).receiveLoop") {
+	if !b.wrote("SIGQUIT: quit") || !b.wrote("goroutine 1 [") || !b.wrote("(*Worker).receiveLoop") {
 		t.Error("no dump of the goroutines at work")
 	}
 }

@@ -251,7 +251,8 @@ func (i *instance) wrote(parts ...string) bool {
 func TestJobThroughTheCommandLine(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "through")
-	tr.submit("first", `{"source":{"directory":"`+sourceTree(t)+`"}}`)
+	payload := `{"source":{"directory":"` + sourceTree(t) + `"}}`
+	tr.submit("first", payload)
 	if j := tr.show("first"); j.State != "READY" {
 		t.Fatalf("submitted job is %s", j.State)
 	}
@@ -263,7 +264,7 @@ func TestJobThroughTheCommandLine(t *testing.T) {
 	if code != 0 || !strings.Contains(stderr, "first DONE 100%") || !strings.Contains(stdout, `"state": "DONE"`) {
 		t.Fatalf("follow: exit %d\n%s%s", code, stdout, stderr)
 	}
-	if again := tr.must("submit", "--id", "first", "--payload", "{}", "--json"); !strings.Contains(again, `"state": "DONE"`) {
+	if again := tr.must("submit", "--id", "first", "--payload", payload, "--json"); !strings.Contains(again, `"state": "DONE"`) {
 		t.Errorf("a second submission answers %s", again)
 	}
 	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {

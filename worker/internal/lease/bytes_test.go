@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestWhatIsNotUTF8IsRefusedAtTheDoor(t *testing.T) {
 		t.Run(size, func(t *testing.T) {
 			w := newWorld(t)
 			_, err := w.claimer().Take(t.Context(), message(`{"id":"one","payload":"`+filler+"\xff"+`"}`))
-			if rejected, ok := err.(*lease.RejectedError); !ok || !strings.Contains(rejected.Reason, "is not UTF-8: byte 0xff at offset") {
+			if rejected, ok := errors.AsType[*lease.RejectedError](err); !ok || !strings.Contains(rejected.Reason, "is not UTF-8: byte 0xff at offset") {
 				t.Errorf("error %v, want a rejected message", err)
 			}
 			if keys := w.blobs.Keys(); len(keys) != 0 {
