@@ -13,7 +13,7 @@
 // where each part may be missing: with a cursor it is a checkpoint, to be written once all output before
 // it is durable; without one it only tells progress. After the last report the program may be started
 // again at that cursor at any time, so redoing the work after it must do no harm; outputs that would be
-// overwritten carry the epoch in their name. What it prints is logged.
+// overwritten carry the epoch in their name. What it prints is logged. README.md says what a report may hold.
 //
 // On SIGTERM it should reach a checkpoint and exit with 75 within the drain budget. How it exits says what
 // becomes of the job (sysexits.h):
