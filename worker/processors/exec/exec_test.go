@@ -189,7 +189,10 @@ func TestDrain(t *testing.T) {
 	}{
 		"checkpoints":       {fmt.Sprintf(line+line, 2, 3) + "exit 75", protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint("3", 0, 0, "")}},
 		"nothing to save":   {"exit 75", protocol.Outcome{Kind: protocol.Stopped}},
-		"done":              {"exit 0", protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("1", 0, 0, "")}},
+		"done":              {`echo '{"done":9,"total":9}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("1", 9, 9, "")}},
+		"a trap of habit":   {"exit 0", protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report names no total to compare with: the job is handed back. A program that stops early exits with 75"}},
+		"below its total":   {`echo '{"cursor":2,"done":2,"total":9,"unit":"files"}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report says 2 of 9 files: the job is handed back. A program that stops early exits with 75"}},
+		"over its total":    {`echo '{"cursor":2,"done":12,"total":9}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report names no total to compare with: the job is handed back. A program that stops early exits with 75"}},
 		"fails in the rush": {"exit 1", protocol.Outcome{Kind: protocol.Stopped}},
 		"permanently bad":   {"exit 65", protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 65"}},
 	} {
@@ -205,6 +208,20 @@ func TestDrain(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestACheckpointInADrainIsPassedOn: the supervisor has it while the program still runs, so that it counts even if the
+// program outlives its budget.
+func TestACheckpointInADrainIsPassedOn(t *testing.T) {
+	p := startSlot(t, `trap 'echo "{\"cursor\":2,\"done\":2}" >&$WORKER_REPORT_FD; while :; do sleep 1; done' TERM; echo '{"cursor":1}' >&$WORKER_REPORT_FD; while :; do sleep 0.05; done`)
+	send(t, p, job(time.Minute, `{}`, ""))
+	if r := next(t, p); r.Checkpoint == nil || string(r.Checkpoint.Cursor) != "1" {
+		t.Fatalf("%+v", r)
+	}
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
+	if r := next(t, p); r.Checkpoint == nil || string(r.Checkpoint.Cursor) != "2" || r.Checkpoint.Progress.Done != 2 {
+		t.Errorf("%+v, want the checkpoint of the drain", r)
 	}
 }
 

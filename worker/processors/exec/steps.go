@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -107,8 +108,7 @@ func (s *steps) ended() (processor.Step, error) {
 	err := s.program.err
 	var exit *exec.ExitError
 	if err == nil {
-		s.reached.Done = true
-		return s.reached, nil
+		return s.succeeded()
 	}
 	if !errors.As(err, &exit) {
 		return processor.Step{}, fmt.Errorf("%s: %w", s.program.name, err)
@@ -131,6 +131,22 @@ func (s *steps) ended() (processor.Step, error) {
 		return processor.Step{}, processor.RetryAt(s.retryAt, said)
 	}
 	return processor.Step{}, said
+}
+
+// succeeded is the end of a program that exited with 0. Many programs do so after SIGTERM wherever they are, so then it is
+// believed only if its last report says that all is done. The job goes on from the last cursor, which is saved.
+func (s *steps) succeeded() (processor.Step, error) {
+	p := s.reached.Progress
+	why := "its last report names no total to compare with"
+	switch {
+	case !s.asked || p.Total > 0 && p.Done == p.Total:
+		s.reached.Done = true
+		return s.reached, nil
+	case p.Total > 0:
+		why = fmt.Sprintf("its last report says %d of %d %s", p.Done, p.Total, p.Unit)
+	}
+	return processor.Step{}, fmt.Errorf("%s: exited with 0 after SIGTERM, and %s: the job is handed back. "+
+		"A program that stops early exits with %d", s.program.name, strings.TrimSpace(why), exTempFail)
 }
 
 // Close kills the program if it still runs.
