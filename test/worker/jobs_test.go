@@ -63,7 +63,7 @@ func (tr *tier) operate(args ...string) (stdout, stderr string, code int) {
 func TestAFileOfJobs(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "file")
-	tr.submit("job-3", `{"was":"there"}`)
+	tr.must("submit", "--id", "job-3", "--tenant", "b", "--payload", `{"source":{"directory":"/does/not/exist"}}`)
 	if got := tr.must("submit", "--from", lines(t, 20), "--rate", "200"); got != "19 jobs submitted, 1 existed already\n" {
 		t.Errorf("submit says %q", got)
 	}
