@@ -41,12 +41,13 @@ func ConfigWithRegion(ctx context.Context, options ...func(*config.LoadOptions) 
 	return cfg, nil
 }
 
-// HasCredentials returns [ErrNoCredentials] where the SDK finds none.
+// HasCredentials returns an [ErrNoCredentials] where the SDK finds none, with the SDK's own account: a session that is over,
+// a profile that does not exist, an instance without a role.
 func HasCredentials(ctx context.Context, cfg aws.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return ErrNoCredentials
+		return fmt.Errorf("%w (%w)", ErrNoCredentials, err)
 	}
 	return nil
 }

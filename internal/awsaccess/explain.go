@@ -20,6 +20,9 @@ import (
 
 // Explain turns an error into one sentence that says what to do, where that is known.
 func Explain(err error) string {
+	if errors.Is(err, ErrNoCredentials) { // whatever the SDK met with where it looked for them
+		return err.Error()
+	}
 	if unreachable, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Sprintf("%s%s cannot be reached: is it running, and the network up? (%v)", doing(err), address(err), unreachable)
 	}

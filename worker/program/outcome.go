@@ -2,6 +2,7 @@ package program
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
@@ -11,26 +12,18 @@ import (
 // itself, such as a network that is being taken down, is not counted as a failure.
 func outcomeOf(err error, draining bool) protocol.Outcome {
 	at, later := processor.RetryTime(err)
+	wrong := protocol.CheckTime(at)
 	switch {
 	case processor.IsPermanent(err):
-		return protocol.Outcome{Kind: protocol.Permanent, Error: brief(err)}
+		return protocol.Outcome{Kind: protocol.Permanent, Error: err.Error()}
+	case later && wrong != nil:
+		return protocol.Outcome{Kind: protocol.Retry, Error: fmt.Sprintf("retry at %v: %v", wrong, err)}
 	case later:
-		return protocol.Outcome{Kind: protocol.Later, Error: brief(err), At: at}
+		return protocol.Outcome{Kind: protocol.Later, Error: err.Error(), At: at}
 	case draining && errors.Is(err, processor.ErrStopped):
 		return protocol.Outcome{Kind: protocol.Stopped}
 	case draining:
-		return protocol.Outcome{Kind: protocol.Stopped, Error: brief(err)}
+		return protocol.Outcome{Kind: protocol.Stopped, Error: err.Error()}
 	}
-	return protocol.Outcome{Kind: protocol.Retry, Error: brief(err)}
-}
-
-// maxError is how much of an error's text is kept in the job, in bytes.
-const maxError = 1000
-
-func brief(err error) string {
-	text := err.Error()
-	if len(text) <= maxError {
-		return text
-	}
-	return text[:maxError/2] + " … " + text[len(text)-maxError/2:]
+	return protocol.Outcome{Kind: protocol.Retry, Error: err.Error()}
 }

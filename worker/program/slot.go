@@ -160,12 +160,14 @@ func (r runner) checkpoint(reached processor.Step) (*protocol.Checkpoint, error)
 	if err != nil {
 		return nil, fmt.Errorf("processor %s: cursor: %w", r.processor.Name, err)
 	}
-	if len(cursor) > protocol.MaxCursor {
-		return nil, fmt.Errorf("processor %s: a cursor of %d bytes, more than %d", r.processor.Name, len(cursor), protocol.MaxCursor)
+	if err := protocol.CheckCursor(cursor); err != nil {
+		return nil, fmt.Errorf("processor %s: %w", r.processor.Name, err)
 	}
-	return &protocol.Checkpoint{
-		Cursor: cursor, Version: versioned(r.processor), Progress: protocol.Progress(reached.Progress),
-	}, nil
+	progress, err := protocol.Progress(reached.Progress).Bounded()
+	if err != nil {
+		return nil, fmt.Errorf("processor %s: progress: %w", r.processor.Name, err)
+	}
+	return &protocol.Checkpoint{Cursor: cursor, Version: versioned(r.processor), Progress: progress}, nil
 }
 
 // readable says which version of the processor wrote the cursor, or why this release cannot read it.
@@ -191,6 +193,7 @@ func (r runner) draining() bool {
 }
 
 func (r runner) job(cursorVersion int) *processor.Job {
+	var refused sync.Once
 	return &processor.Job{
 		ID:            r.task.ID,
 		ContentType:   r.task.ContentType,
@@ -203,7 +206,12 @@ func (r runner) job(cursorVersion int) *processor.Job {
 		Settings:      r.settings,
 		Draining:      r.task.Draining(),
 		OnReport: func(p processor.Progress) {
-			_ = r.to.Progress(protocol.Progress(p)) // a supervisor that is gone ends the slot by itself
+			progress, err := protocol.Progress(p).Bounded()
+			if err != nil { // a mistake in the processor, which costs only what would be shown
+				refused.Do(func() { slog.Warn("progress refused", "job", r.task.ID, "reason", err) })
+				return
+			}
+			_ = r.to.Progress(progress) // a supervisor that is gone ends the slot by itself
 		},
 		OnSave: func(reached processor.Step) error {
 			checkpoint, err := r.checkpoint(processor.Step{Cursor: reached.Cursor, Progress: reached.Progress})

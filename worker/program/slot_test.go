@@ -69,6 +69,14 @@ func count() processor.Processor {
 					return processor.Step{}, errors.New("network is unreachable")
 				case "no cursor":
 					return processor.Step{}, nil
+				case "report a long unit":
+					job.Report(processor.Progress{Unit: strings.Repeat("u", 300_000)})
+				case "a long unit":
+					return processor.Step{Cursor: n, Progress: processor.Progress{Unit: strings.Repeat("u", 300_000)}}, nil
+				case "more than there is":
+					return processor.Step{Cursor: n, Progress: processor.Progress{Done: 9, Total: 3}, Done: true}, nil
+				case "much later":
+					return processor.Step{}, processor.RetryAt(someday.AddDate(8000, 0, 0), errors.New("closed"))
 				case "not UTF-8":
 					return processor.Step{Cursor: map[string]any{"<after>": []string{"a\xff"}}}, nil
 				case "save what is not UTF-8":
@@ -148,6 +156,10 @@ func TestOutcomes(t *testing.T) {
 		{name: "no text", payload: `{"To":3,"At":2,"Then":"not UTF-8"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: `processor count: cursor: the text "a\xff" is not UTF-8`}},
 		{name: "no text within a step", payload: `{"To":3,"At":2,"Then":"save what is not UTF-8"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: `processor count: cursor: the text "a\xff" is not UTF-8`}},
 		{name: "text as it is", payload: `{"To":3,"At":2,"Then":"signs of web pages"}`, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: &protocol.Checkpoint{Cursor: json.RawMessage(`"<&>"`), Version: "count@3"}}},
+		{name: "a report that is refused", payload: `{"To":3,"At":2,"Then":"report a long unit"}`, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(3, 3)}},
+		{name: "a progress that is refused", payload: `{"To":3,"At":2,"Then":"a long unit"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: "processor count: progress: unit: 300000 bytes, want at most 32"}},
+		{name: "more done than there is", payload: `{"To":3,"At":2,"Then":"more than there is"}`, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: &protocol.Checkpoint{Cursor: json.RawMessage("2"), Version: "count@3", Progress: protocol.Progress{Done: 9}}}},
+		{name: "much later", payload: `{"To":3,"At":2,"Then":"much later"}`, want: protocol.Outcome{Kind: protocol.Retry, Error: "retry at a time in the year 10030, want 1970 to 9999: closed"}},
 		{name: "drained", payload: `{"To":9,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint(2, 9)}},
 		{name: "drained at the end", payload: `{"To":2,"At":2,"Then":"wait"}`, drain: true, want: protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(2, 2)}},
 		{name: "drained in mid step", payload: `{"To":9,"At":2,"Then":"give up"}`, drain: true, want: protocol.Outcome{Kind: protocol.Stopped}},
@@ -198,7 +210,7 @@ func TestLongErrorsAreCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := outcome(t, p)
-	if got.Kind != protocol.Retry || len(got.Error) > maxError+10 || !strings.HasPrefix(got.Error, "lost lost") {
+	if got.Kind != protocol.Retry || len(got.Error) > protocol.MaxError || !strings.HasPrefix(got.Error, "lost lost") {
 		t.Errorf("outcome %s with %d bytes of error", got.Kind, len(got.Error))
 	}
 }

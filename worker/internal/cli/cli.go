@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 type commands struct {
@@ -41,6 +42,9 @@ func Main(p Program) int {
 	}
 	e := &env{Program: p, out: operator.Printer{To: os.Stdout}, err: operator.Printer{To: os.Stderr}}
 	command, err := parser.Parse(os.Args[1:])
+	if unreadable := readable(os.Args); unreadable != nil {
+		err = unreadable
+	}
 	if err != nil && len(os.Args) > 1 && os.Args[1] == "check" {
 		return int(printUnknown(os.Stdout, err))
 	}
@@ -58,6 +62,16 @@ func Main(p Program) int {
 		return 1
 	}
 	return 0
+}
+
+// readable says which argument is not UTF-8. The parser puts U+FFFD in the place of such bytes.
+func readable(args []string) error {
+	for n, arg := range args {
+		if err := plainjson.CheckUTF8([]byte(arg)); err != nil {
+			return fmt.Errorf("argument %d %w", n, err)
+		}
+	}
+	return nil
 }
 
 // exitStatus ends a command whose reason has been printed.

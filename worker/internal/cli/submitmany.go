@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -53,21 +55,37 @@ func (c *submitCommand) fromFile(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	view, err := p.submitAll(ctx, submissions, c.Rate, progressOf(e, len(submissions)))
 	if err != nil {
-		return fmt.Errorf("%d of %d jobs are submitted; submit the same file again for the others, those that exist stay as they are: %w",
-			view.Submitted+view.Existing, len(submissions), err)
+		return fmt.Errorf("%d of %d jobs are submitted; submit the same %s again for the others, those that exist stay as they are: %w",
+			view.Submitted+view.Existing, len(submissions), c.source(), errors.Join(err, view.taken()))
 	}
 	if c.JSON {
 		err = e.out.JSON(view)
 	} else {
 		err = e.out.Line("%s submitted, %d existed already", operator.Plural(view.Submitted, "job"), view.Existing)
 	}
-	if err == nil && len(view.Taken) > 0 {
-		err = fmt.Errorf("%s of the file belong to jobs with another payload or tenant, and were not submitted: %s",
-			operator.Plural(len(view.Taken), "id"), strings.Join(view.Taken[:min(mostMistakes, len(view.Taken))], " "))
+	return errors.Join(err, view.taken())
+}
+
+// source is what the submissions come from, for people.
+func (c *submitCommand) source() string {
+	if c.From == "-" {
+		return "lines"
 	}
-	return err
+	return "file"
+}
+
+// taken says which ids were taken; nil: none.
+func (v submitManyView) taken() error {
+	if len(v.Taken) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s of the file belong to jobs with another payload or tenant, and were not submitted: %s",
+		operator.Plural(len(v.Taken), "id"), strings.Join(v.Taken[:min(mostMistakes, len(v.Taken))], " "))
 }
 
 func readAll(name string) ([]byte, error) {
@@ -136,12 +154,13 @@ func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submissio
 	return s, s.Check()
 }
 
-// submitAll submits at most rate jobs a second (0: as fast as it goes). The first error ends it.
+// submitAll submits at most rate jobs a second (0: as fast as it goes). The first error ends it. When ctx ends, it begins no
+// more and finishes those under way, so that the count is true.
 func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate float64, progress func()) (submitManyView, error) {
 	var created, existing atomic.Int64
 	var mu sync.Mutex
 	var takenIDs []string
-	group, ctx := errgroup.WithContext(ctx)
+	group, underWay := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.SetLimit(submitters)
 	start := time.Now()
 	for n, s := range submissions {
@@ -150,13 +169,14 @@ func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate
 			select {
 			case <-time.After(time.Until(due)):
 			case <-ctx.Done():
+			case <-underWay.Done():
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || underWay.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			_, isNew, err := p.submit(ctx, s)
+			_, isNew, err := p.submit(underWay, s)
 			_, taken := errors.AsType[*takenError](err)
 			switch {
 			case taken:
@@ -175,6 +195,9 @@ func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate
 		})
 	}
 	err := group.Wait()
+	if done := created.Load() + existing.Load() + int64(len(takenIDs)); err == nil && done < int64(len(submissions)) {
+		err = context.Cause(ctx)
+	}
 	slices.Sort(takenIDs)
 	return submitManyView{int(created.Load()), int(existing.Load()), takenIDs}, err
 }

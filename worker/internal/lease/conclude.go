@@ -81,6 +81,9 @@ func (a *Attempt) failed(ctx context.Context, reason string) {
 }
 
 func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
+	if o.Error != "" {
+		a.log.Info("slot stopped with an error", "error", o.Error)
+	}
 	switch a.stop.why {
 	case cancelled:
 		a.finish(ctx, job.End{State: job.Cancelled})

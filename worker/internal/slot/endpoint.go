@@ -135,6 +135,7 @@ func (e *Endpoint) Finish(o protocol.Outcome) error {
 	e.task = nil
 	e.fuse.set(0)
 	e.mu.Unlock()
+	o.Error = protocol.Brief(o.Error)
 	return e.send(protocol.Report{Outcome: &o})
 }
 

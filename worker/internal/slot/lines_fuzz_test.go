@@ -168,26 +168,34 @@ func FuzzReport(f *testing.F) {
 	})
 }
 
-// FuzzLines: lines are what stands between line breaks, the last one only if it is complete, and none is
-// longer than the limit.
+// FuzzLines: lines are what stands between line breaks, without a byte order mark, and none is longer than the limit.
+// The last one counts without its break only if it is a whole JSON object.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nb\n\nc"), 10)
 	f.Add([]byte("too long for this\nx\n"), 8)
 	f.Add([]byte("\r\n\x00\n"), 1)
+	f.Add([]byte("\ufeff{\"a\":1}\n\ufeff{\"a\":1}"), 40)
+	f.Add([]byte("{}\n{\"a\":"), 40)
+	f.Add([]byte("12"), 40)
 	f.Fuzz(func(t *testing.T, text []byte, limit int) {
 		limit = 1 + int(uint(limit)%5000)
 		lines := NewLineScanner(bytes.NewReader(text), limit)
 		rest := text
 		for lines.Scan() {
 			line, after, complete := bytes.Cut(rest, []byte("\n"))
-			if !complete || !bytes.Equal(line, lines.Bytes()) || len(line) >= limit {
+			text := bytes.TrimPrefix(line, []byte(byteOrderMark))
+			if !complete && !wholeObject(text) || !bytes.Equal(text, lines.Bytes()) || len(line) >= limit {
 				t.Fatalf("line %q out of %q", lines.Bytes(), rest)
 			}
 			rest = after
 		}
 		line, _, complete := bytes.Cut(rest, []byte("\n"))
-		if tooLong := len(line) >= limit; (lines.Err() != nil) != tooLong || complete && !tooLong {
+		if tooLong := len(line) >= limit; (lines.Err() != nil) != tooLong || (complete || wholeObject(bytes.TrimPrefix(line, []byte(byteOrderMark)))) && !tooLong {
 			t.Errorf("stopped before %q with %v", rest, lines.Err())
 		}
 	})
+}
+
+func wholeObject(text []byte) bool {
+	return json.Valid(text) && text[0] == '{'
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -50,29 +51,14 @@ func readReports(from io.Reader, orders *orders, to chan<- protocol.Report) erro
 
 func parseReport(line []byte) (protocol.Report, error) {
 	var r protocol.Report
-	if err := DecodeLine(line, &r); err != nil {
+	err := plainjson.CheckUTF8(line)
+	if err == nil {
+		err = DecodeLine(line, &r)
+	}
+	if err != nil {
 		return r, fmt.Errorf("not a report: %s: %w", excerpt(line), err)
 	}
-	fields := 0
-	for _, set := range []bool{r.Ready != nil, r.Progress != nil, r.Checkpoint != nil, r.Outcome != nil} {
-		if set {
-			fields++
-		}
-	}
-	if fields != 1 {
-		return r, fmt.Errorf("not a report: %s: %d kinds in one line", excerpt(line), fields)
-	}
-	checkpoint := r.Checkpoint
-	if r.Outcome != nil {
-		checkpoint = r.Outcome.Checkpoint
-		if !r.Outcome.Kind.Known() {
-			return r, fmt.Errorf("unknown outcome %q", r.Outcome.Kind)
-		}
-	}
-	if checkpoint != nil && len(checkpoint.Cursor) > protocol.MaxCursor {
-		return r, fmt.Errorf("a cursor of %d bytes, more than %d", len(checkpoint.Cursor), protocol.MaxCursor)
-	}
-	return r, nil
+	return r, r.Check()
 }
 
 // DecodeLine reads a line that holds one JSON value; unknown keys are errors.
@@ -88,14 +74,21 @@ func DecodeLine(line []byte, into any) error {
 	return nil
 }
 
-// NewLineScanner reads lines of at most limit bytes. A last line without its end is dropped: its writer
-// died over it.
+// byteOrderMark is what some systems put before a text in UTF-8.
+const byteOrderMark = "\ufeff"
+
+// NewLineScanner reads lines of at most limit bytes, without a byte order mark before them. A last line without its end
+// counts if it is a whole JSON object. Otherwise its writer died over it, and it is dropped.
 func NewLineScanner(from io.Reader, limit int) *bufio.Scanner {
 	s := bufio.NewScanner(from)
 	s.Buffer(nil, limit)
-	s.Split(func(data []byte, _ bool) (int, []byte, error) {
+	s.Split(func(data []byte, atEnd bool) (int, []byte, error) {
 		if end := bytes.IndexByte(data, '\n'); end >= 0 {
-			return end + 1, data[:end], nil
+			return end + 1, bytes.TrimPrefix(data[:end], []byte(byteOrderMark)), nil
+		}
+		last := bytes.TrimPrefix(data, []byte(byteOrderMark))
+		if atEnd && bytes.HasPrefix(last, []byte("{")) && json.Valid(last) {
+			return len(data), last, nil
 		}
 		return 0, nil, nil
 	})

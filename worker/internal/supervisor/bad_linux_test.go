@@ -175,7 +175,7 @@ func TestBadProgramCostsOnlyItsOwnJob(t *testing.T) {
 		"has a daemon that eats": {`setsid tail /dev/zero; sleep 60`, "its limit is 200 MiB"},
 		"garbage":                {`echo '{"cursor":1' >&$WORKER_REPORT_FD; sleep 60`, `wrote a report that is none: "{\"cursor\":1"`},
 		"endless line":           {`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, "wrote a report of more than 1048576 bytes"},
-		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; sleep 60`, fmt.Sprintf("a cursor of 200002 bytes, more than %d", protocol.MaxCursor)},
+		"large cursor":           {`{ printf '{"cursor":"'; head -c 200000 /dev/zero | tr '\0' x; echo '"}'; } >&$WORKER_REPORT_FD; exit 1`, fmt.Sprintf("reports refused: 1, the last one: a cursor of 200002 bytes, more than %d", protocol.MaxCursor)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := newTier(t)

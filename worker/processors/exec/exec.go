@@ -13,12 +13,13 @@
 // where each part may be missing: with a cursor it is a checkpoint, to be written once all output before
 // it is durable; without one it only tells progress. After the last report the program may be started
 // again at that cursor at any time, so redoing the work after it must do no harm; outputs that would be
-// overwritten carry the epoch in their name. What it prints is logged.
+// overwritten carry the epoch in their name. What it prints is logged. README.md is the guide.
 //
 // On SIGTERM it should reach a checkpoint and exit with 75 within the drain budget. How it exits says what
 // becomes of the job (sysexits.h):
 //
-//	0                            the job is done
+//	0                            the job is done. After SIGTERM only if its last report has done equal to
+//	                             total; otherwise it is handed back
 //	65 DATAERR, 66 NOINPUT,      the job can never succeed: it ends as DEAD, with the last lines of
 //	67 NOUSER                    standard error as the reason
 //	75 TEMPFAIL                  try again; after a report {"retryAt": "2030-01-02T03:04:05Z"} at that

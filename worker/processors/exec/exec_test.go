@@ -141,7 +141,12 @@ func TestExit(t *testing.T) {
 		{`kill -SEGV $$`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: signal: segmentation fault"}},
 		{`echo 'half a line' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: wrote a report that is none: "half a line": invalid character 'h' looking for beginning of value`}},
 		{`echo '{"curser":1}' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: wrote a report that is none: "{\"curser\":1}": json: unknown field "curser"`}},
-		{`echo '{"cursor":null,"done":3}' >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`}},
+		{`echo '{"cursor":null,"done":3}' >&$WORKER_REPORT_FD; exit 75`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: exit status 75, reports refused: 1, the last one: cursor: null, with which the job would start over: leave "cursor" out of a report without one`}},
+		{`for retryAt in soon 2030-02-30; do echo '{"retryAt":"'$retryAt'"}'; done >&$WORKER_REPORT_FD; echo why >&2; exit 75`, protocol.Outcome{Kind: protocol.Retry, Error: `sh: exit status 75, reports refused: 2, the last one: retryAt: "2030-02-30" is not a time such as 2030-01-02T03:04:05Z: why`}},
+		{`{ printf '{"unit":"'; head -c 900000 /dev/zero | tr '\0' u; echo '"}'; } >&$WORKER_REPORT_FD; exit 1`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 1, reports refused: 1, the last one: unit: 900000 bytes, want at most 32"}},
+		{`{ printf '\n \n\357\273\277{"done":4,"total":9}\r\n{"cursor":1,"done":-1}\n{"cursor":2,"done":5.0,"unit":"a<b"}'; } >&$WORKER_REPORT_FD`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("2", 5, 9, "a<b")}},
+		{`printf '{"cursor":2,"done":5,"total":9}\n{"cursor":3,"done":' >&$WORKER_REPORT_FD`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("2", 5, 9, "")}},
+		{`printf '{"cursor":"a\377"}\n{"cursor":"b&"}\n' >&$WORKER_REPORT_FD`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint(`"b&"`, 0, 0, "")}},
 		{`head -c 3000000 /dev/zero >&$WORKER_REPORT_FD; sleep 60`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: wrote a report of more than 1048576 bytes"}},
 		{`printf '{"cursor":' >&$WORKER_REPORT_FD; exit 75`, protocol.Outcome{Kind: protocol.Retry, Error: "sh: exit status 75"}},
 	} {
@@ -184,7 +189,10 @@ func TestDrain(t *testing.T) {
 	}{
 		"checkpoints":       {fmt.Sprintf(line+line, 2, 3) + "exit 75", protocol.Outcome{Kind: protocol.Stopped, Checkpoint: checkpoint("3", 0, 0, "")}},
 		"nothing to save":   {"exit 75", protocol.Outcome{Kind: protocol.Stopped}},
-		"done":              {"exit 0", protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("1", 0, 0, "")}},
+		"done":              {`echo '{"done":9,"total":9}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Done, Checkpoint: checkpoint("1", 9, 9, "")}},
+		"a trap of habit":   {"exit 0", protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report names no total to compare with: the job is handed back. A program that stops early exits with 75"}},
+		"below its total":   {`echo '{"cursor":2,"done":2,"total":9,"unit":"files"}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report says 2 of 9 files: the job is handed back. A program that stops early exits with 75"}},
+		"over its total":    {`echo '{"cursor":2,"done":12,"total":9}' >&$WORKER_REPORT_FD; exit 0`, protocol.Outcome{Kind: protocol.Stopped, Error: "sh: exited with 0 after SIGTERM, and its last report names no total to compare with: the job is handed back. A program that stops early exits with 75"}},
 		"fails in the rush": {"exit 1", protocol.Outcome{Kind: protocol.Stopped}},
 		"permanently bad":   {"exit 65", protocol.Outcome{Kind: protocol.Permanent, Error: "sh: exit status 65"}},
 	} {
@@ -200,6 +208,20 @@ func TestDrain(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestACheckpointInADrainIsPassedOn: the supervisor has it while the program still runs, so that it counts even if the
+// program outlives its budget.
+func TestACheckpointInADrainIsPassedOn(t *testing.T) {
+	p := startSlot(t, `trap 'echo "{\"cursor\":2,\"done\":2}" >&$WORKER_REPORT_FD; while :; do sleep 1; done' TERM; echo '{"cursor":1}' >&$WORKER_REPORT_FD; while :; do sleep 0.05; done`)
+	send(t, p, job(time.Minute, `{}`, ""))
+	if r := next(t, p); r.Checkpoint == nil || string(r.Checkpoint.Cursor) != "1" {
+		t.Fatalf("%+v", r)
+	}
+	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
+	if r := next(t, p); r.Checkpoint == nil || string(r.Checkpoint.Cursor) != "2" || r.Checkpoint.Progress.Done != 2 {
+		t.Errorf("%+v, want the checkpoint of the drain", r)
 	}
 }
 

@@ -33,6 +33,9 @@ func FuzzReport(f *testing.F) {
 			}
 			return
 		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			line = []byte("{}") // a sign of life
+		}
 		var named map[string]json.RawMessage // nil for the line "null"
 		if err := json.Unmarshal(line, &named); err != nil {
 			t.Fatalf("took %q as a report: %v", line, err)
@@ -46,7 +49,7 @@ func FuzzReport(f *testing.F) {
 			return false
 		}
 		p, q := before.Progress, s.reached.Progress
-		if p.Done != q.Done && !says("done") || p.Total != q.Total && !says("total") || p.Unit != q.Unit && !says("unit") || !s.retryAt.IsZero() && !says("retryAt") {
+		if p.Done != q.Done && !says("done") || p.Total != q.Total && !says("total") && (q.Total != 0 || q.Done <= p.Total) || p.Unit != q.Unit && !says("unit") || !s.retryAt.IsZero() && !says("retryAt") {
 			t.Errorf("line %q changed progress to %+v, retry at %s", line, q, s.retryAt)
 		}
 		cursor := s.reached.Cursor.(json.RawMessage)

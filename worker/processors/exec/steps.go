@@ -2,15 +2,15 @@ package exec
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -31,16 +31,12 @@ type steps struct {
 	retryAt time.Time
 	asked   bool // the program was sent SIGTERM
 	newer   bool // since SIGTERM it has reported a cursor
+	refused int  // reports
+	refusal error
 }
 
-// report is a line that the program writes.
-type report struct {
-	Cursor  json.RawMessage `json:"cursor"`
-	Done    *int64          `json:"done"`
-	Total   *int64          `json:"total"`
-	Unit    *string         `json:"unit"`
-	RetryAt *time.Time      `json:"retryAt"`
-}
+// refusalsLogged is how many refused reports of a job are logged one by one.
+const refusalsLogged = 5
 
 // Step waits for the next checkpoint. During a drain it waits for the program's end, however many come
 // until then: only the program knows which one is its last.
@@ -53,6 +49,10 @@ func (s *steps) Step(ctx context.Context) (processor.Step, error) {
 				return s.ended()
 			}
 			checkpoint, err := s.take(line)
+			if refused, ok := errors.AsType[*refusedError](err); ok {
+				s.refuse(refused)
+				continue
+			}
 			if err != nil {
 				return processor.Step{}, fmt.Errorf("%s: %w", s.program.name, err)
 			}
@@ -75,33 +75,32 @@ func (s *steps) Step(ctx context.Context) (processor.Step, error) {
 	}
 }
 
-// take reads a report and says whether it is a checkpoint.
+// take reads a line and says whether it is a checkpoint. An error says why the line counts for nothing.
 func (s *steps) take(line []byte) (checkpoint bool, err error) {
-	var r report
-	if err := slot.DecodeLine(line, &r); err != nil {
-		return false, fmt.Errorf("wrote a report that is none: %.100q: %w", line, err)
+	r, err := readReport(line)
+	if err != nil {
+		return false, err
 	}
-	if string(r.Cursor) == "null" {
-		return false, errors.New(`reported the cursor null, with which the job would start over: leave "cursor" out of a report without one`)
+	reached, err := r.apply(s.reached)
+	if err != nil {
+		return false, &refusedError{err}
 	}
-	if r.Done != nil {
-		s.reached.Progress.Done = *r.Done
+	s.reached = reached
+	if r.retryAt != nil {
+		s.retryAt = *r.retryAt
 	}
-	if r.Total != nil {
-		s.reached.Progress.Total = *r.Total
-	}
-	if r.Unit != nil {
-		s.reached.Progress.Unit = *r.Unit
-	}
-	if r.RetryAt != nil {
-		s.retryAt = *r.RetryAt
-	}
-	if r.Cursor == nil {
+	if r.cursor == nil {
 		s.job.Report(s.reached.Progress)
-		return false, nil
 	}
-	s.reached.Cursor = r.Cursor
-	return true, nil
+	return r.cursor != nil, nil
+}
+
+// refuse takes note of a report that counts for nothing.
+func (s *steps) refuse(reason error) {
+	s.refused, s.refusal = s.refused+1, reason
+	if s.refused <= refusalsLogged {
+		slog.Warn("report refused, the job goes on", "job", s.job.ID, "reason", reason)
+	}
 }
 
 // ended says what the program's end means for the job.
@@ -109,13 +108,15 @@ func (s *steps) ended() (processor.Step, error) {
 	err := s.program.err
 	var exit *exec.ExitError
 	if err == nil {
-		s.reached.Done = true
-		return s.reached, nil
+		return s.succeeded()
 	}
 	if !errors.As(err, &exit) {
 		return processor.Step{}, fmt.Errorf("%s: %w", s.program.name, err)
 	}
 	said := fmt.Errorf("%s: %w", s.program.name, err)
+	if s.refused > 0 {
+		said = fmt.Errorf("%w, reports refused: %d, the last one: %w", said, s.refused, s.refusal)
+	}
 	if last := s.program.tail.Last(); last != "" {
 		said = fmt.Errorf("%w: %s", said, last)
 	}
@@ -132,8 +133,27 @@ func (s *steps) ended() (processor.Step, error) {
 	return processor.Step{}, said
 }
 
+// succeeded is the end of a program that exited with 0. Many programs do so after SIGTERM wherever they are, so then it is
+// believed only if its last report says that all is done. The job goes on from the last cursor, which is saved.
+func (s *steps) succeeded() (processor.Step, error) {
+	p := s.reached.Progress
+	why := "its last report names no total to compare with"
+	switch {
+	case !s.asked || p.Total > 0 && p.Done == p.Total:
+		s.reached.Done = true
+		return s.reached, nil
+	case p.Total > 0:
+		why = fmt.Sprintf("its last report says %d of %d %s", p.Done, p.Total, p.Unit)
+	}
+	return processor.Step{}, fmt.Errorf("%s: exited with 0 after SIGTERM, and %s: the job is handed back. "+
+		"A program that stops early exits with %d", s.program.name, strings.TrimSpace(why), exTempFail)
+}
+
 // Close kills the program if it still runs.
 func (s *steps) Close() error {
 	s.program.end()
+	if s.refused > refusalsLogged {
+		slog.Warn("reports refused", "job", s.job.ID, "reports", s.refused)
+	}
 	return os.RemoveAll(s.dir)
 }

@@ -1,5 +1,5 @@
 // Package protocol is what a supervisor and a slot exchange: orders to the slot, reports from it. It holds the messages
-// and their limits. Package slot carries them between processes, as JSON lines.
+// and their bounds. Package slot carries them between processes, as JSON lines.
 package protocol
 
 import (
@@ -10,13 +10,6 @@ import (
 
 // Version of the messages in this release, see [Ready].
 const Version = 1
-
-// MaxReport is the longest line a slot may send, in bytes: room for a cursor of [MaxCursor].
-const MaxReport = 1 << 20
-
-// MaxCursor is the longest cursor, in bytes of JSON. Cursors are written at every checkpoint, so good
-// ones have some hundred bytes.
-const MaxCursor = 128 << 10
 
 // ErrKilled is wrapped by the reason for a slot's end after its supervisor killed it.
 var ErrKilled = errors.New("killed by the supervisor")

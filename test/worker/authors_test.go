@@ -1,0 +1,119 @@
+package worker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// copier reports its payload as its cursor.
+const copier = `python3 -c 'import os
+text = open(os.environ["WORKER_JOB_FILE"], "rb").read()
+os.write(int(os.environ["WORKER_REPORT_FD"]), b"{\"cursor\":" + text[text.index(b"\"payload\":") + 10:text.rindex(b"}")] + b"}\n")'`
+
+// TestBytesStayBytesEverywhere: a payload goes through the command line, the table or the bucket, the slot and the program, and
+// comes back as a cursor, byte by byte.
+func TestBytesStayBytesEverywhere(t *testing.T) {
+	t.Parallel()
+	tr, _ := newExecTier(t, "bytes", copier)
+	tr.start()
+	cfg, err := tr.server.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := s3.NewFromConfig(cfg)
+	for size, filler := range map[string]string{"small": "", "large": strings.Repeat("x", 5000)} {
+		payload := `{"a":"<b>&</b>` + "\u2028é漢😀" + `\u003c\ud83d\ude00","n":[1.0,1e3,12345678901234567890],"f":"` + filler + `"}`
+		tr.submit(size, payload)
+		await(t, "the job is DONE", func() bool { return tr.show(size).State == "DONE" })
+		text := tr.must("jobs", "show", size, "--json")
+		var shown struct {
+			Cursor    json.RawMessage
+			CursorRef string
+		}
+		if err := json.Unmarshal([]byte(text), &shown); err != nil {
+			t.Fatal(err)
+		}
+		got := string(shown.Cursor)
+		if filler != "" {
+			object, err := objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &tr.settings.ArtifactsBucket, Key: &shown.CursorRef})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var content bytes.Buffer
+			if _, err := content.ReadFrom(object.Body); err != nil {
+				t.Fatal(err)
+			}
+			got = content.String()
+		} else if !strings.Contains(text, `<b>&</b>`+"\u2028é漢😀"+`\u003c`) {
+			t.Errorf("jobs show prints %s", text)
+		}
+		if strip := strings.NewReplacer("\n", "", " ", ""); strip.Replace(got) != strip.Replace(payload) {
+			t.Errorf("%s: came back as\n%.300s, was\n%.300s", size, got, payload)
+		}
+		bad := filepath.Join(t.TempDir(), "payload.json")
+		if err := os.WriteFile(bad, []byte(`"`+filler+"\xff"+`"`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr, code := tr.operate("submit", "--payload-file", bad); code != 1 || !strings.Contains(stderr, "payload: is not UTF-8: byte 0xff") {
+			t.Errorf("%s: a file that is not UTF-8: exit %d, %.300s", size, code, stderr)
+		}
+		if _, stderr, code := tr.operate("submit", "--payload", `"`+filler+"\xff"+`"`); code != 2 || !strings.Contains(stderr, "argument 3 is not UTF-8: byte 0xff") {
+			t.Errorf("%s: what is not UTF-8: exit %d, %.300s", size, code, stderr)
+		}
+	}
+}
+
+// TestExit0AfterSIGTERMIsNotDone: a program that leaves by habit has its job handed back, and the log says why.
+func TestExit0AfterSIGTERMIsNotDone(t *testing.T) {
+	t.Parallel()
+	tr, pids := newExecTier(t, "habit", `trap 'exit 0' TERM; echo '{"cursor":3,"done":3,"total":10,"unit":"files"}' >&"$WORKER_REPORT_FD"; sleep 1000 & echo $$ $! >>"$1"; wait`)
+	i := tr.start()
+	tr.underWay("job")
+	i.signal(t)
+	i.ends(t, 0)
+	if j := tr.handedBack("job"); j.Done != 3 {
+		t.Errorf("it is at %d, want 3", j.Done)
+	}
+	if !i.wrote("exited with 0 after SIGTERM, and its last report says 3 of 10 files") {
+		t.Error("the log does not say why")
+	}
+	gone(t, pids)
+}
+
+// TestASubmissionThatIsCut says how far it was, and the same file again submits the others.
+func TestASubmissionThatIsCut(t *testing.T) {
+	t.Parallel()
+	tr := newTier(t, "cut")
+	const all = 40
+	file := lines(t, all)
+	var said bytes.Buffer
+	cut := exec.Command(binary, "submit", "--from", file, "--rate", "0.5", "--tier", "cut", "-e", "test", "-t", "backup")
+	cut.Env, cut.Stderr = tr.environ, &said
+	if err := cut.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "two jobs are there", func() bool { return len(tr.list()) >= 2 })
+	if err := cut.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cut.Wait(); err == nil || cut.ProcessState.ExitCode() != 1 {
+		t.Errorf("ended with %v", err)
+	}
+	there := len(tr.list())
+	want := fmt.Sprintf("%d of %d jobs are submitted; submit the same file again for the others, those that exist stay as they are: ", there, all)
+	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(), "terminated") || there == all {
+		t.Errorf("want %q and the signal:\n%s", want, said.String())
+	}
+	if got := tr.must("submit", "--from", file); got != fmt.Sprintf("%d jobs submitted, %d existed already\n", all-there, there) {
+		t.Errorf("again: %s", got)
+	}
+}
