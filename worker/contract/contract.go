@@ -130,7 +130,7 @@ const (
 	MetricEndedCancelled = "EndedCancelled"
 	MetricResumed        = "Resumed"   // claims of a job that had been held before, at its cursor
 	MetricRestarted      = "Restarted" // the same without a cursor: what was done is done again
-	MetricZombies        = "Zombies"   // jobs taken from workers that died without a word
+	MetricZombies        = "Zombies"   // jobs taken from workers that stopped sending heartbeats
 )
 
 // The age of a queue's oldest message in seconds, as SQS publishes it: an alarm's threshold on it says how long jobs may wait.

@@ -67,7 +67,7 @@ func soFar(j job.Job) string {
 		n    int64
 		what string
 	}{
-		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker died without a word, at this position"},
+		{j.Drains, "handed back by a drain"}, {j.Crashes, "its worker stopped sending heartbeats, at this position"},
 		{j.Returns, "handed back to go on later, without a newer cursor"},
 	} {
 		if p.n > 0 {

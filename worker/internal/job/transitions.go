@@ -228,7 +228,7 @@ func Reap(j Job, limit int64, now time.Time) Write {
 	if j.CursorDigest() == j.CrashPosition {
 		crashes = j.Crashes + 1
 	}
-	reason := fmt.Sprintf("worker %s died without a word, crash %d at this position", j.Owner, crashes)
+	reason := fmt.Sprintf("worker %s sent no heartbeat for %s, crash %d at this position", j.Owner, j.Patience(), crashes)
 	switch {
 	case j.CancelRequested:
 		w.Set = Item{contract.AttrEpoch: j.Epoch + 1}

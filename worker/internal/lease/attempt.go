@@ -300,7 +300,7 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		a.conclude(ctx, protocol.Outcome{Kind: protocol.Stopped, Error: "the slot had ended before it took the job"})
 		return
 	}
-	text := "slot ended without a word"
+	text := "the slot exited with status 0 before it reported how the job ended"
 	switch {
 	case a.stalled:
 		text = fmt.Sprintf("neither progress nor a checkpoint for %s (job.stall): the slot was killed", a.Timing.Stall)

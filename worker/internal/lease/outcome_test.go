@@ -27,6 +27,12 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 		"permanent": {report(protocol.Outcome{Kind: protocol.Permanent, Error: "no"}), lease.Dead, 30 * time.Second, 0, 2, 0, 2},
 		"failed":    {report(protocol.Outcome{Kind: protocol.Retry, Error: "no route"}), lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
 		"killed":    {func(w *world, a *lease.Attempt) { a.Ended(w.t.Context(), errors.New("killed")) }, lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
+		"exited": {func(w *world, a *lease.Attempt) {
+			a.Ended(w.t.Context(), nil)
+			if j := w.job(); j.LastError != "the slot exited with status 0 before it reported how the job ended" {
+				w.t.Errorf("last error %q", j.LastError)
+			}
+		}, lease.Failed, 30 * time.Second, 5 * time.Second, 2, 0, 2},
 		"drained at its boundary": {func(w *world, a *lease.Attempt) {
 			a.Drain("signal", timing.DrainBudget)
 			report(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: position(90)})(w, a)

@@ -155,7 +155,7 @@ func (m *Meter) Families() []Family {
 		{Name: "worker_messages_received_total", Kind: Counter, Help: "Messages received from the queue.", Read: Count(&m.Received)},
 		{Name: "worker_claims_total", Kind: Counter, Help: "Jobs claimed: held by nobody before, resumed at their cursor, or restarted without one.", Labels: []string{"kind"}, Read: counts(m.claims[:], claims[:])},
 		{Name: "worker_attempts_ended_total", Kind: Counter, Help: "Attempts that ended, by their outcome; done, dead and cancelled end the job.", Labels: []string{"outcome"}, Read: counts(m.attempts[1:], lease.Outcomes[1:])},
-		{Name: "worker_zombies_reaped_total", Kind: Counter, Help: "Jobs taken from workers that died without a word, by this worker's sweeps.", Read: Count(&m.zombies)},
+		{Name: "worker_zombies_reaped_total", Kind: Counter, Help: "Jobs taken from workers that stopped sending heartbeats, by this worker's sweeps.", Read: Count(&m.zombies)},
 		{Name: "worker_zombies_ended_total", Kind: Counter, Help: "Of those, jobs that ended with it and do not run again.", Labels: []string{"outcome"}, Read: counts(m.reaped[lease.Done:lease.Drained], lease.Outcomes[lease.Done:lease.Drained])},
 		{Name: "worker_bells_rung_total", Kind: Counter, Help: "Waiting jobs announced again by this worker's sweeps, because nobody claimed them in time.", Read: Count(&m.Rung)},
 	}

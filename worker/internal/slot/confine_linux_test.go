@@ -227,7 +227,7 @@ func TestManySlotsLeaveNothing(t *testing.T) {
 	}
 }
 
-func TestKernelsKillIsExplained(t *testing.T) {
+func TestAStrangersKillIsNotGuessedAt(t *testing.T) {
 	p := startConfined(t, "score")
 	if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "500" {
 		t.Errorf("the slot is not the kernel's first choice: oom_score_adj %+v", r)
@@ -235,7 +235,7 @@ func TestKernelsKillIsExplained(t *testing.T) {
 	if err := syscall.Kill(p.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed, not by the worker: the kernel does that") {
+	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed, not by the worker: who sent the signal is not known") {
 		t.Errorf("Err() = %v", err)
 	}
 }

@@ -163,7 +163,7 @@ func (p *Process) reason(status error) error {
 	case status == nil:
 		return nil
 	case endedBy(status, syscall.SIGKILL) && !strings.Contains(p.output.tail.Last(), endsItself):
-		status = fmt.Errorf("%w, not by the worker: the kernel does that when the machine is out of memory", status)
+		status = fmt.Errorf("%w, not by the worker: who sent the signal is not known", status)
 	}
 	if said := p.output.tail.Last(); said != "" {
 		return fmt.Errorf("slot %d: %w: %s", p.Pid(), status, said)

@@ -1,4 +1,4 @@
-// Package sweep finds what nobody works on: jobs whose worker died without a word, and READY jobs whose
+// Package sweep finds what nobody works on: jobs whose worker stopped sending heartbeats, and READY jobs whose
 // bell was lost. Like package lease it is sequential code that is handed its store, queue, clock and
 // randomness.
 package sweep

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +156,9 @@ func TestDeadWorkersJobIsReapedAfterItsLeaseAndAQuarter(t *testing.T) {
 	j := w.get("one")
 	if j.State != job.Ready || j.Epoch != 2 || j.Crashes != 1 || j.Failures != 0 {
 		t.Errorf("state %s, epoch %d, crashes %d, failures %d", j.State, j.Epoch, j.Crashes, j.Failures)
+	}
+	if want := fmt.Sprintf("sent no heartbeat for %s, crash 1 at this position", lease+lease/4); !strings.Contains(j.LastError, want) {
+		t.Errorf("last error %q, want %q in it: no more is known", j.LastError, want)
 	}
 	if diff := cmp.Diff([]string{`{"bell":"one","epoch":2}`}, w.bells()); diff != "" {
 		t.Errorf("bells (-want +got):\n%s", diff)
