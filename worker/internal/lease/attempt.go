@@ -63,6 +63,7 @@ type Attempt struct {
 	stop         *stop
 	started      bool // the slot has taken the job
 	stalled      bool // the slot was killed because it said nothing
+	hasFailed    bool // counted as a failure of the job
 	over         bool
 	usable       bool
 	outcome      Outcome

@@ -71,6 +71,7 @@ func (a *Attempt) returns() int64 {
 
 // failed counts a failure of the job. It is tried again after a pause, unless this was its last failure.
 func (a *Attempt) failed(ctx context.Context, reason string) {
+	a.hasFailed = true
 	limit := int64(a.Retry.FailureLimit)
 	if a.job.Failures+1 >= limit {
 		a.finish(ctx, job.End{State: job.Dead, FailureLimit: limit, Reason: reason})

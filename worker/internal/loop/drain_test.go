@@ -120,7 +120,7 @@ func newStage(t *testing.T) *stage {
 	s.Worker = &Worker{
 		Processes: 1, Receiver: s, Log: log, Meter: metrics.NewMeter(1, clock.Monotonic),
 		Intake:   &lease.Intake{Inbox: s.queue, Claimer: claimer, Log: log},
-		Attempts: lease.Deps{Store: s, Bells: s.queue, Clock: clock, Rand: random(), Timing: timing, Log: log, Retry: contract.DefaultRetry()},
+		Attempts: lease.Deps{Store: s, Tally: &lease.Tally{}, Bells: s.queue, Clock: clock, Rand: random(), Timing: timing, Log: log, Retry: contract.DefaultRetry()},
 		Sweeper:  &sweep.Sweeper{Store: s.table, Queue: s.queue, Clock: clock, Log: log, ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 1, CrashLimit: 5},
 		Probe:    func(context.Context) error { return nil },
 	}

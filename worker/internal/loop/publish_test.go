@@ -61,7 +61,7 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 	clock := bubbleClock{start: time.Now()}
 	table, sent, log := store.NewMemory(), &cloudWatch{start: clock.start, answer: answer}, slog.New(slog.NewTextHandler(io.Discard, nil))
 	s := &Worker{
-		Attempts: lease.Deps{Clock: clock, Rand: random(), Timing: contract.Timing{Sweep: 30 * time.Second}},
+		Attempts: lease.Deps{Tally: &lease.Tally{}, Clock: clock, Rand: random(), Timing: contract.Timing{Sweep: 30 * time.Second}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: queue.NewMemory(time.Now, time.Minute), Clock: clock, Log: log,
 			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, CrashLimit: 5, JobTime: time.Minute,

@@ -35,11 +35,11 @@ func (w *Worker) receive(ctx context.Context) {
 	var free []*slot
 	for failures := 0; ; {
 		free = w.gather(ctx, free)
-		if !w.mayClaim(ctx) {
+		most := w.takeCare(ctx, min(len(free), queue.MaxReceived))
+		if most == 0 || !w.mayClaim(ctx) {
 			return
 		}
 		w.Vitals.Within(receiving, longPoll+slack)
-		most := min(len(free), queue.MaxReceived)
 		messages, err := w.Receiver.Receive(ctx, most, longPoll)
 		if ctx.Err() != nil {
 			w.giveBack(ctx, messages)
@@ -67,6 +67,7 @@ func (w *Worker) take(ctx context.Context, free []*slot, messages []queue.Messag
 		s := free[len(free)-1]
 		free = free[:len(free)-1]
 		w.Meter.Claimed(c.Job)
+		w.care.take()
 		s.jobs <- c
 		s.task.Wake()
 	})

@@ -241,6 +241,7 @@ func (s *slot) begin(ctx context.Context, c lease.Claimed, process lease.Slot) A
 // count counts an attempt that is over.
 func (s *slot) count(ctx context.Context, attempt Attempt) {
 	s.Meter.Ended(attempt.Outcome())
+	s.judge(ctx, attempt.Account())
 	if s.EMF != nil {
 		s.EMF.Ended(ctx, attempt.Account())
 	}

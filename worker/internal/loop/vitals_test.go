@@ -53,7 +53,7 @@ func lateIn(t *testing.T, idle int, prepare func(*Worker)) (broken time.Duration
 		timing := contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Minute, Stall: time.Hour}
 		messages := queue.NewMemory(clock.Now, time.Minute)
 		s := &Worker{
-			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Clock: clock, Rand: random(), Timing: timing},
+			Vitals: &vitals.Deadlines{}, Meter: metrics.NewMeter(2, clock.Monotonic), Log: log, Attempts: lease.Deps{Tally: &lease.Tally{}, Clock: clock, Rand: random(), Timing: timing},
 			Intake: &lease.Intake{Inbox: messages, Log: log, Claimer: &lease.Claimer{Store: awayTable{store.NewMemory()}, Clock: clock, Rand: random(), ContentType: "mail", Worker: "i-1", Timing: timing}},
 			Probe:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 		}

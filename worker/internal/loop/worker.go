@@ -101,7 +101,8 @@ const longestPause = 30 * time.Second
 // pauses are those after a failing receive, probe or start of a slot. Each of them may fail at once.
 var pauses = backoff.Pauses{First: time.Second, Most: longestPause, Least: 100 * time.Millisecond}
 
-// Worker runs the jobs of one content type on one instance. All fields but Begin, Metrics, EMF and Vitals are required.
+// Worker runs the jobs of one content type on one instance. All fields but Begin, Metrics, EMF and Vitals are required,
+// and so is the tally of Attempts.
 type Worker struct {
 	Processes int // slots
 	Receiver  Receiver
@@ -125,6 +126,7 @@ type Worker struct {
 	paused atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
 	census atomic.Pointer[census] // of the last sweep; nil: another worker leads
 	signs  signs
+	care   care
 }
 
 // Run works on host until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress reach a
@@ -154,6 +156,9 @@ func (w *Worker) State() string {
 	text := fmt.Sprintf("%d of %d slots busy", w.Running(), w.Processes)
 	if paused := w.paused.Load(); paused != nil && *paused {
 		text += ", content type is paused"
+	}
+	if w.care.on() {
+		text += fmt.Sprintf(", one job at a time because %d different jobs failed", suspicious)
 	}
 	if w.away.Load() {
 		text += ", table or bucket does not answer"

@@ -24,6 +24,7 @@ type node struct {
 	told       *bool // whether the content type is paused, as its last sweep told the worker; nil: none has yet
 	away       bool  // table or bucket, as a claim showed and no probe has refuted
 	paces      map[errand]*pace
+	tally      lease.Tally
 
 	cutOff     bool // from the table and the queue
 	frozen     bool
@@ -268,7 +269,7 @@ func (n *node) blobs(c *caller) lease.Blobs {
 func (n *node) deps(c *caller, clock lease.Clock) lease.Deps {
 	return lease.Deps{
 		Store: tableClient{c}, Blobs: n.blobs(c), Bells: queueClient{c}, Clock: clock, Rand: n.random, Timing: n.world.setup.Timing,
-		Log: n.world.logger(n.name), Retry: n.world.setup.Retry,
+		Log: n.world.logger(n.name), Retry: n.world.setup.Retry, Tally: &n.tally,
 	}
 }
 

@@ -147,7 +147,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 		Processes: slots,
 		Receiver:  tr.receiver,
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},
-		Attempts:  lease.Deps{Store: tr.table, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Retry: contract.Retry{FailureLimit: 2, FirstPause: 10 * time.Second, LongestPause: 15 * time.Minute}},
+		Attempts:  lease.Deps{Store: tr.table, Tally: &lease.Tally{}, Bells: tr.queue, Clock: clock, Rand: random, Timing: timing, Log: log, Retry: contract.Retry{FailureLimit: 2, FirstPause: 10 * time.Second, LongestPause: 15 * time.Minute}},
 		Sweeper: &sweep.Sweeper{
 			Store: tr.table, Queue: tr.queue, Clock: clock, Log: log, ContentType: "numbers", Worker: name,
 			Interval: 200 * time.Millisecond, Slots: slots, CrashLimit: 5,
