@@ -18,11 +18,11 @@ func failure(id string) lease.Account {
 	return lease.Account{Job: job.Job{Key: job.Key{ContentType: "mail", ID: id}}, Outcome: lease.Failed, Failed: true}
 }
 
-// fails has that many different jobs fail at a moment.
-func (c *care) fails(n int, now time.Duration) {
+// fails has that many different jobs fail.
+func (c *care) fails(n int) {
 	for i := range n {
 		c.take()
-		c.end(failure(fmt.Sprint("job-", i)), 0, now, random())
+		c.end(failure(fmt.Sprint("job-", i)), 0, 0, random())
 	}
 }
 
@@ -31,32 +31,32 @@ func TestAWorkerTakesCareAfterFiveFailuresOfFiveJobs(t *testing.T) {
 		before func(c *care)
 		want   bool
 	}{
-		"four jobs": {func(c *care) { c.fails(4, 0) }, false},
-		"five jobs": {func(c *care) { c.fails(5, 0) }, true},
+		"four jobs": {func(c *care) { c.fails(4) }, false},
+		"five jobs": {func(c *care) { c.fails(5) }, true},
 		"one job five times": {func(c *care) {
 			for range 5 {
-				c.fails(1, 0)
+				c.fails(1)
 			}
 		}, false},
 		"a job done between them": {func(c *care) {
-			c.fails(4, 0)
+			c.fails(4)
 			c.take()
 			c.end(lease.Account{Outcome: lease.Done}, 0, 0, random())
-			c.fails(4, 0)
+			c.fails(4)
 		}, false},
 		"a drained job between them": {func(c *care) {
-			c.fails(4, 0)
+			c.fails(4)
 			c.take()
 			c.end(lease.Account{Outcome: lease.Drained}, 0, 0, random())
-			c.fails(5, 0)
+			c.fails(5)
 		}, true},
 		"a checkpoint between them": {func(c *care) {
-			c.fails(4, 0)
+			c.fails(4)
 			c.take()
 			c.end(failure("another"), 1, 0, random())
 		}, false},
 		"a checkpoint after them": {func(c *care) {
-			c.fails(5, 0)
+			c.fails(5)
 			c.wait(1, 0)
 		}, false},
 	} {
@@ -71,7 +71,7 @@ func TestAWorkerTakesCareAfterFiveFailuresOfFiveJobs(t *testing.T) {
 
 func TestACarefulWorkersPausesGrowToFiveMinutes(t *testing.T) {
 	var c care
-	c.fails(5, 0)
+	c.fails(5)
 	now, longest, chance := time.Duration(0), time.Duration(0), random()
 	for range 200 {
 		until, most := c.wait(0, now)
