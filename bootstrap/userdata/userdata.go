@@ -114,9 +114,10 @@ type metric struct{ Namespace, Name, Dimensions string }
 
 // bootFailures counts the failed boots of the content type that an environment is for.
 func bootFailures(environment map[string]string) metric {
-	return metric{contract.MetricNamespace, contract.MetricBootFailures, fmt.Sprintf("%s=%s,%s=%s",
+	tier, name := environment[contract.EnvTier], environment[contract.EnvEnvironment]
+	return metric{contract.MetricNamespace(tier, name), contract.MetricBootFailures, fmt.Sprintf("%s=%s,%s=%s",
 		contract.DimensionContentType, environment[contract.EnvContentType],
-		contract.DimensionEnvironment, contract.MetricEnvironment(environment[contract.EnvTier], environment[contract.EnvEnvironment]))}
+		contract.DimensionEnvironment, contract.MetricEnvironment(tier, name))}
 }
 
 // document renders v as JSON with a value per line, which makes a readable cdk diff, and without indentation, which

@@ -108,7 +108,7 @@ func (p PoolProps) group(metric, label string) []any {
 }
 
 func (p PoolProps) own(metric string, o options) []any {
-	return []any{contract.MetricNamespace, metric, contract.DimensionContentType, p.ContentType, contract.DimensionEnvironment, p.environment(), o}
+	return []any{contract.MetricNamespace(p.Tier, p.Environment), metric, contract.DimensionContentType, p.ContentType, contract.DimensionEnvironment, p.environment(), o}
 }
 
 func (p PoolProps) environment() string { return contract.MetricEnvironment(p.Tier, p.Environment) }
@@ -149,6 +149,7 @@ func (p PoolProps) lines(metrics []scaling.Metric, formulas []scaling.Formula) [
 		lines = append(lines, []any{o})
 	}
 	for _, m := range metrics {
+		m = m.In(p.Tier, p.Environment)
 		metric := []any{m.Namespace, m.Name}
 		switch m.Source {
 		case scaling.Queue:

@@ -25,9 +25,9 @@ func NewTier(scope constructs.Construct, id string, p TierProps) awscloudwatch.C
 	named := func(schema, metric string) string {
 		return fmt.Sprintf(`{%s} MetricName="%s" %s`, schema, metric, environment)
 	}
-	own := func(metric string) string {
-		return fmt.Sprintf(`{%s,%s,%s} MetricName="%s" %s="%s"`,
-			contract.MetricNamespace, contract.DimensionContentType, contract.DimensionEnvironment, metric, contract.DimensionEnvironment, environment)
+	own := func(metric string) string { // a namespace that is not alphanumeric stands in quotes
+		return fmt.Sprintf(`{"%s",%s,%s} MetricName="%s" %s="%s"`,
+			contract.MetricNamespace(p.Tier, p.Environment), contract.DimensionContentType, contract.DimensionEnvironment, metric, contract.DimensionEnvironment, environment)
 	}
 	var graphs []widget
 	for _, g := range []struct{ title, search, stat string }{

@@ -1,9 +1,12 @@
 package scaling
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // Period is the resolution of all metrics that scaling reads, in seconds. SQS publishes no finer ones.
@@ -17,7 +20,7 @@ type Source int
 const (
 	Queue       Source = iota // the content type's SQS queue
 	Group                     // its Auto Scaling group, or the group's instances together
-	ContentType               // its workers, see contract.MetricNamespace
+	ContentType               // its workers
 )
 
 // Metric is one input of an alarm's formula.
@@ -25,9 +28,15 @@ type Metric struct {
 	ID        string // name in the formulas
 	Label     string
 	Source    Source
-	Namespace string
+	Namespace string // "": the environment's own, see contract.MetricNamespace
 	Name      string
 	Stat      string // "Maximum", "Average" …
+}
+
+// In is the metric as an environment has it.
+func (m Metric) In(tier, environment string) Metric {
+	m.Namespace = cmp.Or(m.Namespace, contract.MetricNamespace(tier, environment))
+	return m
 }
 
 // Formula is a named expression; later formulas of an alarm may use the names of earlier ones.

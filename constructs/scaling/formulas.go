@@ -42,10 +42,10 @@ var (
 	groupMax        = Metric{string(most), "largest number of instances", Group, "AWS/AutoScaling", "GroupMaxSize", "Average"}
 	groupInService  = Metric{string(inService), "instances in service", Group, "AWS/AutoScaling", "GroupInServiceInstances", "Average"}
 	groupCPU        = Metric{string(cpu), "average CPU, per cent", Group, "AWS/EC2", "CPUUtilization", "Average"}
-	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, contract.MetricNamespace, contract.MetricBusy, "Average"}
-	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, contract.MetricNamespace, contract.MetricUnfinished, "Maximum"}
-	workersZombies  = Metric{"zombies", "jobs of workers that died", ContentType, contract.MetricNamespace, contract.MetricZombies, "Sum"}
-	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, contract.MetricNamespace, contract.MetricMeanJobTime, "Maximum"}
+	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, "", contract.MetricBusy, "Average"}
+	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, "", contract.MetricUnfinished, "Maximum"}
+	workersZombies  = Metric{"zombies", "jobs of workers that died", ContentType, "", contract.MetricZombies, "Sum"}
+	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, "", contract.MetricMeanJobTime, "Maximum"}
 )
 
 // ScaleOut is the alarm that adds instances: the number of instances that the queue needs beyond those of

@@ -127,6 +127,7 @@ func policyProps(group string, p scaling.Policy) *awsautoscaling.CfnScalingPolic
 func (n names) queries(alarm scaling.Alarm) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	var queries []*awscloudwatch.CfnAlarm_MetricDataQueryProperty
 	for _, m := range alarm.Metrics {
+		m = m.In(n.Tier, n.Environment)
 		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 			Id:         &m.ID,
 			Label:      &m.Label,

@@ -76,7 +76,7 @@ func TestTheDefaultPair(t *testing.T) {
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
 			"age: AWS/SQS ApproximateAgeOfOldestMessage Maximum 60 s QueueName",
 			"n: AWS/AutoScaling GroupDesiredCapacity Average 60 s AutoScalingGroupName",
-			"measured: WorkerTier MeanJobTime Maximum 60 s ContentType Environment",
+			"measured: WorkerTier/tier-prod MeanJobTime Maximum 60 s ContentType Environment",
 			"job = FILL(FILL(measured, REPEAT), 300)",
 			"present = 2*(IF(600 > job, 600/job, 1) - 1)",
 			"fresh = 2*IF(480 > job, 480/job, 1)",
@@ -84,7 +84,7 @@ func TestTheDefaultPair(t *testing.T) {
 		}, object{"AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Maximum"}},
 		{"guarded", "LessThanOrEqualToThreshold", 70, 10, []string{
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
-			"busy: WorkerTier Busy Average 60 s ContentType Environment",
+			"busy: WorkerTier/tier-prod Busy Average 60 s ContentType Environment",
 			"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
 			"cpu: AWS/EC2 CPUUtilization Average 60 s AutoScalingGroupName",
 			"removed = IF(n*10/100 > 1, FLOOR(n*10/100), 1)",
@@ -126,7 +126,7 @@ func TestSilentWorkersAreReported(t *testing.T) {
 	alarm := alarmOf(t, synth(t, mail(t)), "silent")
 	equal(t, "inputs", queries(t, alarm), []string{
 		"n: AWS/AutoScaling GroupInServiceInstances Average 60 s AutoScalingGroupName",
-		"busy: WorkerTier Busy Average 60 s ContentType Environment",
+		"busy: WorkerTier/tier-prod Busy Average 60 s ContentType Environment",
 		"silent = (FILL(FILL(n, REPEAT), 0) > 0) AND (0 > FILL(busy, -1))",
 	})
 	equal(t, "comparison", [3]any{alarm.At("ComparisonOperator"), alarm.At("Threshold"), alarm.At("EvaluationPeriods")}, [3]any{"GreaterThanThreshold", 0.0, 5.0})

@@ -52,7 +52,7 @@ func (pool *WorkerPool) addBootFailures(name names) {
 	}
 	pool.BootFailures = awscloudwatch.NewCfnAlarm(pool.Construct, new("BootFailures"), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   name.described("An instance did not become a worker; its console and its stream in the log group say why.", "runbook/boot-failures.md"),
-		Namespace:          new(contract.MetricNamespace),
+		Namespace:          new(contract.MetricNamespace(name.Tier, name.Environment)),
 		MetricName:         new(contract.MetricBootFailures),
 		Dimensions:         name.dimensions(scaling.ContentType),
 		Statistic:          new("Sum"),

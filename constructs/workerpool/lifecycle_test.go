@@ -42,7 +42,7 @@ func TestInstancesRoll(t *testing.T) {
 func TestBootFailuresAlarm(t *testing.T) {
 	alarm := alarmOn(t, synth(t, mail(t)), "BootFailures")
 	wanted := object{
-		"Namespace": "WorkerTier", "Statistic": "Sum", "Period": 60.0, "EvaluationPeriods": 1.0,
+		"Namespace": "WorkerTier/tier-prod", "Statistic": "Sum", "Period": 60.0, "EvaluationPeriods": 1.0,
 		"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0.0, "TreatMissingData": "notBreaching",
 		"AlarmActions": []any{"arn:aws:sns:us-east-1:111122223333:alarms"},
 		"Dimensions":   []any{object{"Name": "ContentType", "Value": "mail"}, object{"Name": "Environment", "Value": "tier-prod"}},

@@ -22,7 +22,7 @@ func TestAlarmsForPeople(t *testing.T) {
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
 			"atMax = IF((FILL(FILL(most, REPEAT), 10000) <= FILL(FILL(n, REPEAT), 0)) AND (FILL(visible, 0) > 0), 1, 0)",
 		}},
-		"zombies": {0, 1, []string{"zombies: WorkerTier Zombies Sum 60 s ContentType Environment"}},
+		"zombies": {0, 1, []string{"zombies: WorkerTier/tier-prod Zombies Sum 60 s ContentType Environment"}},
 	} {
 		alarm := alarmOf(t, template, id)
 		equal(t, id+" is compared", alarm.At("Metrics", len(c.queries)-1, "ReturnData"), any(true))

@@ -48,7 +48,7 @@ func (n names) grants(code assets) []grant {
 		{"Metrics", "worker",
 			[]string{"cloudwatch:PutMetricData"},
 			[]string{"*"}, // the action knows no resources
-			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace}}},
+			map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": contract.MetricNamespace(n.Tier, n.Environment)}}},
 		{"LeaveGroup", "worker",
 			[]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetInstanceHealth"},
 			n.ownGroup(), n.ownGroupOnly()},

@@ -58,7 +58,7 @@ func TestRoleReachesItsOwnOnly(t *testing.T) {
 	equal(t, "artifacts", got["Artifacts"]["Resource"], arn(":s3:::artifacts/mail/*"))
 	equal(t, "artifacts of others", [2]any{got["ReadArtifacts"]["Resource"], got["ReadArtifacts"]["Action"]}, [2]any{arn(":s3:::artifacts/backup/*"), "s3:GetObject"})
 	equal(t, "listing", got["ListArtifacts"]["Condition"], any(object{"StringLike": object{"s3:prefix": []any{"mail/*", "backup/*"}}}))
-	equal(t, "metrics", got["Metrics"]["Condition"], any(object{"StringEquals": object{"cloudwatch:namespace": "WorkerTier"}}))
+	equal(t, "metrics", got["Metrics"]["Condition"], any(object{"StringEquals": object{"cloudwatch:namespace": "WorkerTier/tier-prod"}}))
 	equal(t, "secrets", got["Secrets"]["Resource"], arn(":secretsmanager:us-east-1:111122223333:secret:imap-service-??????"))
 	equal(t, "the config's own statement", got[""]["Action"], any("polly:SynthesizeSpeech"))
 }

@@ -25,6 +25,7 @@ func (pool *WorkerPool) addTracking(name names, t scaling.Tracking) awsautoscali
 func (n names) trackingQueries(t scaling.Tracking) []*awsautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty {
 	var queries []*awsautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty
 	for _, m := range t.Metrics {
+		m = m.In(n.Tier, n.Environment)
 		var dimensions []*awsautoscaling.CfnScalingPolicy_MetricDimensionProperty
 		for _, d := range n.dimensions(m.Source) {
 			dimensions = append(dimensions, &awsautoscaling.CfnScalingPolicy_MetricDimensionProperty{Name: d.Name, Value: d.Value})

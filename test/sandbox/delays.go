@@ -34,6 +34,7 @@ func (s *sandbox) delays(ctx context.Context) error {
 	}
 	err = s.await(ctx, "the points of every metric", 25*time.Minute, func(ctx context.Context) (bool, error) {
 		for _, m := range slices.Concat(scaling.ScaleOut(pair).Metrics, scaling.ScaleIn(pair).Metrics) {
+			m = m.In(tierName, s.environment)
 			out, err := api.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
 				Namespace: &m.Namespace, MetricName: &m.Name, Dimensions: dimensions[m.Source], Statistics: []types.Statistic{types.Statistic(m.Stat)},
 				Period: new(int32(scaling.Period)), StartTime: &begin, EndTime: new(time.Now()),

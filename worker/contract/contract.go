@@ -110,7 +110,6 @@ func StackName(tier, environment, contentType string) string {
 // Metrics that instances publish, for scaling, alarms and dashboards. The instance is never a dimension: each
 // combination of dimensions is billed as a metric of its own.
 const (
-	MetricNamespace      = "WorkerTier"
 	MetricBusy           = "Busy"          // per cent of busy slots, average
 	MetricUnfinished     = "Unfinished"    // READY and RUNNING jobs
 	MetricMeanJobTime    = "MeanJobTime"   // seconds a process is busy per job that ends, decayed over six hours
@@ -139,6 +138,13 @@ const (
 	QueueNamespace = "AWS/SQS"
 	QueueAge       = "ApproximateAgeOfOldestMessage"
 )
+
+// MetricNamespace is the namespace of the metrics of one environment of a tier. The role of its instances may publish in it
+// alone, as a namespace is all that IAM can bound there. A worker of dev can so neither hide nor fake what happens in prod.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+func MetricNamespace(tier, environment string) string {
+	return "WorkerTier/" + MetricEnvironment(tier, environment)
+}
 
 // MetricEnvironment is the value of [DimensionEnvironment]: "<tier>-<environment>".
 func MetricEnvironment(tier, environment string) string { return tier + "-" + environment }

@@ -67,6 +67,7 @@ PLATFORMS.each_key do |platform|
       expect(config.dig('logs', 'logs_collected', 'files', 'collect_list')).to eq(
         [{ 'file_path' => '/var/log/worker-tier/journal.log', 'log_group_name' => 'tier-dev-mail', 'log_stream_name' => '{instance_id}/journal' }]
       )
+      expect(config.dig('metrics', 'namespace')).to eq('WorkerTier/tier-dev')
       expect(config.dig('metrics', 'metrics_collected', 'mem', 'append_dimensions')).to eq('ContentType' => 'mail', 'Environment' => 'tier-dev')
       expect(run.template(file)).to notify('service[amazon-cloudwatch-agent]').to(:restart).delayed
       expect(run).to start_service('worker-journal')

@@ -60,7 +60,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
         id: m.id,
         label: m.label,
         returnData: alarm.formulas.length === 0,
-        metricStat: { metric: { namespace: m.namespace, metricName: m.name, dimensions: dimensions[m.source] }, period: 60, stat: m.stat },
+        metricStat: { metric: { namespace: m.namespace || `WorkerTier/${tier.Name}-${tier.Environment.Name}`, metricName: m.name, dimensions: dimensions[m.source] }, period: 60, stat: m.stat },
       })),
       ...alarm.formulas.map((f, i) => ({ id: f.id, label: f.label, expression: f.text, returnData: i === alarm.formulas.length - 1 })),
     ],
@@ -76,7 +76,7 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
 function addBootFailures(pool, tier, type, topic) {
   return new CfnAlarm(pool, 'BootFailures', {
     alarmDescription: described(type, 'An instance did not become a worker; its console and its stream in the log group say why.', 'runbook/boot-failures.md'),
-    namespace: 'WorkerTier',
+    namespace: `WorkerTier/${tier.Name}-${tier.Environment.Name}`,
     metricName: 'BootFailures',
     dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
     statistic: 'Sum',

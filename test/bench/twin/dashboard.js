@@ -3,8 +3,6 @@
 
 const { CfnDashboard } = require('aws-cdk-lib/aws-cloudwatch');
 
-const OWN = 'WorkerTier';
-
 function graph(region, title, metrics) {
   const properties = { title, region, view: 'timeSeries', period: 60, metrics, yAxis: { left: { min: 0 } } };
   return { type: 'metric', x: 0, y: 0, width: 12, height: 6, properties };
@@ -24,7 +22,7 @@ function addPoolDashboard(scope, type, names) {
 function addTierDashboard(scope, tier) {
   const environment = `${tier.Name}-${tier.Environment.Name}`;
   const named = (schema, metric) => `{${schema}} MetricName="${metric}" ${environment}`;
-  const own = (metric) => `{${OWN},ContentType,Environment} MetricName="${metric}" Environment="${environment}"`;
+  const own = (metric) => `{"WorkerTier/${environment}",ContentType,Environment} MetricName="${metric}" Environment="${environment}"`;
   const graphs = [
     ['Waiting messages', named('AWS/SQS,QueueName', 'ApproximateNumberOfMessagesVisible'), 'Maximum'],
     ['Age of the oldest message, seconds', named('AWS/SQS,QueueName', 'ApproximateAgeOfOldestMessage'), 'Maximum'],

@@ -17,7 +17,7 @@ function policyOf(tier, config, names) {
     ['Artifacts', ['s3:GetObject', 's3:PutObject'], [s3(`${names.artifacts}/${type}/*`)]],
     ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],
-    ['Metrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': 'WorkerTier' } }],
+    ['Metrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': `WorkerTier/${environment}` } }],
     ['LeaveGroup', ['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat', 'autoscaling:TerminateInstanceInAutoScalingGroup', 'autoscaling:SetInstanceHealth'],
       [arn('autoscaling', 'autoScalingGroup:*:autoScalingGroupName/*')],
       { StringEquals: { 'aws:ResourceTag/worker-tier:environment': environment, 'aws:ResourceTag/worker-tier:content-type': type } }],

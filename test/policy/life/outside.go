@@ -90,6 +90,11 @@ func outsideCalls(ctx context.Context, cfg aws.Config, o others) attempts {
 				Namespace: new("AWS/SQS"), MetricData: []cwtypes.MetricDatum{{MetricName: new("ApproximateNumberOfMessagesVisible"), Value: new(0.0)}},
 			}))
 		},
+		"write metrics of another environment": func() error {
+			return last(cloudwatch.NewFromConfig(cfg).PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
+				Namespace: new(contract.MetricNamespace("tier", "elsewhere")), MetricData: []cwtypes.MetricDatum{{MetricName: new(contract.MetricBootFailures), Value: new(1.0)}},
+			}))
+		},
 		"let an instance of another group go": func() error {
 			return last(autoscaling.NewFromConfig(cfg).CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 				AutoScalingGroupName: &o.group, LifecycleHookName: new("drain"), InstanceId: new("i-0123456789abcdef0"), LifecycleActionResult: new("CONTINUE"),

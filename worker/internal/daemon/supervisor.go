@@ -77,7 +77,10 @@ func embedded(settings contract.Settings, log *slog.Logger) *metrics.EMF {
 	if !settings.EMF {
 		return nil
 	}
-	return &metrics.EMF{Log: log, Environment: contract.MetricEnvironment(settings.Tier, settings.Environment), ContentType: settings.ContentType}
+	return &metrics.EMF{
+		Log: log, Namespace: contract.MetricNamespace(settings.Tier, settings.Environment),
+		Environment: contract.MetricEnvironment(settings.Tier, settings.Environment), ContentType: settings.ContentType,
+	}
 }
 
 // memoryOf is the memory limit of a slot in bytes.

@@ -107,9 +107,9 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 		// 45 s of one slot; then two slots from second 65 on. The mean starts from two jobs of a minute:
 		// (120 + 45) / 3 after the first minute, (120 + 45 + 110) / 3 after the second.
 		want := []string{
-			"1m0s WorkerTier Busy=38 Percent" + dimensions + " EndedDone=1 Count" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=60 Seconds" + dimensions,
-			"2m0s WorkerTier Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=55 Seconds" + dimensions,
-			"3m0s WorkerTier Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=92 Seconds" + dimensions,
+			"1m0s WorkerTier/tier-prod Busy=38 Percent" + dimensions + " EndedDone=1 Count" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=60 Seconds" + dimensions,
+			"2m0s WorkerTier/tier-prod Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=55 Seconds" + dimensions,
+			"3m0s WorkerTier/tier-prod Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=92 Seconds" + dimensions,
 		}
 		if diff := cmp.Diff(want, w.sent.requests); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
@@ -173,7 +173,7 @@ func TestWhoDoesNotLeadPublishesNoJobs(t *testing.T) {
 			time.Sleep(50 * time.Second)
 		}
 		w.stop()
-		want := []string{"1m0s WorkerTier Busy=0 Percent" + dimensions, "2m0s WorkerTier Busy=0 Percent" + dimensions}
+		want := []string{"1m0s WorkerTier/tier-prod Busy=0 Percent" + dimensions, "2m0s WorkerTier/tier-prod Busy=0 Percent" + dimensions}
 		if diff := cmp.Diff(want, w.sent.requests); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}

@@ -23,12 +23,13 @@ type CloudWatch interface {
 // billed as a metric, and alarms want the whole group.
 type Publisher struct {
 	api        CloudWatch
+	namespace  string
 	dimensions []types.Dimension
 }
 
 // NewPublisher publishes for the content type of s.
 func NewPublisher(api CloudWatch, s contract.Settings) *Publisher {
-	return &Publisher{api: api, dimensions: []types.Dimension{
+	return &Publisher{api: api, namespace: contract.MetricNamespace(s.Tier, s.Environment), dimensions: []types.Dimension{
 		{Name: aws.String(contract.DimensionEnvironment), Value: aws.String(contract.MetricEnvironment(s.Tier, s.Environment))},
 		{Name: aws.String(contract.DimensionContentType), Value: aws.String(s.ContentType)},
 	}}
@@ -67,7 +68,7 @@ func MeanJobTime(d time.Duration) Datum {
 
 // Publish sends data with one request: requests are billed too.
 func (p *Publisher) Publish(ctx context.Context, data ...Datum) error {
-	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String(contract.MetricNamespace)}
+	in := &cloudwatch.PutMetricDataInput{Namespace: &p.namespace}
 	for _, d := range data {
 		in.MetricData = append(in.MetricData, types.MetricDatum{MetricName: &d.name, Value: &d.value, Unit: d.unit, Dimensions: p.dimensions})
 	}

@@ -17,6 +17,7 @@ import (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type EMF struct {
 	Log         *slog.Logger // writes JSON without groups
+	Namespace   string       // see [contract.MetricNamespace]
 	Environment string       // see [contract.MetricEnvironment]
 	ContentType string
 }
@@ -52,7 +53,7 @@ func (e *EMF) Ended(ctx context.Context, a lease.Account) {
 		unit = types.StandardUnitBytes
 	}
 	metadata := directives{Timestamp: time.Now().UnixMilli(), Metrics: [1]directive{{
-		Namespace: contract.MetricNamespace, Dimensions: [1][2]string{{contract.DimensionEnvironment, contract.DimensionContentType}},
+		Namespace: e.Namespace, Dimensions: [1][2]string{{contract.DimensionEnvironment, contract.DimensionContentType}},
 		Metrics: [3]definition{
 			{attemptSeconds, types.StandardUnitSeconds}, {againSeconds, types.StandardUnitSeconds}, {units, unit},
 		},

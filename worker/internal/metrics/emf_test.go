@@ -21,7 +21,7 @@ import (
 func line(a lease.Account) string {
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, nil)).With("instance", "i-1", "content_type", "mail")
-	(&metrics.EMF{Log: log, Environment: "tier-prod", ContentType: "mail"}).Ended(context.Background(), a)
+	(&metrics.EMF{Log: log, Namespace: "WorkerTier/tier-prod", Environment: "tier-prod", ContentType: "mail"}).Ended(context.Background(), a)
 	return out.String()
 }
 
@@ -47,7 +47,7 @@ func TestAttemptsAreInTheEmbeddedMetricFormat(t *testing.T) {
 		t.Errorf("%v in %s", err, text)
 	}
 	t.Logf("%d bytes: %s", len(text), text)
-	for _, broken := range []string{strings.Replace(text, `"_aws"`, `"aws"`, 1), strings.Replace(text, "Bytes", "Messages", 1), strings.Replace(text, `"Namespace":"WorkerTier"`, `"Namespace":""`, 1)} {
+	for _, broken := range []string{strings.Replace(text, `"_aws"`, `"aws"`, 1), strings.Replace(text, "Bytes", "Messages", 1), strings.Replace(text, `"Namespace":"WorkerTier/tier-prod"`, `"Namespace":""`, 1)} {
 		if valid(broken) == nil {
 			t.Errorf("valid: %s", broken)
 		}
@@ -65,7 +65,7 @@ func TestAttemptsAreInTheEmbeddedMetricFormat(t *testing.T) {
 		"level": "INFO", "msg": "attempt ended", "instance": "i-1", "content_type": "mail", "job": "mail#one", "tenant": "acme", "epoch": 3.0, "outcome": "drained", "unit": "bytes",
 		"Environment": "tier-prod", "ContentType": "mail", "AttemptSeconds": 90.0, "AgainSeconds": 1.5, "Units": 1048576.0,
 		"_aws": map[string]any{"Timestamp": stamp, "CloudWatchMetrics": []any{map[string]any{
-			"Namespace": "WorkerTier", "Dimensions": []any{[]any{"Environment", "ContentType"}},
+			"Namespace": "WorkerTier/tier-prod", "Dimensions": []any{[]any{"Environment", "ContentType"}},
 			"Metrics": []any{map[string]any{"Name": "AttemptSeconds", "Unit": "Seconds"}, map[string]any{"Name": "AgainSeconds", "Unit": "Seconds"}, map[string]any{"Name": "Units", "Unit": "Bytes"}},
 		}}},
 	}

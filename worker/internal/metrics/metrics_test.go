@@ -84,6 +84,7 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 	params := scaling.Params{Processes: 2, TargetLatency: 10 * time.Minute, MeanJobTime: time.Minute, RemovePercent: 10, MaxCapacity: 20}
 	got := map[string]float64{}
 	for _, m := range append(scaling.ScaleOut(params).Metrics, scaling.ScaleIn(params).Metrics...) {
+		m = m.In("tier", "prod")
 		if m.Source != scaling.ContentType {
 			continue
 		}

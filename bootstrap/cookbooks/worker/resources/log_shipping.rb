@@ -59,6 +59,7 @@ action :enable, description: 'Follows the journal into a file, which is all that
       mode '0644'
       variables(
         log_group: new_resource.log_group,
+        namespace: "WorkerTier/#{new_resource.environment_name}",
         dimensions: { 'ContentType' => new_resource.content_type, 'Environment' => new_resource.environment_name }
       )
       notifies :restart, 'service[amazon-cloudwatch-agent]', :delayed
