@@ -179,7 +179,7 @@ type PolicyStatement struct {
 // UnknownJobTime is the ScaleOut.MeanJobTime of a content type that names none.
 const UnknownJobTime = 5 * time.Minute
 
-// ScaleOut holds what a group grows by.
+// ScaleOut holds what a group scales out by.
 type ScaleOut struct {
 	TargetLatency time.Duration // how long a job may wait
 	// MeanJobTime counts until the workers have measured how long a job takes, and then with the weight of two jobs.
@@ -189,7 +189,7 @@ type ScaleOut struct {
 	TargetTracking bool
 }
 
-// WarmPool holds instances that have booted once and wait for the group to grow.
+// WarmPool holds instances that have booted once and wait for the group to scale out.
 type WarmPool struct {
 	Size    int  // 0: there is none
 	Running bool // false: they are stopped
@@ -232,7 +232,7 @@ func (t ContentType) HighestMax() int {
 	return most
 }
 
-// ScaleIn holds what a group shrinks by.
+// ScaleIn holds what a group scales in by.
 type ScaleIn struct {
 	CPUBelow      int           // per cent, average of the group
 	For           time.Duration // whole minutes

@@ -36,8 +36,8 @@ func NewPool(scope constructs.Construct, id string, p PoolProps) awscloudwatch.C
 // compare them with, what they are made of, and what becomes of the jobs.
 func (p PoolProps) Body() string {
 	intro := text("# " + p.ContentType + " in " + p.environment() +
-		"\nCPU is low while all processes are busy? That is no reason to shrink but to raise `processesPerInstance`: the jobs wait for something else than the processor." +
-		"\nOnce the scale-in alarm holds, the group shrinks every minute; jobs go on elsewhere from their last checkpoint.")
+		"\nCPU is low while all processes are busy? That is no reason to scale in but to raise `processesPerInstance`: the jobs wait for something else than the processor." +
+		"\nOnce the scale-in alarm holds, the group scales in every minute; jobs go on elsewhere from their last checkpoint.")
 	states := widget{Type: "alarm", Width: fullWidth, Height: alarmHeight, Properties: properties{
 		Title: "Alarms (that of scaling in is in ALARM whenever the group is larger than its work)", Alarms: p.Alarms,
 	}}
@@ -113,7 +113,7 @@ func (p PoolProps) own(metric string, o options) []any {
 
 func (p PoolProps) environment() string { return contract.MetricEnvironment(p.Tier, p.Environment) }
 
-// scaling are the graphs of what the group grows and shrinks by.
+// scaling are the graphs of what the group scales out and in by.
 func (p PoolProps) scaling() []widget {
 	if p.TargetTracking {
 		t := scaling.Track(p.Scaling)

@@ -1,4 +1,4 @@
-// Package scaling holds the alarm pair that a worker pool grows and shrinks by, as plain data: metric
+// Package scaling holds the alarm pair that a group scales out and in by, as plain data: metric
 // math that is rendered for CloudWatch and evaluated in Go from one tree, thresholds and step tables.
 package scaling
 

@@ -6,14 +6,14 @@ const (
 	// lateFor is for how many minutes the oldest message must have been over the target: the group grows from four
 	// fifths of it on, and an instance boots in two.
 	lateFor = 5
-	// atMaxFor is for how many minutes a group that cannot grow must have left messages waiting.
+	// atMaxFor is for how many minutes a group that cannot scale out must have left messages waiting.
 	atMaxFor = 60
 )
 
-// Late is the alarm for people on jobs that wait longer than they should, although the group grows.
+// Late is the alarm for people on jobs that wait longer than they should, although the group scales out.
 func Late(p Params) Alarm {
 	return Alarm{
-		Description: fmt.Sprintf("The oldest message has waited for more than %s: see whether the group grows, and whether its workers claim.", readable(p.TargetLatency)),
+		Description: fmt.Sprintf("The oldest message has waited for more than %s: see whether the group scales out, and whether its workers claim.", readable(p.TargetLatency)),
 		Page:        "runbook/late.md",
 		Metrics:     []Metric{queueAge},
 		Comparison:  "GreaterThanThreshold",

@@ -11,7 +11,7 @@ type Tracking struct {
 
 // Track follows the backlog of a process in seconds: how long the present instances take to work off the
 // waiting jobs. It halves where the group doubles, as target tracking needs it, and its target is the latency. It does
-// not see running jobs, and is NaN for no instances: from zero it cannot grow.
+// not see running jobs, and is NaN for no instances: from zero it cannot scale out.
 func Track(p Params) Tracking {
 	return Tracking{
 		Metrics: []Metric{queueVisible, groupInService, workersJobTime},

@@ -178,7 +178,7 @@ func TestTargetTrackingReplacesThePair(t *testing.T) {
 	}
 	props.ContentType.MinCapacity = 0
 	if got := refusal(t, props); !strings.Contains(got, "TargetTracking needs a MinCapacity of 1") {
-		t.Errorf("from zero boxes: %q", got)
+		t.Errorf("from zero instances: %q", got)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestScheduleMovesTheBoundsOnly(t *testing.T) {
 	if group.UpdatePolicy["AutoScalingInstanceRefresh"] == nil {
 		t.Error("the group does not roll any more")
 	}
-	// Nights may empty the group, so its last box is guarded by unfinished jobs.
+	// Nights may empty the group, so its last instance is guarded by unfinished jobs.
 	if text := queries(t, alarmOf(t, template, "guarded")); !strings.Contains(text[len(text)-1], "FILL(unfinished, 0) > 0") {
 		t.Errorf("a group that a schedule empties has the guard %s", text[len(text)-1])
 	}

@@ -1,6 +1,6 @@
 // Package workerpool defines the pool of one content type: an SQS queue with its dead-letter queue, an
-// Auto Scaling group of instances that work on it, and the alarm pair by which the group grows and
-// shrinks.
+// Auto Scaling group of instances that work on it, and the alarm pair by which the group scales out and
+// in.
 package workerpool
 
 import (
@@ -38,9 +38,9 @@ type WorkerPool struct {
 	ScaleOut        awscloudwatch.CfnAlarm          // nil with target tracking
 	ScaleIn         awscloudwatch.CfnAlarm          // nil with target tracking
 	Tracking        awsautoscaling.CfnScalingPolicy // nil with the alarm pair
-	Silent          awscloudwatch.CfnAlarm          // boxes in service whose workers say nothing
+	Silent          awscloudwatch.CfnAlarm          // instances in service whose workers say nothing
 	Late            awscloudwatch.CfnAlarm          // the oldest message waits longer than the target
-	AtMax           awscloudwatch.CfnAlarm          // messages wait and the group may not grow
+	AtMax           awscloudwatch.CfnAlarm          // messages wait and the group may not scale out
 	Zombies         awscloudwatch.CfnAlarm          // workers died without a word
 	DeadLetters     awscloudwatch.CfnAlarm
 	BootFailures    awscloudwatch.CfnAlarm

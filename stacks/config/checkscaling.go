@@ -9,7 +9,7 @@ import (
 const targetTracking = "targetTracking"
 
 // trackingFromZero is what two values that clash say: a group without instances has no backlog for each of them.
-const trackingFromZero = "targetTracking cannot grow a group from min 0 (min 1, or method steps)"
+const trackingFromZero = "targetTracking cannot scale a group out from min 0 (min 1, or method steps)"
 
 func (c checker) checkSpot(s settings) {
 	percent, base, size, types := s.Spot.Percent, s.Spot.OnDemandBase, s.WarmPool.Size, s.InstanceTypes
@@ -48,7 +48,7 @@ func (c checker) checkScaleOut(s settings) {
 	}
 	for _, of := range []leaf{s.ScaleIn.CPUBelow.leaf, s.ScaleIn.For.leaf, s.ScaleIn.RemovePercent.leaf} {
 		if of.at.line > 0 && specificity(of.at) >= specificity(method.at) {
-			c.warn(of.at, "has no effect with scaleOut.method targetTracking (AWS shrinks the group then)")
+			c.warn(of.at, "has no effect with scaleOut.method targetTracking (AWS scales the group in then)")
 		}
 	}
 }

@@ -18,17 +18,17 @@ type settings struct {
 	Queue queue `yaml:"queue"`
 	// Bounds of the group.
 	Capacity capacity `yaml:"capacity"`
-	// What the group grows by.
+	// What the group scales out by.
 	ScaleOut scaleOut `yaml:"scaleOut"`
-	// What the group shrinks by.
+	// What the group scales in by.
 	ScaleIn scaleIn `yaml:"scaleIn"`
 	// Spot instances.
 	Spot spot `yaml:"spot"`
-	// Instances that have booted once and wait, stopped, for the group to grow.
+	// Instances that have booted once and wait, stopped, for the group to scale out.
 	WarmPool warmPool `yaml:"warmPool"`
 	// Bounds of the group that change at fixed times, by a name of your own each.
 	Schedule table[schedule] `yaml:"schedule" keys:"name"`
-	// true: instances with running jobs are not chosen when the group shrinks. For work that cannot checkpoint; idle ones go, so the group shrinks later.
+	// true: instances with running jobs are not chosen when the group scales in. For work that cannot checkpoint; idle ones go, so the group scales in later.
 	ProtectBusy given[bool] `yaml:"protectBusy" default:"false"`
 	// What the worker's systemd unit lets its programs do beyond what is safe for any; each is a way to more damage for a program that was taken over.
 	Hardening hardening `yaml:"hardening"`
@@ -75,7 +75,7 @@ type scaleOut struct {
 }
 
 type scaleIn struct {
-	// The group shrinks while its average CPU, in per cent, is at or below this.
+	// The group scales in while its average CPU, in per cent, is at or below this.
 	CPUBelow given[int] `yaml:"cpuBelow" range:"1..100" default:"70"`
 	// How long it must have been so; whole minutes.
 	For given[time.Duration] `yaml:"for" range:"1m..24h" default:"10m"`
@@ -137,9 +137,9 @@ type boot struct {
 }
 
 type job struct {
-	// A holder that has not beaten for this long has lost its job; at least twice the heartbeat.
+	// A holder without a heartbeat for this long has lost its job; at least twice the heartbeat.
 	Lease given[time.Duration] `yaml:"lease" range:"1s..1h" default:"60s"`
-	// Time between beats.
+	// Time between heartbeats.
 	Heartbeat given[time.Duration] `yaml:"heartbeat" range:"100ms..30m" default:"20s"`
 	// Time between two looks for jobs whose worker died.
 	Sweep given[time.Duration] `yaml:"sweep" range:"1s..1h" default:"30s"`

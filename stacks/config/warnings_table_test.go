@@ -29,7 +29,7 @@ var warnings = map[string]mistake{
 	},
 	"scaleIn beside target tracking": {
 		[]edit{{docs, docs + ", scaleOut: {method: targetTracking}, scaleIn: {for: 5m}"}},
-		[]string{"6:80: contentTypes.docs.scaleIn.for: has no effect with scaleOut.method targetTracking (AWS shrinks the group then)"},
+		[]string{"6:80: contentTypes.docs.scaleIn.for: has no effect with scaleOut.method targetTracking (AWS scales the group in then)"},
 	},
 	"scaleIn of the defaults, target tracking of a type": {
 		[]edit{{top, "defaults: {scaleIn: {for: 5m}}\n" + top}, {docs, docs + ", scaleOut: {method: targetTracking}"}}, nil,

@@ -17,7 +17,7 @@ const calmTime = 20 * time.Minute
 // READY (job.RingDelay): the chaos does what a person would do who does not want to wait.
 const bellTime = 8 * time.Second
 
-// calm ends the chaos, waits until every job has come to its end, and ends all boxes.
+// calm ends the chaos, waits until every job has come to its end, and ends all instances.
 func (c *chaos) calm(ctx context.Context) error {
 	c.network.Calm()
 	begin, said := time.Now(), time.Now()
@@ -38,7 +38,7 @@ func (c *chaos) calm(ctx context.Context) error {
 	if err != nil {
 		c.problem("%v", err) // the oracle says which
 	}
-	c.say("calm after %s; stopping the boxes", time.Since(begin).Round(100*time.Millisecond))
+	c.say("calm after %s; stopping the instances", time.Since(begin).Round(100*time.Millisecond))
 	err = c.End()
 	c.closeOperator()
 	if err != nil {

@@ -29,7 +29,7 @@ import (
 // operator stands for an instance id where people's commands are recorded.
 const operator = "operator"
 
-// network is what is wrong between the boxes and AWS all the time.
+// network is what is wrong between the instances and AWS all the time.
 var network = awsproxy.Faults{
 	Throttle: 0.02, CutBefore: 0.01, CutAfter: 0.01, Repeat: 0.02,
 	Delay: 0.05, DelayMost: 8 * time.Second, // more than a lease: writes that come when others hold the job
@@ -81,7 +81,7 @@ func (c *chaos) run(ctx context.Context) error {
 		_ = c.Stop() // after an error: its own is printed
 		c.closeOperator()
 	}()
-	for _, part := range []func(context.Context) error{c.deploy, c.startBoxes, c.disturb, c.calm, c.judge} {
+	for _, part := range []func(context.Context) error{c.deploy, c.startInstances, c.disturb, c.calm, c.judge} {
 		err := part(ctx)
 		if ctx.Err() != nil {
 			return errors.New("interrupted; everything that was started is stopped")
@@ -114,8 +114,8 @@ func (c *chaos) deploy(ctx context.Context) error {
 	return err
 }
 
-// startBoxes starts the local EC2 on a disturbed network, with two boxes for each content type.
-func (c *chaos) startBoxes(ctx context.Context) error {
+// startInstances starts the local EC2 on a disturbed network, with two instances for each content type.
+func (c *chaos) startInstances(ctx context.Context) error {
 	faults := network
 	faults.Seed = c.seed
 	c.network = awsproxy.NewNetwork(faults)
@@ -133,14 +133,14 @@ func (c *chaos) startBoxes(ctx context.Context) error {
 	if err := c.Launch(ctx, localec2.Options{Network: c.network}); err != nil {
 		return err
 	}
-	boxes := 0
+	instances := 0
 	for _, t := range c.config.ContentTypes {
-		boxes += t.MinCapacity
+		instances += t.MinCapacity
 	}
-	err = localtier.Await(ctx, fmt.Sprintf("%d boxes (see launcher.log)", boxes), time.Minute, func(context.Context) (bool, error) {
-		return len(c.Launcher.Instances()) >= boxes, nil
+	err = localtier.Await(ctx, fmt.Sprintf("%d instances (see launcher.log)", instances), time.Minute, func(context.Context) (bool, error) {
+		return len(c.Launcher.Instances()) >= instances, nil
 	})
-	c.say("%d boxes run; on their network: %s", len(c.Launcher.Instances()), describe(network))
+	c.say("%d instances run; on their network: %s", len(c.Launcher.Instances()), describe(network))
 	return err
 }
 

@@ -67,14 +67,14 @@ type kind struct {
 }
 
 var kinds = []kind{
-	{"kill -9 of a box", 6, (*chaos).killBox},
+	{"kill -9 of an instance", 6, (*chaos).killInstance},
 	{"kill -9 of a slot", 5, (*chaos).killSlot},
 	{"kill -9 of a supervisor", 3, (*chaos).killSupervisor},
-	{"SIGSTOP of a box", 4, (*chaos).freeze},
+	{"SIGSTOP of an instance", 4, (*chaos).freeze},
 	{"SIGTERM", 6, (*chaos).drain},
 }
 
-// kill does something to a box that nothing is being done to.
+// kill does something to an instance that nothing is being done to.
 func (c *chaos) kill(ctx context.Context, n int) error {
 	victim, err := c.victim(ctx)
 	if err != nil {
@@ -105,10 +105,10 @@ func (c *chaos) choose() kind {
 	panic("unreachable: the weights add up to total")
 }
 
-// settled is how old a box is before something is done to it: its workers have jobs by then.
+// settled is how old an instance is before something is done to it: its workers have jobs by then.
 const settled = 2 * time.Second
 
-// victim chooses a box, and marks it as busy.
+// victim chooses an instance, and marks it as busy.
 func (c *chaos) victim(ctx context.Context) (*localec2.Instance, error) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; c.wait(ctx, 100*time.Millisecond) {
 		c.mu.Lock()
@@ -123,25 +123,25 @@ func (c *chaos) victim(ctx context.Context) (*localec2.Instance, error) {
 		}
 		c.mu.Unlock()
 	}
-	return nil, fmt.Errorf("no box to kill for a minute (see launcher.log): %w", ctx.Err())
+	return nil, fmt.Errorf("no instance to kill for a minute (see launcher.log): %w", ctx.Err())
 }
 
-// release makes a box a victim again.
+// release makes an instance a victim again.
 func (c *chaos) release(i *localec2.Instance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.busy, i.ID)
 }
 
-// note takes down what is about to be done to a box.
+// note takes down what is about to be done to an instance.
 func (c *chaos) note(i *localec2.Instance, what string, drain bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stops = append(c.stops, oracle.Stop{Instance: i.ID, At: time.Now(), What: what, Drain: drain})
 }
 
-func (c *chaos) killBox(_ context.Context, i *localec2.Instance) error {
-	c.note(i, "box killed", false)
+func (c *chaos) killInstance(_ context.Context, i *localec2.Instance) error {
+	c.note(i, "instance killed", false)
 	i.Machine.PowerCut()
 	return nil
 }
@@ -175,11 +175,11 @@ func gone(err error) error {
 	return err
 }
 
-// freeze stops a box for one and a half to three leases, while the chaos goes on, and thaws it.
+// freeze stops an instance for one and a half to three leases, while the chaos goes on, and thaws it.
 func (c *chaos) freeze(ctx context.Context, i *localec2.Instance) error {
 	lease := c.lease()
 	length := lease*3/2 + time.Duration(c.random.Int64N(int64(lease*3/2)))
-	c.note(i, "box frozen", false)
+	c.note(i, "instance frozen", false)
 	if err := i.Machine.Freeze(); err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (c *chaos) freeze(ctx context.Context, i *localec2.Instance) error {
 // drainTime bounds a drain: the budget for its steps, and the writes and the outages around it.
 const drainTime = 40 * time.Second
 
-// drain sends SIGTERM to a box; it must end by itself.
+// drain sends SIGTERM to an instance; it must end by itself.
 func (c *chaos) drain(ctx context.Context, i *localec2.Instance) error {
 	c.note(i, "drained", true)
 	begin := time.Now()

@@ -18,7 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// waiting is how many unfinished jobs of each type there are while the chaos goes on: each box has work, and
+// waiting is how many unfinished jobs of each type there are while the chaos goes on: each instance has work, and
 // jobs wait. Backups cost the most processor time.
 var waiting = map[string]int{"backup": 3, "chain": 6, "inventory": 3}
 
@@ -181,7 +181,7 @@ func (j *jobs) next(contentType string) (*submitted, []byte, error) {
 	return s, text, err
 }
 
-// output is the folder that an inventory writes to: every box finds it, as on a shared disk.
+// output is the folder that an inventory writes to: every instance finds it, as on a shared disk.
 func (j *jobs) output(s *submitted) string { return filepath.Join(j.dir, "inventories", s.id) }
 
 // send sends the published message.

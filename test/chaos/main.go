@@ -1,5 +1,5 @@
 // Command chaos runs jobs of several types on real worker processes against the local AWS, while it kills,
-// freezes and drains boxes, disturbs their traffic and restarts the endpoint. What was lost or spoiled is judged
+// freezes and drains instances, disturbs their traffic and restarts the endpoint. What was lost or spoiled is judged
 // from recorded traffic and finished outputs alone. It ends with one line, and with status 1 unless all that
 // must be zero is.
 //

@@ -31,7 +31,7 @@ func readOptions(args []string) (options, error) {
 	}
 	o.dir = filepath.Join(o.root, ".build", "chaos")
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	flags.IntVar(&o.kills, "kills", 30, "how often a process, a slot or a box is killed, frozen or drained")
+	flags.IntVar(&o.kills, "kills", 30, "how often a process, a slot or an instance is killed, frozen or drained")
 	flags.Uint64Var(&o.seed, "seed", 0, "which faults, in which order; 0: a new one")
 	flags.BoolVar(&o.json, "json", false, "print a summary as JSON to standard output, and all else to standard error")
 	flags.IntVar(&o.port, "port", 0, "of the local AWS; 0: a free one")

@@ -10,7 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localec2"
 )
 
-// processesOf finds a box's supervisor, which this process has started (0: it has ended), and its slots, which
+// processesOf finds an instance's supervisor, which this process has started (0: it has ended), and its slots, which
 // the supervisor has.
 func processesOf(i *localec2.Instance) (supervisor int, slots []int) {
 	parents := map[int]int{}

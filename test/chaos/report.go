@@ -138,7 +138,7 @@ func (c *chaos) report(s summary) error {
 	}
 	violated := len(s.Lost)+len(s.Stale)+len(s.Corrupt)+len(s.Burned)+len(s.Problems) > 0
 	if violated {
-		fmt.Fprintf(c.out, "every write in order: %s; each box's log (%s) and requests (%s): %s; SEED=%d makes the same choices\n",
+		fmt.Fprintf(c.out, "every write in order: %s; each instance's log (%s) and requests (%s): %s; SEED=%d makes the same choices\n",
 			s.Journal, localec2.LogFile, localec2.RequestsFile, s.Instances, s.Seed)
 	}
 	fmt.Fprintf(c.out, "%s; %d outages of the endpoint; network: %s\n", counted(s.ByKind), s.Outages, counted(s.Faults))

@@ -66,8 +66,8 @@ func (i *Instance) awaitHook(ctx context.Context, h hook) bool {
 			return form(calls[0]).Get("LifecycleActionResult") != "ABANDON"
 		}
 		last := begun
-		if beats := i.hookCalls("RecordLifecycleActionHeartbeat", h.name); len(beats) > 0 {
-			last = beats[len(beats)-1].At
+		if heartbeats := i.hookCalls("RecordLifecycleActionHeartbeat", h.name); len(heartbeats) > 0 {
+			last = heartbeats[len(heartbeats)-1].At
 		}
 		if time.Since(last) > h.timeout {
 			return !h.abandon

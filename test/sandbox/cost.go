@@ -27,26 +27,26 @@ const (
 
 // How much of it there is at most.
 const (
-	poolMetrics  = 13 // that the workers of a type publish (docs/runbook/README.md)
-	boxMetrics   = 7  // of an instance with detailed monitoring
-	alarmMetrics = 30 // that all alarms of a type read
-	overlap      = 2  // instances that terminate stand beside those that take their place
-	otherRegions = 2  // for Regions that are dearer than us-east-1
+	poolMetrics     = 13 // that the workers of a type publish (docs/runbook/README.md)
+	instanceMetrics = 7  // of an instance with detailed monitoring
+	alarmMetrics    = 30 // that all alarms of a type read
+	overlap         = 2  // instances that terminate stand beside those that take their place
+	otherRegions    = 2  // for Regions that are dearer than us-east-1
 )
 
 // worstCase is what a run costs at most in US dollars if all groups are at their maximum, and rolling, all the
 // time, for as long as instances may live.
 func worstCase(tier *tierspec.Tier, instances time.Duration) (float64, error) {
-	boxes, month := 0.0, dashboardMonth // the tier's own dashboard
+	running, month := 0.0, dashboardMonth // the tier's own dashboard
 	for _, t := range tier.ContentTypes {
 		if len(t.InstanceTypes) != 1 || t.InstanceTypes[0] != instanceType {
 			return 0, fmt.Errorf("content type %s runs on %v: the price of %s alone is known here", t.Name, t.InstanceTypes, instanceType)
 		}
 		most := float64(t.MaxCapacity)
 		most = overlap * (most + math.Ceil(most/10)) // an instance refresh has a tenth more
-		boxes += most
-		month += most*(float64(t.RootVolumeGiB)*volumeMonth+boxMetrics*metricMonth) + poolMetrics*metricMonth + alarmMetrics*alarmMonth + dashboardMonth
+		running += most
+		month += most*(float64(t.RootVolumeGiB)*volumeMonth+instanceMetrics*metricMonth) + poolMetrics*metricMonth + alarmMetrics*alarmMonth + dashboardMonth
 	}
-	hourly := boxes*(instanceHour+addressHour) + month/hoursOfMonth
+	hourly := running*(instanceHour+addressHour) + month/hoursOfMonth
 	return otherRegions * (requests + hourly*instances.Hours()), nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// box is an instance that counts as its group's capacity.
-type box struct {
+// servingInstance is an instance that counts as its group's capacity.
+type servingInstance struct {
 	id      string
 	version string // of the launch template, on AWS
 	round   string // of the configuration it was started from, on a local AWS
@@ -59,8 +59,8 @@ func (s *sandbox) group(ctx context.Context, contentType string) (types.AutoScal
 
 func (s *sandbox) groups() *autoscaling.Client { return autoscaling.NewFromConfig(s.aws) }
 
-// boxes are the instances of work's group that count as its capacity.
-func (s *sandbox) boxes(ctx context.Context) ([]box, error) {
+// servingInstances are the instances of work's group that count as its capacity.
+func (s *sandbox) servingInstances(ctx context.Context) ([]servingInstance, error) {
 	group, err := s.group(ctx, contentType)
 	if err != nil {
 		return nil, err
@@ -68,10 +68,10 @@ func (s *sandbox) boxes(ctx context.Context) ([]box, error) {
 	if s.local {
 		return s.alone.serving(*group.AutoScalingGroupName), nil
 	}
-	var serving []box
+	var serving []servingInstance
 	for _, i := range group.Instances {
 		if i.LifecycleState == types.LifecycleStateInService && i.LaunchTemplate != nil {
-			serving = append(serving, box{id: *i.InstanceId, version: aws.ToString(i.LaunchTemplate.Version)})
+			serving = append(serving, servingInstance{id: *i.InstanceId, version: aws.ToString(i.LaunchTemplate.Version)})
 		}
 	}
 	return serving, nil
@@ -87,11 +87,11 @@ func (s *sandbox) states(ctx context.Context) (map[types.LifecycleState]int, err
 	return count, err
 }
 
-// awaitBoxes waits until n instances count as capacity.
-func (s *sandbox) awaitBoxes(ctx context.Context, n int, onAWS time.Duration) error {
+// awaitServing waits until n instances count as capacity.
+func (s *sandbox) awaitServing(ctx context.Context, n int, onAWS time.Duration) error {
 	return s.await(ctx, fmt.Sprintf("%d instances of %s in service", n, contentType), onAWS, func(ctx context.Context) (bool, error) {
-		boxes, err := s.boxes(ctx)
-		return len(boxes) == n, err
+		instances, err := s.servingInstances(ctx)
+		return len(instances) == n, err
 	})
 }
 

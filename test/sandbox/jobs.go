@@ -127,7 +127,7 @@ func (s *sandbox) grow(ctx context.Context) error {
 	if err := s.awaitAlarm(ctx, most, 25*time.Minute); err != nil {
 		return err
 	}
-	return s.awaitBoxes(ctx, most, 15*time.Minute)
+	return s.awaitServing(ctx, most, 15*time.Minute)
 }
 
 // drain has one of the busy instances terminated by its group, and follows its job to the end.
@@ -168,7 +168,7 @@ func (s *sandbox) shrink(ctx context.Context) error {
 	if err := s.awaitAlarm(ctx, 0, 30*time.Minute); err != nil {
 		return err
 	}
-	return s.awaitBoxes(ctx, 0, 10*time.Minute)
+	return s.awaitServing(ctx, 0, 10*time.Minute)
 }
 
 // retire takes the content type out of service, on AWS with a job that has the group grow from nothing.

@@ -41,12 +41,12 @@ func (l *local) describe(d *description) (goos, architecture string) {
 }
 
 // serving are the instances of the group that count as its capacity.
-func (l *local) serving(group string) []box {
-	var boxes []box
+func (l *local) serving(group string) []servingInstance {
+	var instances []servingInstance
 	for _, i := range l.Launcher.Instances() {
 		if i.Group == group && l.Launcher.InService(i) {
-			boxes = append(boxes, box{id: i.ID, round: i.Document.WorkerTier.Environment["ROUND"]})
+			instances = append(instances, servingInstance{id: i.ID, round: i.Document.WorkerTier.Environment["ROUND"]})
 		}
 	}
-	return boxes
+	return instances
 }

@@ -163,8 +163,8 @@ func (s *sandbox) launch(ctx context.Context) error {
 		if err != nil {
 			return false, err
 		}
-		boxes, err := s.boxes(ctx)
-		return len(boxes) == 1, err
+		instances, err := s.servingInstances(ctx)
+		return len(instances) == 1, err
 	}); err != nil {
 		return err
 	}
@@ -201,17 +201,17 @@ func (s *sandbox) refresh(ctx context.Context) error {
 		return nil
 	}
 	s.say("rolled in %s", time.Since(begin).Round(time.Second))
-	boxes, err := s.boxes(ctx)
+	instances, err := s.servingInstances(ctx)
 	if err != nil {
 		return err
 	}
-	for _, b := range boxes {
+	for _, b := range instances {
 		if b.version != version {
 			return fmt.Errorf("instance %s is of version %s, the group of version %s: the refresh left it", b.id, b.version, version)
 		}
 	}
-	if len(boxes) != 1 {
-		return fmt.Errorf("%d instances are in service after the refresh, want 1", len(boxes))
+	if len(instances) != 1 {
+		return fmt.Errorf("%d instances are in service after the refresh, want 1", len(instances))
 	}
 	return nil
 }
@@ -269,7 +269,7 @@ func (s *sandbox) rollBack(ctx context.Context) error {
 			return errors.New("the group still starts instances from what is broken")
 		}
 	}
-	return s.awaitBoxes(ctx, 1, 15*time.Minute)
+	return s.awaitServing(ctx, 1, 15*time.Minute)
 }
 
 // stackState is a stack's state, "" if there is no such stack.

@@ -42,7 +42,7 @@ func TestCheckServiceFollowsTheWorker(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "check-service", steady)
 	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
-	b := tr.boxOf("check-service-group", func(b *box) { b.metadata.SetAway(true) })
+	b := tr.inGroupOf("check-service-group", func(b *groupInstance) { b.metadata.SetAway(true) })
 	is := func(code int, text string) string {
 		t.Helper()
 		return tr.checks(code, text, "service", "--socket", b.watched())
@@ -71,7 +71,7 @@ func TestCheckServiceFollowsTheWorker(t *testing.T) {
 func TestCheckServiceOfAWorkerThatDrained(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "check-drained", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.drain(t, "--reason", "bad disk")
 	tr.checks(1, "worker WARNING: drained (operator: bad disk): ", "service", "--socket", b.watched())
@@ -176,11 +176,11 @@ func TestCheckTypeFollowsTheJobs(t *testing.T) {
 	is(0, "backup OK: 0 READY, 1 RUNNING, ")
 	_ = i.cmd.Process.Kill()
 	<-i.end
-	is(1, "backup WARNING: 1 job RUNNING without a sign of life of their workers, the longest is waits; 0 READY, 1 RUNNING, ")
+	is(1, "backup WARNING: 1 job RUNNING without heartbeats, the longest is waits; 0 READY, 1 RUNNING, ")
 	tr.must("jobs", "cancel", "waits", "--yes")
 
 	tr.deadLetter()
-	is(1, "backup WARNING: 1 job RUNNING without a sign of life of their workers, the longest is waits; 1 message in the dead-letter queue; ")
+	is(1, "backup WARNING: 1 job RUNNING without heartbeats, the longest is waits; 1 message in the dead-letter queue; ")
 }
 
 // TestCheckTypeCountsDeadJobs has a job that cannot be done.

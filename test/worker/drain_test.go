@@ -11,8 +11,8 @@ import (
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
-// last are the last n of what a box said.
-func (b *box) last(n int) []string {
+// last are the last n of what an instance said.
+func (b *groupInstance) last(n int) []string {
 	said := b.said()
 	return said[max(0, len(said)-n):]
 }
@@ -20,7 +20,7 @@ func (b *box) last(n int) []string {
 func TestDrainOnSignal(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "on-signal", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	before := tr.underWay("job")
 	b.signal(t)
 	b.ends(t, 0)
@@ -38,7 +38,7 @@ func TestDrainOnSignal(t *testing.T) {
 func TestDrainOnTermination(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "on-termination", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.metadata.SetTargetState("Terminated")
 	tr.handedBack("job")
@@ -66,7 +66,7 @@ func TestTerminationDuringASignalsDrain(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "during-signal", deaf)
 	tr.settings.DrainBudget = 8 * time.Second
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
@@ -85,7 +85,7 @@ func TestStartOnAnInstanceThatGoesAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "goes-away", steady)
 	tr.submit("job", "{}")
-	b := tr.boxOf("goes-away-group", func(b *box) { b.metadata.SetTargetState("Terminated") })
+	b := tr.inGroupOf("goes-away-group", func(b *groupInstance) { b.metadata.SetTargetState("Terminated") })
 	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
 	b.stays(t)
 	if j := tr.show("job"); j.State != "READY" || j.Epoch != 0 || b.logged("worker started") {
@@ -96,7 +96,7 @@ func TestStartOnAnInstanceThatGoesAway(t *testing.T) {
 func TestDrainOnSpotInterruption(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "on-spot", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.metadata.InterruptSpot(time.Now().Add(2 * time.Minute))
 	tr.handedBack("job")
@@ -114,13 +114,13 @@ func TestDrainOnRebalance(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "on-rebalance", steady)
 	tr.settings.DrainOnRebalance = true
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.metadata.RecommendRebalance(time.Now())
 	tr.handedBack("job")
 	await(t, "the group is asked for another instance", func() bool { return slices.Contains(b.said(), "replace") })
 	asked := b.aws.Requests(func(r awsproxy.Request) bool { return r.Operation == "TerminateInstanceInAutoScalingGroup" })
-	if body := string(asked[0].Body); !strings.Contains(body, "InstanceId="+boxID) || !strings.Contains(body, "ShouldDecrementDesiredCapacity=false") {
+	if body := string(asked[0].Body); !strings.Contains(body, "InstanceId="+instanceID) || !strings.Contains(body, "ShouldDecrementDesiredCapacity=false") {
 		t.Errorf("asked %s", body)
 	}
 	b.metadata.SetTargetState("Terminated") // as the group does then
@@ -136,7 +136,7 @@ func TestDrainOnRebalance(t *testing.T) {
 func TestRebalanceIsIgnoredUnasked(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "no-rebalance", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	b.metadata.RecommendRebalance(time.Now())
 	looks := func(path string) (n int) {
 		for _, r := range b.metadata.Requests() {
@@ -158,7 +158,7 @@ func TestSpotInterruptionHurriesARebalance(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "hurried", deaf)
 	tr.settings.DrainOnRebalance, tr.settings.DrainBudget = true, time.Hour
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.metadata.RecommendRebalance(time.Now())
 	await(t, "the job drains", func() bool { return b.wrote(`"msg":"draining job"`, `"cause":"rebalance"`) })
@@ -176,13 +176,13 @@ func TestSpotInterruptionHurriesARebalance(t *testing.T) {
 func TestWorkerDrain(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "by-hand", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("one")
 	tr.underWay("two")
 	stdout, stderr := b.drain(t, "--reason", "a bad disk", "--json")
 	got := parse(t, stdout)
 	got.Seconds = 0
-	want := drained{Cause: "operator: a bad disk", Drained: true, Outcome: "group by-hand-group was asked to replace instance " + boxID}
+	want := drained{Cause: "operator: a bad disk", Drained: true, Outcome: "group by-hand-group was asked to replace instance " + instanceID}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
@@ -210,7 +210,7 @@ func TestDeafStepCostsItsSlotAndNoFailure(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "deaf", deaf)
 	tr.settings.DrainBudget = 2 * time.Second
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	if took := b.ends(t, 0); took < tr.settings.DrainBudget { // the step itself would take a quarter of an hour
@@ -226,7 +226,7 @@ func TestSecondSignalExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "second-signal", deaf)
 	tr.settings.DrainBudget = time.Hour
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
@@ -241,7 +241,7 @@ func TestSecondSignalExitsAtOnce(t *testing.T) {
 func TestDrainCutsTheLongPoll(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "long-poll", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	held := b.aws.Hold(func(r awsproxy.Request) bool { return r.Operation == "ReceiveMessage" })
 	<-held.Arrived()
 	b.signal(t)
@@ -255,7 +255,7 @@ func TestDrainCutsTheLongPoll(t *testing.T) {
 func TestDrainDoesNotWaitForADeadQueue(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "dead-queue", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	held := b.aws.Hold(func(r awsproxy.Request) bool { return r.Operation == "SendMessage" })
 	b.signal(t)

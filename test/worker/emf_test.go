@@ -11,7 +11,7 @@ func TestAttemptsAreLoggedForCloudWatch(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "embedded", steady)
 	tr.settings.EMF = true
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	b.ends(t, 0)
@@ -32,7 +32,7 @@ func TestAttemptsAreLoggedForCloudWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The job is handed back at the end of a step: at least one of its steps is not done again.
-	if got.Environment != "embedded-test" || got.ContentType != "backup" || got.Outcome != "drained" || got.Job != "backup#job" || got.Instance != boxID || got.AttemptSeconds <= 0 || got.AgainSeconds >= got.AttemptSeconds || got.Units < 1 {
+	if got.Environment != "embedded-test" || got.ContentType != "backup" || got.Outcome != "drained" || got.Job != "backup#job" || got.Instance != instanceID || got.AttemptSeconds <= 0 || got.AgainSeconds >= got.AttemptSeconds || got.Units < 1 {
 		t.Errorf("%+v in %s", got, attempts[0])
 	}
 }

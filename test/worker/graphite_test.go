@@ -88,11 +88,11 @@ func TestGraphiteIsToldWhatAWorkerDid(t *testing.T) {
 	server := startCarbon(t)
 	tr, _ := newExecTier(t, "graphite", steady)
 	tr.settings.Graphite = server.address
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	b.ends(t, 0)
-	worker := []string{"graphite", "test", "backup", boxID}
+	worker := []string{"graphite", "test", "backup", instanceID}
 	for metric, want := range map[string]float64{"worker_slots": 2, "worker_slots_busy": 0, "worker_draining": 1, "worker_drained": 1, "worker_claims_total/first": 1, "worker_attempts_ended_total/drained": 1} {
 		await(t, metric+" is stored", func() bool { _, there := server.last(t, append(worker, metric)...); return there })
 		if got, _ := server.last(t, append(worker, metric)...); got != want {
@@ -106,7 +106,7 @@ func TestGraphiteThatIsAwayCostsNoJob(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "no-graphite", steady)
 	tr.settings.Graphite = freeAddress(t)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.signal(t)
 	b.ends(t, 0)

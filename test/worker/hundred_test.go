@@ -18,14 +18,14 @@ func BenchmarkDrainOfAHundredJobs(b *testing.B) {
 	for n := range b.N {
 		tr, _ := newExecTier(b, fmt.Sprint("hundred-", n), waiting)
 		tr.settings.Processes, tr.settings.Lease, tr.settings.Heartbeat, tr.settings.Sweep = jobs, time.Minute, 20*time.Second, 30*time.Second
-		box := tr.box()
+		instance := tr.inGroup()
 		tr.send(jobs)
 		await(b, "all jobs have a cursor", func() bool {
 			return tr.listed(func(j job) bool { return j.State == "RUNNING" && j.Done > 0 }) == jobs
 		})
 		begin := time.Now()
-		box.signal(b)
-		box.ends(b, 0)
+		instance.signal(b)
+		instance.ends(b, 0)
 		b.ReportMetric(time.Since(begin).Seconds(), "s/drain")
 		if n := tr.listed(func(j job) bool {
 			return j.State == "READY" && j.Drains == 1 && j.Failures == 0 && j.Crashes == 0 && j.Done == 7
@@ -34,7 +34,7 @@ func BenchmarkDrainOfAHundredJobs(b *testing.B) {
 		}
 		var bell time.Duration
 		counts := map[string]int{}
-		for _, r := range box.aws.Requests(func(r awsproxy.Request) bool { return r.Status == 200 && r.At.After(begin) }) {
+		for _, r := range instance.aws.Requests(func(r awsproxy.Request) bool { return r.Status == 200 && r.At.After(begin) }) {
 			counts[r.Operation]++
 			if r.Operation == "SendMessage" {
 				bell = max(bell, r.At.Add(r.Took).Sub(begin))

@@ -157,7 +157,7 @@ func send(t *testing.T, i *instance, s syscall.Signal) {
 func TestAHangupDrains(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "hangup", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	send(t, b.instance, syscall.SIGHUP)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
@@ -196,7 +196,7 @@ func TestAnIgnoredHangupStaysIgnored(t *testing.T) {
 func TestQuitHandsBackAndDumpsTheGoroutines(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "quit", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	send(t, b.instance, syscall.SIGQUIT)
 	b.ends(t, 2)
@@ -211,7 +211,7 @@ func TestASecondQuitExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	tr, pids := newExecTier(t, "second-quit", deaf)
 	tr.settings.DrainBudget = time.Hour
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	send(t, b.instance, syscall.SIGQUIT)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })

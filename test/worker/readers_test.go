@@ -43,7 +43,7 @@ func inPublic(t *testing.T, folder string) string {
 func TestReaderNRPE(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "nrpe", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	command, err := os.ReadFile("../../bootstrap/cookbooks/worker/files/nrpe.cfg")
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ read_units 11  [] [] 0
 func TestReaderIsAnyUser(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "check-user")
-	b := tr.box()
+	b := tr.inGroup()
 	b.says(t, readyPath)
 	public := inPublic(t, filepath.Dir(b.socket))
 	for socket, want := range map[string]string{b.watched(): "worker OK: ", b.socket: "worker UNKNOWN: this user may not enter " + b.socket} {
@@ -167,7 +167,7 @@ func asNobody(t *testing.T, args ...string) (said string, status int) {
 func TestReaderPrometheus(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "promtool", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	promtool := func(text string) ([]byte, error) {
 		check := exec.CommandContext(t.Context(), "../../.tools/bin/promtool", "check", "metrics")

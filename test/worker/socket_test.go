@@ -30,7 +30,7 @@ type report struct {
 }
 
 // watched is the socket for every user of the machine.
-func (b *box) watched() string { return filepath.Join(filepath.Dir(b.socket), watchSocket) }
+func (b *groupInstance) watched() string { return filepath.Join(filepath.Dir(b.socket), watchSocket) }
 
 // get reads what the worker on a socket shows at a path.
 func get(ctx context.Context, socket, path string) (status int, body []byte, err error) {
@@ -51,7 +51,7 @@ func get(ctx context.Context, socket, path string) (status int, body []byte, err
 }
 
 // says waits until exactly the named checks of a report fail, and returns their details.
-func (b *box) says(t *testing.T, of string, failing ...string) string {
+func (b *groupInstance) says(t *testing.T, of string, failing ...string) string {
 	t.Helper()
 	var details []string
 	await(t, of+": these fail: "+strings.Join(failing, ", "), func() bool {
@@ -74,7 +74,7 @@ func (b *box) says(t *testing.T, of string, failing ...string) string {
 }
 
 // read returns what the worker shows at a path of its socket.
-func (b *box) read(t *testing.T, path string) string {
+func (b *groupInstance) read(t *testing.T, path string) string {
 	t.Helper()
 	status, body, err := get(t.Context(), b.socket, path)
 	if err != nil || status != http.StatusOK {

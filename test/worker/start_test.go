@@ -145,10 +145,10 @@ func TestDrainWhileTheTableIsAway(t *testing.T) {
 func TestStartWhileTheMetadataIsAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "metadata-away", steady)
-	b := tr.boxOf("metadata-away-group", func(b *box) { b.metadata.SetAway(true) })
+	b := tr.inGroupOf("metadata-away-group", func(b *groupInstance) { b.metadata.SetAway(true) })
 	await(t, "it waits", func() bool { return b.wrote("instance metadata does not answer", `"next_try_in"`) })
 	b.metadata.SetAway(false)
-	await(t, "it works", func() bool { return b.wrote(`"msg":"worker started"`, boxID) })
+	await(t, "it works", func() bool { return b.wrote(`"msg":"worker started"`, instanceID) })
 	b.metadata.SetAway(true) // later: no reason to stop
 	tr.underWay("job")
 	await(t, "it notices", func() bool { return b.logged("instance metadata not read, trying again") })

@@ -18,7 +18,7 @@ func TestReadyMeansThatJobsAreTaken(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "readiness", steady)
 	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
-	b := tr.boxOf("readiness-group", func(b *box) { b.metadata.SetAway(true) })
+	b := tr.inGroupOf("readiness-group", func(b *groupInstance) { b.metadata.SetAway(true) })
 	b.says(t, readyPath, "start", "service")
 	b.metadata.SetAway(false)
 	b.says(t, readyPath)
@@ -38,7 +38,7 @@ func TestReadyMeansThatJobsAreTaken(t *testing.T) {
 func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "unready", steady)
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.drain(t, "--reason", "bad disk")
 	if said := b.says(t, readyPath, "drain", "slots"); !strings.Contains(said, "drain: drained (operator: bad disk): ") {
@@ -57,7 +57,7 @@ func TestATakenPortCostsNoJob(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	tr.settings.Listen = l.Addr().String()
-	b := tr.box()
+	b := tr.inGroup()
 	tr.underWay("job")
 	b.says(t, readyPath)
 	if !b.wrote("nobody can watch this worker over TCP", "address already in use", tr.settings.Listen) {
@@ -70,7 +70,7 @@ func TestAWarmWorkerIsNotReady(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "warm-watched")
 	tr.settings.WarmPool = true
-	b := tr.boxOf("warm-watched-group", func(b *box) { b.metadata.SetTargetState("Warmed:Running") })
+	b := tr.inGroupOf("warm-watched-group", func(b *groupInstance) { b.metadata.SetTargetState("Warmed:Running") })
 	b.says(t, readyPath, "service", "slots", "pause", "table")
 	b.says(t, alivePath)
 	b.metadata.SetTargetState("InService")
@@ -136,15 +136,15 @@ func exposed(t *testing.T, text string) (rows []metric, values map[string]float6
 func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "metrics", steady)
-	before := tr.box()
+	before := tr.inGroup()
 	tr.underWay("long")
 	before.signal(t)
 	before.ends(t, 0)
 	tr.handedBack("long")
 	tr.settings.Listen = freeAddress(t)
-	b := tr.boxOf("metrics-second-group", func(*box) {})
+	b := tr.inGroupOf("metrics-second-group", func(*groupInstance) {})
 	await(t, "the job is resumed", func() bool { return b.logged("job claimed") })
-	await(t, "it has beaten", func() bool {
+	await(t, "it has sent a heartbeat", func() bool {
 		_, values := exposed(t, b.read(t, metricsPath))
 		return values["worker_beats_total"] > 0 && values["worker_checkpoints_total"] > 0
 	})

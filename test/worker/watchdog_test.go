@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// systemd is the service manager of a box, as far as its socket.
+// systemd is the service manager of an instance, as far as its socket.
 type systemd struct {
 	mu   sync.Mutex
 	told []message
@@ -27,7 +27,7 @@ type message struct {
 const watchdogTimeout = 6 * time.Second
 
 // underSystemd starts an instance whose worker is a service with a watchdog.
-func (tr *tier) underSystemd() (*box, *systemd) {
+func (tr *tier) underSystemd() (*groupInstance, *systemd) {
 	tr.t.Helper()
 	socket := filepath.Join(tr.t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -49,7 +49,7 @@ func (tr *tier) underSystemd() (*box, *systemd) {
 	})
 	tr.t.Cleanup(func() { _ = conn.Close(); reader.Wait() })
 	tr.environ = append(tr.environ, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC="+strconv.FormatInt(watchdogTimeout.Microseconds(), 10))
-	return tr.box(), s
+	return tr.inGroup(), s
 }
 
 // heard are the messages so far that contain a text, by their times.

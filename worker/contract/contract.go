@@ -52,7 +52,7 @@ const (
 	AttrState           = "state"
 	AttrOwner           = "owner"
 	AttrEpoch           = "epoch"
-	AttrBeat            = "beat"
+	AttrHeartbeats      = "beat"
 	AttrSeq             = "seq"
 	AttrCursor          = "cursor"
 	AttrCursorRef       = "cursorRef"

@@ -45,7 +45,7 @@ type Settings struct {
 	Processor   string   // name of a processor in the worker binary, for example "backup" or "exec"
 	Command     []string // program and arguments; for the processor "exec" only
 	Processes   int      // slots per instance, at least 1
-	Memory      int      // MiB that a slot and what it starts may use; 0: an equal share of the machine's
+	Memory      int      // MiB that a slot and what it starts may use; 0: an equal share of the instance's
 
 	QueueURL           string // the content type's SQS queue
 	DeadLetterQueueURL string // where messages that cannot be read are put, with the reason

@@ -19,15 +19,15 @@ const (
 // stacks/config/pool.go, a line in stacks/config/resolve.go, and the code that keeps it. The schema of the configuration
 // file is generated from the second.
 type Timing struct {
-	Lease       time.Duration // a holder that has not beaten for this long has lost its job
-	Heartbeat   time.Duration // time between beats, see [Timing.SparesABeat]
+	Lease       time.Duration // a holder without a heartbeat for this long has lost its job
+	Heartbeat   time.Duration // time between heartbeats, see [Timing.SparesABeat]
 	Sweep       time.Duration // time between two sweeps of a content type
 	Checkpoint  time.Duration // at most one checkpoint is written per job in this time
 	DrainBudget time.Duration // how long a drain waits for steps to reach their boundary
 	Stall       time.Duration // a job that shows neither progress nor a checkpoint for this long has failed
 }
 
-// SparesABeat reports whether a lease lasts at least two heartbeats: a holder that misses one beat keeps its job.
+// SparesABeat reports whether a lease lasts at least two heartbeats: a holder that misses one heartbeat keeps its job.
 func (t Timing) SparesABeat() bool { return t.Lease/2 >= t.Heartbeat }
 
 // variables are the durations by the environment variable that carries each.

@@ -23,7 +23,7 @@ func (i Item) String() string {
 	if i == nil {
 		return "no item"
 	}
-	return fmt.Sprintf("%s, epoch %d, beat %d, seq %d, owner %q, drains %d, crashes %d, failures %d", i.state(), i.epoch(), i.number(contract.AttrBeat),
+	return fmt.Sprintf("%s, epoch %d, heartbeat %d, seq %d, owner %q, drains %d, crashes %d, failures %d", i.state(), i.epoch(), i.number(contract.AttrHeartbeats),
 		i.number(contract.AttrSeq), i.owner(), i.number(contract.AttrDrains), i.number(contract.AttrCrashes), i.number(contract.AttrFailures))
 }
 

@@ -219,7 +219,7 @@ func (s step) stale(t tenure, facts *Facts) string {
 	case s.before.running() && namesOwner && (owner != s.before.owner() || epoch != s.before.epoch() || instanceOf(s.before.owner()) != s.Instance):
 		return "a write of somebody who does not hold the job any more"
 	case s.before.running() && !namesOwner && !operator:
-		_, namesBeat := s.named(contract.AttrBeat)
+		_, namesBeat := s.named(contract.AttrHeartbeats)
 		if !s.reaps() || !namesBeat || !namesEpoch {
 			return "a write to a RUNNING job that names no holder"
 		}

@@ -153,11 +153,11 @@ func TestEveryViolationIsReported(t *testing.T) {
 		order  int64  // of the write that is found
 		burned string
 	}{
-		"the table takes a beat of who lost the job": {
+		"the table takes a heartbeat of who lost the job": {
 			change: func(f *traffic) { f.answerAs(f.again(106, 355, "17:38:38.900"), 352) },
 			stale:  "does not hold", order: 355,
 		},
-		"a worker beats without its epoch and owner": {
+		"a worker sends a heartbeat without its epoch and owner": {
 			change: func(f *traffic) {
 				r := f.again(143, 355, "17:38:38.900")
 				r.replace(f.t, "AND #epoch = :1 AND #owner = :2 AND #seq < :3", "")
@@ -183,7 +183,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 			},
 			stale: "does not hold", order: 356,
 		},
-		"a holder's write comes from another box": {
+		"a holder's write comes from another instance": {
 			change: func(f *traffic) { f.record(106).Instance = drained },
 			stale:  "does not hold the job any more", order: 106,
 		},
@@ -210,11 +210,11 @@ func TestEveryViolationIsReported(t *testing.T) {
 			},
 			burned: "failures 1",
 		},
-		"a drained box lets a job be reaped": {
+		"a drained instance lets a job be reaped": {
 			change: func(f *traffic) {
 				r := f.again(269, 531, "17:39:00.000")
 				r.replace(f.t, first+`"`, second+`"`)
-				r.replace(f.t, `"N":"13"`, `"N":"7"`) // the beat that it saw
+				r.replace(f.t, `"N":"13"`, `"N":"7"`) // the heartbeat that it saw
 				f.answerAs(r, 527)
 				f.drop(530, 588, 592, 596, 599, 611, 616, 622, 628, 634, 640, 644)
 			},

@@ -83,7 +83,7 @@ func join(t *testing.T, e *endpoint, n *Network) (*Proxy, aws.Config) {
 	}
 }
 
-func beat(ctx context.Context, cfg aws.Config, id string) error {
+func heartbeat(ctx context.Context, cfg aws.Config, id string) error {
 	_, err := dynamodb.NewFromConfig(cfg).UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: new("jobs"), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: id}},
 	})
@@ -99,7 +99,7 @@ func TestThrottlingIsWhatTheSDKTakesItFor(t *testing.T) {
 		service, code string
 		call          func(context.Context) error
 	}{
-		{"dynamodb", "ProvisionedThroughputExceededException", func(ctx context.Context) error { return beat(ctx, cfg, "mail#1") }},
+		{"dynamodb", "ProvisionedThroughputExceededException", func(ctx context.Context) error { return heartbeat(ctx, cfg, "mail#1") }},
 		{"sqs", "ThrottlingException", func(ctx context.Context) error {
 			_, err := sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: new("q"), MessageBody: new("m")})
 			return err
@@ -146,7 +146,7 @@ func TestCutsAreBeforeOrAfterDelivery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEndpoint(t)
 			p, n, cfg := disturbed(t, e, c.faults)
-			if err := beat(t.Context(), cfg, "mail#1"); !errors.Is(err, syscall.ECONNRESET) {
+			if err := heartbeat(t.Context(), cfg, "mail#1"); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("error %v, want a connection reset", err)
 			}
 			n.Settle()
@@ -164,7 +164,7 @@ func TestCutsAreBeforeOrAfterDelivery(t *testing.T) {
 func TestRepeatedRequestArrivesTwice(t *testing.T) {
 	e := newEndpoint(t)
 	p, n, cfg := disturbed(t, e, Faults{Repeat: 1, DelayMost: 10 * time.Millisecond})
-	if err := beat(t.Context(), cfg, "mail#1"); err != nil {
+	if err := heartbeat(t.Context(), cfg, "mail#1"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s3.NewFromConfig(cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: new("b"), Key: new("k"), Body: strings.NewReader("content")}); err != nil {
@@ -187,7 +187,7 @@ func TestDelayedWriteIsDeliveredThoughNobodyWaits(t *testing.T) {
 	impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	for n.Counts()["delayed"] < 5 { // a delay may be shorter than a millisecond
-		_ = beat(impatient, cfg, "mail#1")
+		_ = heartbeat(impatient, cfg, "mail#1")
 		impatient, cancel = context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 	}
@@ -207,7 +207,7 @@ func TestWritesOfAllProxiesHaveOneOrder(t *testing.T) {
 	for i := range 20 {
 		for _, cfg := range []aws.Config{cfgOne, cfgTwo} {
 			writers.Go(func() {
-				if err := beat(t.Context(), cfg, fmt.Sprintf("mail#%d", i)); err != nil {
+				if err := heartbeat(t.Context(), cfg, fmt.Sprintf("mail#%d", i)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -234,7 +234,7 @@ func TestWhatTheEndpointDoesNotAnswerIsNotAnswered(t *testing.T) {
 	e := newEndpoint(t)
 	p, _, cfg := disturbed(t, e, Faults{})
 	e.Close()
-	err := beat(t.Context(), cfg, "mail#1")
+	err := heartbeat(t.Context(), cfg, "mail#1")
 	if _, answered := errors.AsType[smithy.APIError](err); err == nil || answered {
 		t.Errorf("error %v, want one of the connection", err)
 	}

@@ -32,7 +32,7 @@ func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
 		{"jobs write artifacts, read another content type's, and use what the configuration grants", l.worked},
 		{"the bundle and the content type's files are there for the role", l.fetched},
 		{"a busy instance is protected; its job is reaped and resumed when it dies", l.reaped},
-		{"a message is given back", l.gaveBack},
+		{"a message is returned", l.returned},
 		{"a terminated instance drains, heartbeats its hook and completes it", l.drained},
 		{"an instance that drains for a reason of its own asks its group for another", l.replaced},
 		{"an instance whose worker died for good has itself replaced", l.gaveUp},
@@ -206,9 +206,9 @@ func (l *life) gaveUp(ctx context.Context) error {
 	return l.goesAndIsReplaced(ctx, i)
 }
 
-// gaveBack gives a message back in the worker's place: between the answer to a long poll and a drain there is
+// returned returns a message in the worker's place: between the answer to a long poll and a drain there is
 // too little time to meet it on purpose.
-func (l *life) gaveBack(ctx context.Context) error {
+func (l *life) returned(ctx context.Context) error {
 	i, err := l.instance(ctx, "backup")
 	if err != nil {
 		return err

@@ -24,8 +24,8 @@ type target struct {
 	Type        string `short:"t" env:"WORKER_CONTENT_TYPE" required:"" help:"Content type, for example mail (env WORKER_CONTENT_TYPE)."`
 }
 
-// pool is a content type's table, queue and objects.
-type pool struct {
+// typeHandles is a content type's table, queue and objects.
+type typeHandles struct {
 	contentType string
 	cfg         aws.Config
 	objects     *blob.S3
@@ -36,7 +36,7 @@ type pool struct {
 }
 
 // open finds table, queue and bucket at the SSM parameters that the stacks write.
-func (t target) open(ctx context.Context) (*pool, error) {
+func (t target) open(ctx context.Context) (*typeHandles, error) {
 	cfg, err := awsaccess.Config(ctx)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (t target) open(ctx context.Context) (*pool, error) {
 	case values[names[1]] == "":
 		return nil, fmt.Errorf("environment %s has no content type %s: no SSM parameter %s; deploy its stack first", t.Environment, t.Type, names[1])
 	}
-	return &pool{
+	return &typeHandles{
 		contentType: t.Type,
 		cfg:         cfg,
 		objects:     blob.NewS3(s3.NewFromConfig(cfg), values[names[2]]),

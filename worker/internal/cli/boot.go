@@ -41,7 +41,7 @@ func (c *bootCompleteCommand) Run(ctx context.Context, e *env) error {
 	log := slog.New(slog.NewJSONHandler(e.err.To, nil))
 	results := doctor.Examine(ctx, doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random()), doctor.Patience{
 		For: checkTimeout, Rand: supervisor.Random(), Final: awsaccess.Lasting,
-		Tell: func(c doctor.Check, err error) {
+		Tell: func(c doctor.Probe, err error) {
 			log.WarnContext(ctx, "check failed, trying again", "check", c.Name, "error", err.Error())
 		},
 	})

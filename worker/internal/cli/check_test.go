@@ -116,7 +116,7 @@ func TestATypesFiguresSayWhatTheyMean(t *testing.T) {
 	}
 	want := map[string]string{
 		oldestJob: "job 17 has waited for 14m0s", oldestMessage: "the oldest message has waited for 1m0s", readyJobs: "120 jobs READY", runningJobs: "2 jobs RUNNING", deadJobs: "1 job DEAD",
-		zombieJobs: "2 jobs RUNNING without a sign of life of their workers, the longest is a", messages: "1 message in the queue", deadLetters: "3 messages in the dead-letter queue",
+		zombieJobs: "2 jobs RUNNING without heartbeats, the longest is a", messages: "1 message in the queue", deadLetters: "3 messages in the dead-letter queue",
 		pausedType: "paused: no job is taken until 'worker type resume'",
 	}
 	values := map[string]float64{oldestJob: 840, oldestMessage: 60, readyJobs: 120, runningJobs: 2, deadJobs: 1, zombieJobs: 2, messages: 1, deadLetters: 3, pausedType: 1}

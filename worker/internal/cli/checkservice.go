@@ -68,7 +68,7 @@ func (c *checkServiceCommand) ask(ctx context.Context) (verdict, error) {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return verdict{state: nagios.Critical, text: fmt.Sprintf("the worker has not answered at %s: it is stopped, or the machine has too much to do", c.Socket)}, nil
+		return verdict{state: nagios.Critical, text: fmt.Sprintf("the worker has not answered at %s: it is stopped, or the instance has too much to do", c.Socket)}, nil
 	case errors.Is(err, os.ErrPermission):
 		return verdict{}, fmt.Errorf("this user may not enter %s: is it the socket for watching (watch.sock)?", c.Socket)
 	case err != nil:

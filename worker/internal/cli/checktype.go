@@ -101,7 +101,7 @@ func (c *checkTypeCommand) Run(ctx context.Context, e *env) error {
 }
 
 // limits returns the ranges from the command line, and the defaults for the other figures.
-func (c *checkTypeCommand) limits(ctx context.Context, p *pool, paused bool) (warning, critical limits, err error) {
+func (c *checkTypeCommand) limits(ctx context.Context, p *typeHandles, paused bool) (warning, critical limits, err error) {
 	warning = limits{}
 	for _, name := range []string{deadJobs, zombieJobs, deadLetters, pausedType} { // 0 to 0
 		warning[name] = nagios.Range{}
@@ -131,7 +131,7 @@ type typeState struct {
 }
 
 // look asks table, queues and CloudWatch in parallel.
-func (p *pool) look(ctx context.Context) (typeState, error) {
+func (p *typeHandles) look(ctx context.Context) (typeState, error) {
 	found, now := typeState{}, time.Now()
 	meter := &store.Meter{}
 	table := p.store.Metered(meter)
@@ -158,10 +158,10 @@ func (p *pool) look(ctx context.Context) (typeState, error) {
 const perShard = 10
 
 // inLine reads the READY jobs that are next in each shard.
-func (p *pool) inLine(ctx context.Context, table *store.Dynamo) ([]job.Job, error) {
+func (p *typeHandles) inLine(ctx context.Context, table *store.Dynamo) ([]job.Job, error) {
 	var keys []string
 	for shard := range contract.DueShards {
-		page, _, err := table.DuePage(ctx, job.DuePartition(p.contentType, shard), job.DueReadyFirst, job.DueReadyLatest, store.Place{}, perShard)
+		page, _, err := table.DuePage(ctx, job.DuePartition(p.contentType, shard), job.DueReadyFirst, job.DueReadyLatest, store.PageKey{}, perShard)
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +195,7 @@ const ageWindow = 5 * time.Minute
 
 // oldestMessage returns the age of the oldest message in the queue, or nil if CloudWatch has no value. AWS charges for the request.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-func (p *pool) oldestMessage(ctx context.Context, now time.Time) (*time.Duration, error) {
+func (p *typeHandles) oldestMessage(ctx context.Context, now time.Time) (*time.Duration, error) {
 	out, err := cloudwatch.NewFromConfig(p.cfg).GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
 		Namespace: aws.String(contract.QueueNamespace), MetricName: aws.String(contract.QueueAge),
 		Dimensions: []types.Dimension{{Name: aws.String("QueueName"), Value: aws.String(path.Base(p.queueURL))}},
@@ -213,7 +213,7 @@ func (p *pool) oldestMessage(ctx context.Context, now time.Time) (*time.Duration
 }
 
 // targetLatency returns the threshold of the alarm Late: how old a message of the content type may be.
-func (p *pool) targetLatency(ctx context.Context, stack string) (time.Duration, error) {
+func (p *typeHandles) targetLatency(ctx context.Context, stack string) (time.Duration, error) {
 	pages := cloudwatch.NewDescribeAlarmsPaginator(cloudwatch.NewFromConfig(p.cfg), &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(stack + "-")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -255,7 +255,7 @@ func (s typeState) figures() []figure {
 	zombies := count(zombieJobs, len(s.silent), "no worker is silent")
 	if len(s.silent) > 0 {
 		first := slices.MinFunc(s.silent, func(a, b job.Job) int { return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID)) })
-		zombies.text = fmt.Sprintf("%s RUNNING without a sign of life of their workers, the longest is %s", operator.Plural(len(s.silent), "job"), first.ID)
+		zombies.text = fmt.Sprintf("%s RUNNING without heartbeats, the longest is %s", operator.Plural(len(s.silent), "job"), first.ID)
 	}
 	return append(figures, count(readyJobs, s.Jobs[job.Ready], operator.Plural(s.Jobs[job.Ready], "job")+" READY"),
 		count(runningJobs, s.Jobs[job.Running], operator.Plural(s.Jobs[job.Running], "job")+" RUNNING"), count(deadJobs, s.Jobs[job.Dead], operator.Plural(s.Jobs[job.Dead], "job")+" DEAD"),

@@ -102,7 +102,7 @@ func (c *chosen) apply(ctx context.Context, e *env, v verb) error {
 }
 
 // choose finds the jobs and has the person agree; none and no error: there are none.
-func (c *chosen) choose(ctx context.Context, e *env, p *pool, v verb) ([]job.Key, error) {
+func (c *chosen) choose(ctx context.Context, e *env, p *typeHandles, v verb) ([]job.Key, error) {
 	keys := make([]job.Key, len(c.IDs))
 	for i, id := range c.IDs {
 		keys[i] = job.Key{ContentType: c.Type, ID: id}
@@ -135,7 +135,7 @@ func (c *chosen) choose(ctx context.Context, e *env, p *pool, v verb) ([]job.Key
 }
 
 // read reads the jobs: those that are named, or all that are meant.
-func (c *chosen) read(ctx context.Context, e *env, p *pool, v verb, keys []job.Key) ([]job.Job, error) {
+func (c *chosen) read(ctx context.Context, e *env, p *typeHandles, v verb, keys []job.Key) ([]job.Job, error) {
 	if !c.All {
 		var jobs []job.Job
 		for _, key := range keys {
@@ -158,7 +158,7 @@ func (c *chosen) read(ctx context.Context, e *env, p *pool, v verb, keys []job.K
 			return nil, fmt.Errorf("--state %s: only jobs that are %s can be %s", s, orOf(v.of), v.done)
 		}
 	}
-	jobs, _, err := p.lister(e, f, &store.Meter{}).page(ctx, place{}, math.MaxInt)
+	jobs, _, err := p.lister(e, f, &store.Meter{}).page(ctx, pageToken{}, math.MaxInt)
 	return jobs, err
 }
 

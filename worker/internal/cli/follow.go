@@ -18,7 +18,7 @@ const (
 )
 
 // followTo watches a job to its end: a bar on a terminal, lines elsewhere; the result as JSON if wanted.
-func (p *pool) followTo(ctx context.Context, e *env, key job.Key, asJSON bool) error {
+func (p *typeHandles) followTo(ctx context.Context, e *env, key job.Key, asJSON bool) error {
 	show := lines(e.err)
 	if e.err.Terminal() {
 		show = bar(e.err)

@@ -114,7 +114,7 @@ func inBucket(ref string) string {
 }
 
 // get reads a job; nil: there is none.
-func (p *pool) get(ctx context.Context, key job.Key) (*job.Job, error) {
+func (p *typeHandles) get(ctx context.Context, key job.Key) (*job.Job, error) {
 	item, err := p.store.Get(ctx, key.String())
 	if err != nil || item == nil {
 		return nil, err
@@ -127,7 +127,7 @@ func noJob(key job.Key) error {
 	return fmt.Errorf("there is no job %s of content type %s (finished ones are kept for 30 days)", key.ID, key.ContentType)
 }
 
-func (p *pool) mustGet(ctx context.Context, key job.Key) (job.Job, error) {
+func (p *typeHandles) mustGet(ctx context.Context, key job.Key) (job.Job, error) {
 	j, err := p.get(ctx, key)
 	if err == nil && j == nil {
 		err = noJob(key)

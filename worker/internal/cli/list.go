@@ -73,15 +73,15 @@ func stretches(contentType string) []stretch {
 	return out
 }
 
-// place is where a page of a list ended; the zero value stands for the beginning, and for the end.
-type place struct {
-	Stretch int         `json:"stretch"`
-	Index   store.Place `json:"index"`
-	Scan    string      `json:"scan"` // key of the last job of a scan
+// pageToken is where a page of a list ended; the zero value stands for the beginning, and for the end.
+type pageToken struct {
+	Stretch int           `json:"stretch"`
+	Index   store.PageKey `json:"index"`
+	Scan    string        `json:"scan"` // key of the last job of a scan
 }
 
-func (p place) String() string {
-	if p == (place{}) {
+func (p pageToken) String() string {
+	if p == (pageToken{}) {
 		return ""
 	}
 	text, _ := json.Marshal(p) // strings and a number: never fails
@@ -89,8 +89,8 @@ func (p place) String() string {
 }
 
 // UnmarshalText reads what String made.
-func (p *place) UnmarshalText(text []byte) error {
-	type fields place // without this method
+func (p *pageToken) UnmarshalText(text []byte) error {
+	type fields pageToken // without this method
 	plain, err := base64.RawURLEncoding.DecodeString(string(text))
 	if err == nil {
 		err = json.Unmarshal(plain, (*fields)(p))
@@ -110,11 +110,11 @@ type lister struct {
 }
 
 // page reads up to limit jobs from after a place on, and where the next page begins.
-func (l lister) page(ctx context.Context, after place, limit int) ([]job.Job, place, error) {
+func (l lister) page(ctx context.Context, after pageToken, limit int) ([]job.Job, pageToken, error) {
 	var jobs []job.Job
 	all := stretches(l.contentType)
 	for n := after.Stretch; n < len(all); n++ {
-		at := store.Place{}
+		at := store.PageKey{}
 		if n == after.Stretch {
 			at = after.Index
 		}
@@ -125,11 +125,11 @@ func (l lister) page(ctx context.Context, after place, limit int) ([]job.Job, pl
 			// A page of keys is never more than what is still wanted, so that it can be left only at its end.
 			keys, next, err := l.store.DuePage(ctx, all[n].partition, all[n].from, all[n].to, at, min(limit-len(jobs), 100))
 			if err != nil {
-				return nil, place{}, err
+				return nil, pageToken{}, err
 			}
 			items, err := l.store.BatchGet(ctx, keys)
 			if err != nil {
-				return nil, place{}, err
+				return nil, pageToken{}, err
 			}
 			slices.SortFunc(items, func(a, b job.Item) int { // BatchGet answers in any order
 				return cmp.Compare(slices.Index(keys, keyOf(a)), slices.Index(keys, keyOf(b)))
@@ -138,25 +138,25 @@ func (l lister) page(ctx context.Context, after place, limit int) ([]job.Job, pl
 			if at = next; len(jobs) == limit {
 				return jobs, l.following(n, at, len(all)), nil
 			}
-			if at == (store.Place{}) {
+			if at == (store.PageKey{}) {
 				break
 			}
 		}
 	}
-	return jobs, place{}, nil
+	return jobs, pageToken{}, nil
 }
 
 func keyOf(item job.Item) string { key, _ := item[contract.AttrKey].(string); return key }
 
 // following is the place after a full page that ended at a place of stretch n.
-func (l lister) following(n int, at store.Place, stretches int) place {
+func (l lister) following(n int, at store.PageKey, stretches int) pageToken {
 	switch {
-	case at != (store.Place{}):
-		return place{Stretch: n, Index: at}
+	case at != (store.PageKey{}):
+		return pageToken{Stretch: n, Index: at}
 	case n+1 < stretches:
-		return place{Stretch: n + 1}
+		return pageToken{Stretch: n + 1}
 	}
-	return place{}
+	return pageToken{}
 }
 
 // choose reads the items that the filter wants.
@@ -177,10 +177,10 @@ func (l lister) choose(items []job.Item) []job.Job {
 type listCommand struct {
 	target `embed:""`
 	filter `embed:""`
-	Limit  int   `default:"100" help:"Most jobs of a page."`
-	After  place `placeholder:"PAGE" help:"Go on where a page ended that named this one as the next."`
-	Scan   bool  `help:"Finished jobs too. Reads the whole table, of all content types, and costs accordingly."`
-	JSON   bool  `help:"Print {jobs, next, readUnits} as JSON."`
+	Limit  int       `default:"100" help:"Most jobs of a page."`
+	After  pageToken `placeholder:"PAGE" help:"Go on where a page ended that named this one as the next."`
+	Scan   bool      `help:"Finished jobs too. Reads the whole table, of all content types, and costs accordingly."`
+	JSON   bool      `help:"Print {jobs, next, readUnits} as JSON."`
 }
 
 // listView is a page as it is printed for machines.
@@ -218,13 +218,13 @@ func (c *listCommand) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	e.err.Line("%s, %s", operator.Plural(len(jobs), "job"), costOf(meter))
-	if next != (place{}) {
+	if next != (pageToken{}) {
 		e.err.Line("there are more: --after %s", next)
 	}
 	return nil
 }
 
-func (p *pool) lister(e *env, f filter, meter *store.Meter) lister {
+func (p *typeHandles) lister(e *env, f filter, meter *store.Meter) lister {
 	return lister{p.store.Metered(meter), p.contentType, f, func(err error) { e.err.Line("left out: %s", err) }}
 }
 

@@ -23,21 +23,21 @@ type scanner struct {
 }
 
 // page reads up to limit jobs from after a place on, and where the next page begins.
-func (s scanner) page(ctx context.Context, after place, limit int) ([]job.Job, place, error) {
+func (s scanner) page(ctx context.Context, after pageToken, limit int) ([]job.Job, pageToken, error) {
 	var jobs []job.Job
 	for at := after.Scan; ; {
 		items, next, err := s.read(ctx, at)
 		if err != nil {
-			return nil, place{}, err
+			return nil, pageToken{}, err
 		}
 		for _, j := range s.choose(items) {
 			if len(jobs) == limit {
-				return jobs, place{Scan: jobs[limit-1].Key.String()}, nil
+				return jobs, pageToken{Scan: jobs[limit-1].Key.String()}, nil
 			}
 			jobs = append(jobs, j)
 		}
 		if at = next; at == "" {
-			return jobs, place{}, nil
+			return jobs, pageToken{}, nil
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (c *statsCommand) Run(ctx context.Context, e *env) error {
 	return view.print(e)
 }
 
-func (p *pool) stats(ctx context.Context) (statsView, error) {
+func (p *typeHandles) stats(ctx context.Context) (statsView, error) {
 	meter := &store.Meter{}
 	table := p.store.Metered(meter)
 	view := statsView{ContentType: p.contentType, Jobs: map[job.State]int{}}
@@ -84,7 +84,7 @@ func (p *pool) stats(ctx context.Context) (statsView, error) {
 }
 
 // countMessages asks the queue and its dead-letter queue.
-func (p *pool) countMessages(ctx context.Context, view *statsView) error {
+func (p *typeHandles) countMessages(ctx context.Context, view *statsView) error {
 	client := sqs.NewFromConfig(p.cfg)
 	queue, err := attributes(ctx, client, p.queueURL)
 	if err != nil {

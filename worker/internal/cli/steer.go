@@ -79,7 +79,7 @@ func existing(v verb, write func(job.Job, time.Time) job.Write) verb {
 }
 
 // change writes what v makes of the job as it is, looking again while others move it.
-func (p *pool) change(ctx context.Context, key job.Key, v verb) (job.Job, error) {
+func (p *typeHandles) change(ctx context.Context, key job.Key, v verb) (job.Job, error) {
 	for range 10 {
 		j, err := p.get(ctx, key)
 		if err != nil {

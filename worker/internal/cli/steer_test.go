@@ -38,7 +38,7 @@ func (l *lossy) Do(r *http.Request) (*http.Response, error) {
 }
 
 // newPool is the content type mail with a table, a queue and a bucket of its own.
-func newPool(t *testing.T) (*pool, *lossy) {
+func newPool(t *testing.T) (*typeHandles, *lossy) {
 	t.Helper()
 	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
 	if err != nil {
@@ -53,14 +53,14 @@ func newPool(t *testing.T) (*pool, *lossy) {
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
 		t.Fatal(err)
 	}
-	return &pool{
+	return &typeHandles{
 		contentType: "mail", cfg: cfg, table: name, queueURL: *q.QueueUrl,
 		objects: blob.NewS3(s3.NewFromConfig(cfg), name), queue: queue.NewSQS(sqs.NewFromConfig(cfg), *q.QueueUrl, ""),
 		store: store.NewDynamo(dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.HTTPClient = network }), name),
 	}, network
 }
 
-func (p *pool) mustSubmit(t *testing.T, id, payload string) job.Job {
+func (p *typeHandles) mustSubmit(t *testing.T, id, payload string) job.Job {
 	t.Helper()
 	j, created, err := p.submit(t.Context(), job.Submission{ID: id, Payload: []byte(payload)})
 	if err != nil || !created {

@@ -13,7 +13,7 @@ import (
 )
 
 // tell prints the story of a job: what it is, what became of it so far, what happens next and when.
-func tell(ctx context.Context, e *env, p *pool, j job.Job) error {
+func tell(ctx context.Context, e *env, p *typeHandles, j job.Job) error {
 	typePaused := false
 	if j.State == job.Ready { // only then does it matter
 		control, err := p.store.Get(ctx, sweep.ControlKey(j.ContentType))

@@ -94,7 +94,7 @@ func newID() string {
 }
 
 // submit writes the item first (a large payload before it), then rings; an item that exists is success and, if READY, is rung too.
-func (p *pool) submit(ctx context.Context, s job.Submission) (j job.Job, created bool, err error) {
+func (p *typeHandles) submit(ctx context.Context, s job.Submission) (j job.Job, created bool, err error) {
 	key := job.Key{ContentType: p.contentType, ID: s.ID}
 	item, created, err := p.create(ctx, key, &s)
 	if err != nil {
@@ -126,7 +126,7 @@ func (e *takenError) Error() string {
 }
 
 // create makes the item of a submission, or returns the one that is there. A large payload is written only for a new job.
-func (p *pool) create(ctx context.Context, key job.Key, s *job.Submission) (item job.Item, created bool, err error) {
+func (p *typeHandles) create(ctx context.Context, key job.Key, s *job.Submission) (item job.Item, created bool, err error) {
 	if len(s.Payload) > job.InlinePayload {
 		if item, err := p.store.Get(ctx, key.String()); err != nil || item != nil {
 			return item, false, err
@@ -148,7 +148,7 @@ func (p *pool) create(ctx context.Context, key job.Key, s *job.Submission) (item
 	return refused.Current, w.Left(refused.Current), nil
 }
 
-func (p *pool) ring(ctx context.Context, j job.Job) error {
+func (p *typeHandles) ring(ctx context.Context, j job.Job) error {
 	if err := p.queue.Send(ctx, job.Bell{ID: j.ID, Epoch: j.Epoch}.JSON(), 0); err != nil {
 		return fmt.Errorf("job %s is in the table, but its bell was not sent; the workers find it within %s: %w", j.ID, job.RingDelay(0), err)
 	}

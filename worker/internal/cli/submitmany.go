@@ -156,7 +156,7 @@ func parseSubmission(line []byte, seen map[[sha256.Size]byte]int) (job.Submissio
 
 // submitAll submits at most rate jobs a second (0: as fast as it goes). The first error ends it. When ctx ends, it begins no
 // more and finishes those under way, so that the count is true.
-func (p *pool) submitAll(ctx context.Context, submissions []job.Submission, rate float64, progress func()) (submitManyView, error) {
+func (p *typeHandles) submitAll(ctx context.Context, submissions []job.Submission, rate float64, progress func()) (submitManyView, error) {
 	var created, existing atomic.Int64
 	var mu sync.Mutex
 	var takenIDs []string

@@ -112,7 +112,7 @@ type tail struct {
 
 // look reads the jobs that run and those that no longer do, and prints what changed.
 func (t *tail) look(ctx context.Context) error {
-	running, _, err := t.page(ctx, place{}, math.MaxInt)
+	running, _, err := t.page(ctx, pageToken{}, math.MaxInt)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (c *resumeTypeCommand) Run(ctx context.Context, e *env) error {
 }
 
 // steerType writes what build makes of the control item as it is.
-func (p *pool) steerType(ctx context.Context, build func(contentType string, control job.Item) job.Write) error {
+func (p *typeHandles) steerType(ctx context.Context, build func(contentType string, control job.Item) job.Write) error {
 	control, err := p.store.Get(ctx, sweep.ControlKey(p.contentType))
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (p *pool) steerType(ctx context.Context, build func(contentType string, con
 const alarmNotification = "AlarmNotification"
 
 // find opens the content type and looks for its group; "": it has none.
-func (t oneType) find(ctx context.Context) (*pool, string, error) {
+func (t oneType) find(ctx context.Context) (*typeHandles, string, error) {
 	p, err := t.open(ctx)
 	if err != nil {
 		return nil, "", err

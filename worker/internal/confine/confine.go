@@ -127,9 +127,9 @@ func (c *Cell) Admit(pid int) error {
 	return c.cgroup.admit(pid)
 }
 
-// Watch calls kill when the slot, whose process group has this number, is over its limit. It returns then,
+// Guard calls kill when the slot, whose process group has this number, is over its limit. It returns then,
 // when done is closed, or at once where the kernel does the watching.
-func (c *Cell) Watch(group int, kill func(), done <-chan struct{}) {
+func (c *Cell) Guard(group int, kill func(), done <-chan struct{}) {
 	if c.limit == 0 || c.cgroup != nil || !watched {
 		return
 	}
@@ -139,7 +139,7 @@ func (c *Cell) Watch(group int, kill func(), done <-chan struct{}) {
 	}
 }
 
-// Close kills whatever is left in the cell, once [Cell.Watch] has returned. It says so if the slot was killed
+// Close kills whatever is left in the cell, once [Cell.Guard] has returned. It says so if the slot was killed
 // for its memory.
 func (c *Cell) Close() *MemoryError {
 	if c.cgroup != nil {

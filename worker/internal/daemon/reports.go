@@ -64,7 +64,7 @@ func (s *state) Metrics() []metrics.Family {
 			}
 		}},
 		{Name: "worker_draining", Kind: metrics.Gauge, Help: "1: a drain has begun.", Read: metrics.One(func() float64 { return metrics.Truth(s.notices.Cause() != nil) })},
-		{Name: "worker_drained", Kind: metrics.Gauge, Help: "1: all jobs are handed back; the worker waits for its machine to go.", Read: metrics.One(func() float64 { return metrics.Truth(closed(s.handedBack)) })},
+		{Name: "worker_drained", Kind: metrics.Gauge, Help: "1: all jobs are handed back; the worker waits for its instance to go.", Read: metrics.One(func() float64 { return metrics.Truth(closed(s.handedBack)) })},
 	}
 	if jobs := s.jobs.Load(); jobs != nil {
 		families = slices.Concat(families, jobs.Meter.Families(), jobs.Families())

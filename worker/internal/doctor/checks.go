@@ -32,13 +32,13 @@ const mostSkew = time.Minute
 
 // Checks try all that a worker needs beside its settings. They leave out calls that would touch jobs and messages of others:
 // receiving, deleting, sending and giving back messages, and publishing metrics.
-func Checks(cfg aws.Config, settings contract.Settings, clock lease.Clock, random *rand.Rand) []Check {
+func Checks(cfg aws.Config, settings contract.Settings, clock lease.Clock, random *rand.Rand) []Probe {
 	tables := dynamodb.NewFromConfig(cfg)
 	table := store.NewDynamo(tables, settings.Table)
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	control := sweep.ControlKey(settings.ContentType)
-	return []Check{
+	return []Probe{
 		{Name: "instance", Run: func(ctx context.Context) (string, error) { return inItsGroup(ctx, cfg, settings) }},
 		{Name: "clock", Run: func(ctx context.Context) (string, error) { return rightTime(ctx, tables, settings.Table, control) }},
 		{Name: "table", Run: func(ctx context.Context) (string, error) {

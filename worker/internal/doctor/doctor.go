@@ -20,8 +20,8 @@ const tryTimeout = 10 * time.Second
 // pauses are those between two tries.
 var pauses = backoff.Pauses{First: time.Second, Most: 10 * time.Second, Least: 100 * time.Millisecond}
 
-// Check is one thing that a worker needs.
-type Check struct {
+// Probe is one thing that a worker needs.
+type Probe struct {
 	Name string
 	// Run tries it and says what it found, for people. It is called again after a failure and must end with ctx.
 	Run func(ctx context.Context) (found string, err error)
@@ -40,11 +40,11 @@ type Patience struct {
 	For   time.Duration        // no try begins later than this
 	Rand  *rand.Rand           // of the pauses, used by several goroutines; required where For is not 0
 	Final func(err error) bool // another try would fail in the same way
-	Tell  func(Check, error)   // told of each failure that is waited out, by several goroutines
+	Tell  func(Probe, error)   // told of each failure that is waited out, by several goroutines
 }
 
 // Examine runs all checks at once and returns their results in the same order. Each is tried once at least.
-func Examine(ctx context.Context, checks []Check, p Patience) []Result {
+func Examine(ctx context.Context, checks []Probe, p Patience) []Result {
 	results := make([]Result, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {
@@ -54,7 +54,7 @@ func Examine(ctx context.Context, checks []Check, p Patience) []Result {
 	return results
 }
 
-func (c Check) examine(ctx context.Context, p Patience) Result {
+func (c Probe) examine(ctx context.Context, p Patience) Result {
 	began := time.Now()
 	for failures := int64(0); ; failures++ {
 		r := c.try(ctx)
@@ -75,7 +75,7 @@ func (c Check) examine(ctx context.Context, p Patience) Result {
 	}
 }
 
-func (c Check) try(ctx context.Context) Result {
+func (c Probe) try(ctx context.Context) Result {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	found, err := c.Run(ctx)

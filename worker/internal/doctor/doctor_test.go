@@ -18,8 +18,8 @@ var (
 )
 
 // answers is a check that answers with one error after the other, and the last one for ever.
-func answers(name string, tries *int, errs ...error) Check {
-	return Check{name, func(context.Context) (string, error) {
+func answers(name string, tries *int, errs ...error) Probe {
+	return Probe{name, func(context.Context) (string, error) {
 		err := errs[min(*tries, len(errs)-1)]
 		*tries++
 		return "found", err
@@ -30,9 +30,9 @@ func TestExamineWaitsForWhatMayMendItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var late, final, never int
 		var told atomic.Int64
-		results := Examine(t.Context(), []Check{
+		results := Examine(t.Context(), []Probe{
 			answers("late", &late, errLate, errLate, nil), answers("final", &final, errFinal), answers("never", &never, errLate),
-		}, Patience{For: time.Minute, Rand: backofftest.Longest(), Final: func(err error) bool { return errors.Is(err, errFinal) }, Tell: func(Check, error) { told.Add(1) }})
+		}, Patience{For: time.Minute, Rand: backofftest.Longest(), Final: func(err error) bool { return errors.Is(err, errFinal) }, Tell: func(Probe, error) { told.Add(1) }})
 		if r := results[0]; r.Err != nil || r.Check != "late" || r.Found != "found" || late != 3 || r.Took != 3*time.Second {
 			t.Errorf("late: %+v after %d tries", r, late)
 		}
@@ -50,15 +50,15 @@ func TestExamineWaitsForWhatMayMendItself(t *testing.T) {
 
 func TestExamineTriesOnceWithoutPatience(t *testing.T) {
 	tries := 0
-	if r := Examine(t.Context(), []Check{answers("late", &tries, errLate, nil)}, Patience{}); !errors.Is(r[0].Err, errLate) || tries != 1 {
+	if r := Examine(t.Context(), []Probe{answers("late", &tries, errLate, nil)}, Patience{}); !errors.Is(r[0].Err, errLate) || tries != 1 {
 		t.Errorf("%+v after %d tries", r[0], tries)
 	}
 }
 
 func TestACheckThatHangsFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hung := Check{"hung", func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }}
-		if r := Examine(t.Context(), []Check{hung}, Patience{})[0]; r.Took != tryTimeout || r.Err == nil || !strings.Contains(r.Err.Error(), "deadline") {
+		hung := Probe{"hung", func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }}
+		if r := Examine(t.Context(), []Probe{hung}, Patience{})[0]; r.Took != tryTimeout || r.Err == nil || !strings.Contains(r.Err.Error(), "deadline") {
 			t.Errorf("%+v", r)
 		}
 	})

@@ -41,7 +41,7 @@ func (t SelfTest) Run(ctx context.Context) (job.Job, error) {
 	defer end()
 	table := &aside{Store: t.Store, clock: t.Clock, end: end}
 	timing := t.Timing
-	timing.Heartbeat = 0 // the first beat is due at once
+	timing.Heartbeat = 0 // the first heartbeat is due at once
 
 	id := fmt.Sprintf("selftest.%016x", t.Rand.Uint64())
 	claimer := &lease.Claimer{Store: table, Clock: t.Clock, Rand: t.Rand, ContentType: t.ContentType, Worker: t.Worker, Timing: timing}
@@ -55,7 +55,7 @@ func (t SelfTest) Run(ctx context.Context) (job.Job, error) {
 	attempt := lease.Begin(ctx, lease.Deps{
 		Store: table, Bells: noBells{}, Clock: t.Clock, Rand: t.Rand, Timing: timing, Log: slog.New(slog.DiscardHandler), Retry: contract.DefaultRetry(),
 	}, *claimed, noSlot{})
-	if attempt.Tick(ctx); table.failure != nil { // it beats
+	if attempt.Tick(ctx); table.failure != nil { // it sends a heartbeat
 		return job.Job{}, table.failure
 	}
 	attempt.Drain("self-test", timing.DrainBudget)
@@ -66,7 +66,7 @@ func (t SelfTest) Run(ctx context.Context) (job.Job, error) {
 	return t.verify(ctx, claimed.Job.Key)
 }
 
-// verify reads what the claim, the beat and the handback have left.
+// verify reads what the claim, the heartbeat and the handback have left.
 func (t SelfTest) verify(ctx context.Context, key job.Key) (job.Job, error) {
 	item, err := t.Store.Get(ctx, key.String())
 	if err != nil {
@@ -79,9 +79,9 @@ func (t SelfTest) verify(ctx context.Context, key job.Key) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	if j.State != job.Ready || j.Epoch != 2 || j.Beat != 1 || j.Drains != 1 {
-		return job.Job{}, fmt.Errorf("job %s: claimed, renewed and handed back, but the table says %s at epoch %d, beat %d, drains %d; want READY at 2, 1, 1",
-			key, j.State, j.Epoch, j.Beat, j.Drains)
+	if j.State != job.Ready || j.Epoch != 2 || j.Heartbeats != 1 || j.Drains != 1 {
+		return job.Job{}, fmt.Errorf("job %s: claimed, renewed and handed back, but the table says %s at epoch %d, heartbeat %d, drains %d; want READY at 2, 1, 1",
+			key, j.State, j.Epoch, j.Heartbeats, j.Drains)
 	}
 	return j, nil
 }

@@ -63,7 +63,7 @@ func TestSelfTestClaimsRenewsAndHandsBackAJobThatNobodyElseSees(t *testing.T) {
 	for _, w := range s.writes {
 		ops = append(ops, w.Op)
 	}
-	if got := strings.Join(ops, ", "); got != "claim submission, beat, hand back" {
+	if got := strings.Join(ops, ", "); got != "claim submission, heartbeat, hand back" {
 		t.Errorf("wrote %s", got)
 	}
 	if j.ContentType != "mail" || !strings.HasPrefix(j.ID, "selftest.") || j.Owner != "" {
@@ -99,7 +99,7 @@ func TestNoWriteOfASelfTestIsIndexed(t *testing.T) {
 }
 
 func TestSelfTestSaysWhichWriteFailed(t *testing.T) {
-	for _, op := range []string{"claim submission", "beat", "hand back"} {
+	for _, op := range []string{"claim submission", "heartbeat", "hand back"} {
 		s := &table{Memory: store.NewMemory(), fail: op}
 		began := time.Now()
 		if _, err := selfTest(s).Run(t.Context()); !errors.Is(err, errDenied) {
@@ -125,7 +125,7 @@ func TestSelfTestSurvivesAnAnswerThatIsLost(t *testing.T) {
 func TestSelfTestReadsWhatItWrote(t *testing.T) {
 	for op, want := range map[string]string{
 		"claim submission": "its claim was refused",
-		"hand back":        "the table says RUNNING at epoch 1, beat 1, drains 0",
+		"hand back":        "the table says RUNNING at epoch 1, heartbeat 1, drains 0",
 	} {
 		_, err := selfTest(&table{Memory: store.NewMemory(), forget: op}).Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {

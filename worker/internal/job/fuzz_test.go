@@ -27,11 +27,11 @@ func FuzzFromItem(f *testing.F) {
 	f.Add("mail#one", "DEAD", "", "", "\xff", int64(9), int64(0), int64(5), uint16(0))
 	f.Add("mail", "READY", "", "", "", int64(0), int64(0), int64(0), uint16(0))
 	f.Add("mail#one", "SLEEPING", "", "", "", int64(-1), int64(0), int64(0), uint16(0xfff0))
-	f.Fuzz(func(t *testing.T, key, state, owner, cursor, lastError string, epoch, beat, crashes int64, bent uint16) {
+	f.Fuzz(func(t *testing.T, key, state, owner, cursor, lastError string, epoch, heartbeat, crashes int64, bent uint16) {
 		item := job.Item{
 			contract.AttrKey: key, contract.AttrState: state, contract.AttrOwner: owner, contract.AttrCursor: cursor, contract.AttrLastError: lastError,
-			contract.AttrEpoch: epoch, contract.AttrBeat: beat, contract.AttrSeq: beat, contract.AttrCrashes: crashes, contract.AttrNotBefore: int64(0),
-			contract.AttrRings: int64(0), contract.AttrRingAt: int64(uint32(beat)), contract.AttrPayload: "{}", contract.AttrSchema: int64(contract.Schema),
+			contract.AttrEpoch: epoch, contract.AttrHeartbeats: heartbeat, contract.AttrSeq: heartbeat, contract.AttrCrashes: crashes, contract.AttrNotBefore: int64(0),
+			contract.AttrRings: int64(0), contract.AttrRingAt: int64(uint32(heartbeat)), contract.AttrPayload: "{}", contract.AttrSchema: int64(contract.Schema),
 		}
 		if bent&1 != 0 {
 			item[contract.AttrCancelRequested] = true
@@ -43,7 +43,7 @@ func FuzzFromItem(f *testing.F) {
 			item[contract.AttrCursorRef] = cursor
 		}
 		sound := bent>>4 == 0
-		for i, attr := range []string{contract.AttrEpoch, contract.AttrBeat, contract.AttrOwner, contract.AttrCursor, contract.AttrCrashes, contract.AttrTTL} {
+		for i, attr := range []string{contract.AttrEpoch, contract.AttrHeartbeats, contract.AttrOwner, contract.AttrCursor, contract.AttrCrashes, contract.AttrTTL} {
 			switch bent >> (4 + 2*i) & 3 { // missing, or of another type
 			case 1:
 				delete(item, attr)
@@ -84,7 +84,7 @@ func moves(t *testing.T, item job.Item, j job.Job) {
 		{job.ClaimReady(j.Key, j.Epoch, "b", time.Minute, now), j.State == job.Ready && free},
 		{job.Ring(j, now), j.State == job.Ready && !j.Paused},
 		{job.Park(j), j.State == job.Ready && j.Paused},
-		{job.Beat(j.Claim(), now), j.State == job.Running},
+		{job.Heartbeat(j.Claim(), now), j.State == job.Running},
 		{job.SaveCheckpoint(j.Claim(), job.Checkpoint{Seq: j.Seq + 1}, now), j.State == job.Running},
 		{job.HandBack(j.Claim(), job.Return{FailureLimit: 10, Error: j.LastError, BellAt: now}, now), j.State == job.Running && !j.CancelRequested},
 		{job.Finish(j.Claim(), job.End{State: job.Dead, Reason: j.LastError}, now), j.State == job.Running},

@@ -77,7 +77,7 @@ type Job struct {
 	State         State
 	Owner         string // nonce of the claim attempt that holds the job
 	Epoch         int64  // fencing token; grows by one with every claim and every handoff
-	Beat          int64
+	Heartbeats    int64
 	Seq           int64 // number of the last checkpoint
 	Cursor        string
 	CursorRef     string // the object that holds the cursor instead
@@ -133,7 +133,7 @@ func FromItem(item Item) (Job, error) {
 	}
 	j := Job{
 		Key: key, State: State(text(contract.AttrState)), Owner: text(contract.AttrOwner),
-		Epoch: number(contract.AttrEpoch), Beat: number(contract.AttrBeat), Seq: number(contract.AttrSeq),
+		Epoch: number(contract.AttrEpoch), Heartbeats: number(contract.AttrHeartbeats), Seq: number(contract.AttrSeq),
 		Cursor: text(contract.AttrCursor), CursorRef: text(contract.AttrCursorRef), CursorVersion: text(contract.AttrCursorVersion), CrashPosition: text(contract.AttrCrashPosition),
 		Position:  Position{number(contract.AttrDone), number(contract.AttrTotal), text(contract.AttrUnit)},
 		Pace:      paceOf(number(contract.AttrPace), number(contract.AttrPaceError)),

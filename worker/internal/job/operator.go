@@ -43,7 +43,7 @@ func (j Job) asSeen() []Cond {
 }
 
 // Cancel asks for the end of job j as it was seen (nil: no item yet). READY and unknown jobs end at
-// once. The holder of a RUNNING one sees the request with its next beat. Refused: read the job again.
+// once. The holder of a RUNNING one sees the request with its next heartbeat. Refused: read the job again.
 func Cancel(key Key, j *Job, now time.Time) Write {
 	w := Write{Op: "cancel", Key: key.String()}
 	switch {

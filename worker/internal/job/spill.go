@@ -11,11 +11,11 @@ import (
 )
 
 // What is large stands in the artifacts bucket, and the item names it: a write is billed per KB of the
-// whole item, beats included.
+// whole item, heartbeats included.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html#write-operation-consumption
 const (
 	// InlinePayload is the longest payload that stands in the item, in bytes: it is written once, and
-	// each beat pays for it again.
+	// each heartbeat pays for it again.
 	InlinePayload = 1 << 10
 	// InlineCursor is the longest cursor that stands in the item, in bytes. A longer one costs a request
 	// to S3 with each checkpoint, which is as dear as eight KB of the table.

@@ -38,7 +38,7 @@ func (c Claim) holds() []Cond {
 
 func newItem(key Key, s Submission, now time.Time) Item {
 	item := Item{
-		contract.AttrEpoch: int64(0), contract.AttrBeat: int64(0), contract.AttrSeq: int64(0),
+		contract.AttrEpoch: int64(0), contract.AttrHeartbeats: int64(0), contract.AttrSeq: int64(0),
 		contract.AttrNotBefore: int64(0), contract.AttrRings: int64(0),
 		contract.AttrDrains: int64(0), contract.AttrCrashes: int64(0), contract.AttrFailures: int64(0),
 		contract.AttrSchema:    int64(contract.SchemaPlain),
@@ -76,7 +76,7 @@ func ClaimSubmission(key Key, s Submission, owner string, lease time.Duration, n
 
 // ClaimReady takes the READY job that was seen at epoch.
 func ClaimReady(key Key, epoch int64, owner string, lease time.Duration, now time.Time) Write {
-	set := Item{contract.AttrEpoch: epoch + 1, contract.AttrBeat: int64(0), contract.AttrRings: int64(0), contract.AttrUpdatedAt: millis(now)}
+	set := Item{contract.AttrEpoch: epoch + 1, contract.AttrHeartbeats: int64(0), contract.AttrRings: int64(0), contract.AttrUpdatedAt: millis(now)}
 	setRunning(set, owner, lease)
 	return Write{
 		Op: "claim", Key: key.String(),
@@ -92,17 +92,17 @@ func ClaimReady(key Key, epoch int64, owner string, lease time.Duration, now tim
 	}
 }
 
-// Beat renews the holder's lease.
-func Beat(c Claim, now time.Time) Write {
+// Heartbeat renews the holder's lease.
+func Heartbeat(c Claim, now time.Time) Write {
 	return Write{
-		Op: "beat", Key: c.Key.String(), If: c.holds(),
-		Set: Item{contract.AttrUpdatedAt: millis(now)}, Add: map[string]int64{contract.AttrBeat: 1},
+		Op: "heartbeat", Key: c.Key.String(), If: c.holds(),
+		Set: Item{contract.AttrUpdatedAt: millis(now)}, Add: map[string]int64{contract.AttrHeartbeats: 1},
 	}
 }
 
-// BeatProgress is a beat that also shows how far the job is, without a cursor.
-func BeatProgress(c Claim, p Position, pace Pace, now time.Time) Write {
-	w := Beat(c, now)
+// HeartbeatProgress is a heartbeat that also shows how far the job is, without a cursor.
+func HeartbeatProgress(c Claim, p Position, pace Pace, now time.Time) Write {
+	w := Heartbeat(c, now)
 	p.apply(w.Set)
 	pace.apply(w.Set)
 	return w
@@ -137,9 +137,9 @@ func (cp Checkpoint) apply(w *Write) {
 	cp.Pace.apply(w.Set)
 }
 
-// SaveCheckpoint saves the cursor and counts as a beat.
+// SaveCheckpoint saves the cursor and counts as a heartbeat.
 func SaveCheckpoint(c Claim, cp Checkpoint, now time.Time) Write {
-	w := Beat(c, now)
+	w := Heartbeat(c, now)
 	w.Op = "checkpoint"
 	cp.apply(&w)
 	return w
@@ -212,7 +212,7 @@ func (w *Write) fail(limit int64) {
 	w.Set[contract.AttrFailureLimit] = limit
 }
 
-// Reap takes a RUNNING job whose beat stood still at j.Beat from its dead holder: back to READY, or to
+// Reap takes a RUNNING job whose heartbeat stood still at j.Heartbeat from its dead holder: back to READY, or to
 // CANCELLED where that was requested, or to DEAD after limit crashes at one position.
 func Reap(j Job, limit int64, now time.Time) Write {
 	w := Write{
@@ -220,7 +220,7 @@ func Reap(j Job, limit int64, now time.Time) Write {
 		If: []Cond{
 			{contract.AttrState, Equal, string(Running)},
 			{contract.AttrEpoch, Equal, j.Epoch},
-			{contract.AttrBeat, Equal, j.Beat},
+			{contract.AttrHeartbeats, Equal, j.Heartbeats},
 		},
 		Remove: []string{contract.AttrOwner},
 	}

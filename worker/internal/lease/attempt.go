@@ -50,7 +50,7 @@ type Attempt struct {
 	// cursorBefore is the digest of the cursor with which the attempt began.
 	cursorBefore string
 	deadline     time.Duration // of the lease
-	beatAt       time.Duration // stamp of the last acknowledged beat
+	heartbeatAt  time.Duration // stamp of the last acknowledged heartbeat
 	savedAt      time.Duration // stamp of the last acknowledged checkpoint
 	heardAt      time.Duration // when the slot last reported anything
 	retryAt      time.Duration // no call before this: the last one failed
@@ -90,7 +90,7 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	now := deps.Clock.Monotonic()
 	a := &Attempt{
 		Deps: deps, slot: s, claim: c.Job.Claim(), job: c.Job, deadline: c.Deadline,
-		beatAt: c.Deadline - deps.Timing.Lease, beganAt: now, savedAt: now, durableAt: now, heardAt: now, seq: c.Job.Seq, doneBefore: c.Job.Done, cursorBefore: c.Job.CursorDigest(),
+		heartbeatAt: c.Deadline - deps.Timing.Lease, beganAt: now, savedAt: now, durableAt: now, heardAt: now, seq: c.Job.Seq, doneBefore: c.Job.Done, cursorBefore: c.Job.CursorDigest(),
 		log: deps.Log.With("job", c.Job.Key.String(), "epoch", c.Job.Epoch),
 	}
 	if a.Tally == nil {
@@ -144,7 +144,7 @@ func (a *Attempt) Next() time.Duration {
 	if a.over {
 		return Never
 	}
-	next := a.beatAt + a.Timing.Heartbeat
+	next := a.heartbeatAt + a.Timing.Heartbeat
 	if a.pending != nil {
 		next = min(next, a.savedAt+a.Timing.Checkpoint)
 	}
@@ -183,10 +183,10 @@ func (a *Attempt) Tick(ctx context.Context) {
 	}
 }
 
-// renew beats, and saves the newest cursor with the same write.
+// renew sends a heartbeat, and saves the newest cursor with the same write.
 func (a *Attempt) renew(ctx context.Context) {
 	cp, err := a.checkpoint(ctx)
-	if err != nil { // the beat goes on without it
+	if err != nil { // the heartbeat goes on without it
 		a.log.Warn("checkpoint not written, trying again", "error", err.Error())
 		a.Tally.FailedCheckpoints.Add(1)
 		a.savedAt = a.Clock.Monotonic()
@@ -194,12 +194,12 @@ func (a *Attempt) renew(ctx context.Context) {
 	sent, reportedAt, replaced := a.pending, a.pendingAt, a.job.CursorRef
 	stamp := a.Clock.Monotonic()
 	a.pace.observe(stamp, a.Progress().Done)
-	w := job.Beat(a.claim, a.Clock.Now())
+	w := job.Heartbeat(a.claim, a.Clock.Now())
 	if cp != nil {
 		cp.Pace = a.pace.estimate()
 		w = job.SaveCheckpoint(a.claim, *cp, a.Clock.Now())
 	} else if a.progress != nil {
-		w = job.BeatProgress(a.claim, job.Position(*a.progress), a.pace.estimate(), a.Clock.Now())
+		w = job.HeartbeatProgress(a.claim, job.Position(*a.progress), a.pace.estimate(), a.Clock.Now())
 	}
 	item, err := a.write(ctx, w)
 	if refused, ok := errors.AsType[*job.RefusedError](err); ok {
@@ -210,16 +210,16 @@ func (a *Attempt) renew(ctx context.Context) {
 		item, err = refused.Current, nil // applied before, its answer was lost
 	}
 	if err != nil {
-		a.Tally.FailedBeats.Add(1)
+		a.Tally.FailedHeartbeats.Add(1)
 		a.log.Warn("lease not renewed, trying again", "error", err.Error(), "left_ms", (a.deadline - a.Clock.Monotonic()).Milliseconds())
 		a.retryAt = a.Clock.Monotonic() + pause(a.Rand, 0, a.Timing.Heartbeat/2)
 		return
 	}
 	if a.Clock.Monotonic() >= a.deadline { // the slot may have ended itself already
-		a.lose(Expired, "the answer to a beat came after the lease had run out")
+		a.lose(Expired, "the answer to a heartbeat came after the lease had run out")
 		return
 	}
-	a.Tally.Beats.Add(1)
+	a.Tally.Heartbeats.Add(1)
 	a.acknowledged(item, stamp)
 	if cp != nil {
 		a.savedAt = stamp
@@ -232,9 +232,9 @@ func (a *Attempt) renew(ctx context.Context) {
 	}
 }
 
-// acknowledged takes what the table answered to a beat: the lease runs from before the first try.
+// acknowledged takes what the table answered to a heartbeat: the lease runs from before the first try.
 func (a *Attempt) acknowledged(item job.Item, stamp time.Duration) {
-	a.beatAt, a.deadline, a.retryAt = stamp, stamp+a.Timing.Lease, 0
+	a.heartbeatAt, a.deadline, a.retryAt = stamp, stamp+a.Timing.Lease, 0
 	a.send(protocol.Order{Deadline: &protocol.Deadline{At: a.deadline}})
 	current, err := job.FromItem(item)
 	if err != nil {

@@ -22,8 +22,8 @@ func TestLeaseIsRenewedAndToldToTheSlot(t *testing.T) {
 	if a.Over() || w.slot.killed {
 		t.Fatal("the attempt ended by itself")
 	}
-	if got := w.table.count("beat"); got != 30 {
-		t.Errorf("%d beats in 10 minutes, want one each %s", got, timing.Heartbeat)
+	if got := w.table.count("heartbeat"); got != 30 {
+		t.Errorf("%d heartbeats in 10 minutes, want one each %s", got, timing.Heartbeat)
 	}
 	if got, want := w.slot.deadline(), w.clock.mono+timing.Lease; got != want {
 		t.Errorf("the slot knows the deadline %s, want %s", got, want)
@@ -37,9 +37,9 @@ func TestCheckpointsAreCoalesced(t *testing.T) {
 		a.Report(t.Context(), checkpoint(at))
 		w.live(a, time.Second)
 	}
-	saved, beats := w.table.count("checkpoint"), w.table.count("beat")
-	if saved < 58 || saved > 60 || beats != 0 {
-		t.Errorf("%d checkpoints and %d beats written in 600 s, want one checkpoint each %s, which counts as a beat", saved, beats, timing.Checkpoint)
+	saved, heartbeats := w.table.count("checkpoint"), w.table.count("heartbeat")
+	if saved < 58 || saved > 60 || heartbeats != 0 {
+		t.Errorf("%d checkpoints and %d heartbeats written in 600 s, want one checkpoint each %s, which counts as a heartbeat", saved, heartbeats, timing.Checkpoint)
 	}
 	if j := w.job(); j.Done < 590 {
 		t.Errorf("saved position %d of 600 lags more than a checkpoint interval", j.Done)
@@ -67,8 +67,8 @@ func TestDrainHandsTheJobBackAtItsBoundary(t *testing.T) {
 	if w.slot.drains() != 1 {
 		t.Fatal("the slot was not asked to stop")
 	}
-	w.live(a, 25*time.Second) // a long step: beats go on
-	if a.Over() || w.table.count("beat")+w.table.count("checkpoint") == 0 {
+	w.live(a, 25*time.Second) // a long step: heartbeats go on
+	if a.Over() || w.table.count("heartbeat")+w.table.count("checkpoint") == 0 {
 		t.Fatalf("over %t; writes %v", a.Over(), w.table.writes)
 	}
 	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Stopped, Checkpoint: position(41)}))
@@ -378,13 +378,13 @@ func TestSlotThatWasDeadBeforeTheJobCostsNothing(t *testing.T) {
 	}
 }
 
-// TestAnswerAfterTheDeadlineIsTooLate: a supervisor that was frozen while the answer to its beat waited
+// TestAnswerAfterTheDeadlineIsTooLate: a supervisor that was frozen while the answer to its heartbeat waited
 // has a slot that ended itself meanwhile: that is no failure of the job (found by the simulator).
 func TestAnswerAfterTheDeadlineIsTooLate(t *testing.T) {
 	w := newWorld(t)
 	a := w.begin()
 	w.table.fail = func(op string) bool {
-		if op == "beat" {
+		if op == "heartbeat" {
 			w.clock.pass(timing.Lease)
 		}
 		return false

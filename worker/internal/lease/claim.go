@@ -172,10 +172,10 @@ func (c *Claimer) follow(ctx context.Context, a asked, item job.Item, stamp time
 }
 
 // adopt takes up an earlier claim of this claimer that was given up and had been applied: nobody works on
-// the job, and it would count a crash. The lease begins anew with a beat.
+// the job, and it would count a crash. The lease begins anew with a heartbeat.
 func (c *Claimer) adopt(ctx context.Context, j job.Job) (*Claimed, error) {
 	stamp := c.Clock.Monotonic()
-	item, err := c.settle(ctx, job.Beat(j.Claim(), c.Clock.Now()))
+	item, err := c.settle(ctx, job.Heartbeat(j.Claim(), c.Clock.Now()))
 	if err != nil {
 		c.unsettled[j.Key] = j.Owner
 		return nil, err

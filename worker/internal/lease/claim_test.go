@@ -171,8 +171,8 @@ func TestClaimThatWasGivenUpIsTakenUpAgain(t *testing.T) {
 	if err != nil || claimed == nil || claimed.Job.Epoch != 1 || claimed.Deadline != stamp+timing.Lease {
 		t.Fatalf("claimed %+v, error %v", claimed, err)
 	}
-	if j := w.job(); j.Beat != 1 || j.Owner != claimed.Job.Owner {
-		t.Errorf("beat %d by %s, want the lease renewed", j.Beat, j.Owner)
+	if j := w.job(); j.Heartbeats != 1 || j.Owner != claimed.Job.Owner {
+		t.Errorf("heartbeat %d by %s, want the lease renewed", j.Heartbeats, j.Owner)
 	}
 	if again, err := c.Take(t.Context(), message); again != nil || err != nil {
 		t.Errorf("a second message claims the job once more: %+v, %v", again, err)

@@ -15,7 +15,7 @@ import (
 type Inbox interface {
 	Bells
 	Delete(ctx context.Context, messages []queue.Message) error
-	GiveBack(ctx context.Context, m queue.Message) error
+	Return(ctx context.Context, m queue.Message) error
 	Reject(ctx context.Context, m queue.Message, reason string) error
 }
 
@@ -87,11 +87,11 @@ func (in *Intake) DeleteUsed(ctx context.Context) {
 	in.used = nil
 }
 
-// GiveBack returns messages that arrived too late to be worked on.
-func (in *Intake) GiveBack(ctx context.Context, messages []queue.Message) {
+// Return returns messages that arrived too late to be worked on.
+func (in *Intake) Return(ctx context.Context, messages []queue.Message) {
 	for _, m := range messages {
-		if err := in.Inbox.GiveBack(ctx, m); err != nil { // the visibility timeout gives it back
-			in.Log.Warn("message not given back", "message", m.ID, "error", err.Error())
+		if err := in.Inbox.Return(ctx, m); err != nil { // the visibility timeout returns it
+			in.Log.Warn("message not returned", "message", m.ID, "error", err.Error())
 		}
 	}
 }

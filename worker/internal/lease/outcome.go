@@ -46,9 +46,9 @@ func Ending(s job.State) Outcome {
 // Tally counts what an intake and its attempts did, for those who watch.
 type Tally struct {
 	Rejected          atomic.Int64 // messages put into the dead-letter queue
-	Beats             atomic.Int64 // leases that were renewed, those by a checkpoint too
-	FailedBeats       atomic.Int64 // renewals without an answer; they are tried again
-	Checkpoints       atomic.Int64 // cursors that were saved, with a beat or with the end
+	Heartbeats        atomic.Int64 // leases that were renewed, those by a checkpoint too
+	FailedHeartbeats  atomic.Int64 // renewals without an answer; they are tried again
+	Checkpoints       atomic.Int64 // cursors that were saved, with a heartbeat or with the end
 	FailedCheckpoints atomic.Int64 // cursors that could not be put into the bucket; they are tried again
 }
 

@@ -18,10 +18,10 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 		return func(w *world, a *lease.Attempt) { a.Report(w.t.Context(), outcome(o)) }
 	}
 	for name, c := range map[string]struct {
-		end                        end
-		want                       lease.Outcome
-		lasted, again              time.Duration
-		beats, failed, checkpoints int64
+		end                             end
+		want                            lease.Outcome
+		lasted, again                   time.Duration
+		heartbeats, failed, checkpoints int64
 	}{
 		"done":      {report(protocol.Outcome{Kind: protocol.Done, Checkpoint: position(90)}), lease.Done, 30 * time.Second, 0, 2, 0, 2},
 		"permanent": {report(protocol.Outcome{Kind: protocol.Permanent, Error: "no"}), lease.Dead, 30 * time.Second, 0, 2, 0, 2},
@@ -61,12 +61,12 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 			if got.Outcome != c.want || got.Lasted != c.lasted || got.Again != c.again || got.Unit != "messages" || got.Job.Key.String() != "mail#one" {
 				t.Errorf("%+v, want %s after %s, %s of it again", got, c.want, c.lasted, c.again)
 			}
-			tally := []int64{w.deps.Tally.Beats.Load(), w.deps.Tally.Checkpoints.Load(), w.deps.Tally.FailedCheckpoints.Load()}
-			if diff := cmp.Diff([]int64{c.beats, c.checkpoints, 0}, tally); diff != "" {
+			tally := []int64{w.deps.Tally.Heartbeats.Load(), w.deps.Tally.Checkpoints.Load(), w.deps.Tally.FailedCheckpoints.Load()}
+			if diff := cmp.Diff([]int64{c.heartbeats, c.checkpoints, 0}, tally); diff != "" {
 				t.Errorf("beats, checkpoints (-want +got):\n%s", diff)
 			}
-			if failed := w.deps.Tally.FailedBeats.Load(); failed != c.failed && (c.failed >= 0 || failed == 0) {
-				t.Errorf("%d beats failed", failed)
+			if failed := w.deps.Tally.FailedHeartbeats.Load(); failed != c.failed && (c.failed >= 0 || failed == 0) {
+				t.Errorf("%d heartbeats failed", failed)
 			}
 		})
 	}

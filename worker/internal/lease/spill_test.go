@@ -98,7 +98,7 @@ func TestSmallCursorReplacesALargeOne(t *testing.T) {
 	}
 }
 
-// TestBucketOutageCostsNoJobAnything: beats go on, a drain falls back to the last durable cursor, and a
+// TestBucketOutageCostsNoJobAnything: heartbeats go on, a drain falls back to the last durable cursor, and a
 // claim of what cannot be read is handed back uncounted.
 func TestBucketOutageCostsNoJobAnything(t *testing.T) {
 	w := newWorld(t)

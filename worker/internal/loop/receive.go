@@ -42,7 +42,7 @@ func (w *Worker) receive(ctx context.Context) {
 		w.Vitals.Within(receiving, longPoll+slack)
 		messages, err := w.Receiver.Receive(ctx, most, longPoll)
 		if ctx.Err() != nil {
-			w.giveBack(ctx, messages)
+			w.returnMessages(ctx, messages)
 			return
 		}
 		note(&w.signs.received, err)
@@ -100,13 +100,13 @@ func (w *Worker) mayClaim(ctx context.Context) bool {
 	return false
 }
 
-func (w *Worker) giveBack(ctx context.Context, messages []queue.Message) {
+func (w *Worker) returnMessages(ctx context.Context, messages []queue.Message) {
 	if len(messages) == 0 {
 		return
 	}
 	cleanup, cancel := w.Attempts.Clock.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	w.Intake.GiveBack(cleanup, messages)
+	w.Intake.Return(cleanup, messages)
 }
 
 // gather waits for an idle slot, or for the drain, and returns free with all slots that are idle.

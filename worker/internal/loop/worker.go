@@ -56,7 +56,7 @@ type Receiver interface {
 type Intake interface {
 	Take(ctx context.Context, messages []queue.Message, start func(lease.Claimed)) error
 	DeleteUsed(ctx context.Context)
-	GiveBack(ctx context.Context, messages []queue.Message)
+	Return(ctx context.Context, messages []queue.Message)
 }
 
 // Attempt is the work on one claimed job, see [lease.Attempt].

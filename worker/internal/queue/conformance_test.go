@@ -22,7 +22,7 @@ type messages interface {
 	Send(ctx context.Context, body string, delay time.Duration) error
 	Receive(ctx context.Context, most int, wait time.Duration) ([]queue.Message, error)
 	Delete(ctx context.Context, messages []queue.Message) error
-	GiveBack(ctx context.Context, m queue.Message) error
+	Return(ctx context.Context, m queue.Message) error
 	Reject(ctx context.Context, m queue.Message, reason string) error
 	Visible(ctx context.Context) (int, error)
 }
@@ -136,7 +136,7 @@ func TestReceivedMessageIsHiddenUntilItIsGivenBack(t *testing.T) {
 		if again := receive(t, q, 10); len(again) != 0 {
 			t.Fatalf("received a hidden message: %+v", again)
 		}
-		if err := q.GiveBack(t.Context(), got[0]); err != nil {
+		if err := q.Return(t.Context(), got[0]); err != nil {
 			t.Fatal(err)
 		}
 		again := receive(t, q, 10)
@@ -170,7 +170,7 @@ func TestDeletedMessagesAreGone(t *testing.T) {
 		if err := q.Delete(t.Context(), got); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.GiveBack(t.Context(), got[0]); err == nil && visible(t, q) != 0 {
+		if err := q.Return(t.Context(), got[0]); err == nil && visible(t, q) != 0 {
 			t.Error("a deleted message came back")
 		}
 	})
@@ -197,7 +197,7 @@ func TestRejectedMessageIsInTheDeadLetterQueueWithItsReason(t *testing.T) {
 		if diff := cmp.Diff(map[string]string{"{not json": "not JSON: invalid character ? 'n'"}, q.rejected(t)); diff != "" {
 			t.Errorf("dead-letter queue (-want +got):\n%s", diff)
 		}
-		if err := q.GiveBack(t.Context(), m); err == nil && visible(t, q) != 0 {
+		if err := q.Return(t.Context(), m); err == nil && visible(t, q) != 0 {
 			t.Error("the message is still in the queue")
 		}
 	})
@@ -217,7 +217,7 @@ func TestMessageIsKeptWhileTheDeadLetterQueueTakesNothing(t *testing.T) {
 		if err := q.deadEnd.Reject(t.Context(), m, "not JSON"); err == nil {
 			t.Error("a reject succeeds whose dead-letter queue is not there")
 		}
-		if err := q.GiveBack(t.Context(), m); err != nil {
+		if err := q.Return(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		again := collect(t, q, 1)["{not json"]

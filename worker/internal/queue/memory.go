@@ -93,8 +93,8 @@ func (m *Memory) Delete(ctx context.Context, messages []Message) error {
 	return nil
 }
 
-// GiveBack makes a received message visible again at once.
-func (m *Memory) GiveBack(ctx context.Context, message Message) error {
+// Return makes a received message visible again at once.
+func (m *Memory) Return(ctx context.Context, message Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -84,12 +84,12 @@ func (q *SQS) Delete(ctx context.Context, messages []Message) error {
 	return errors.Join(errs...)
 }
 
-// GiveBack makes a received message visible again at once.
-func (q *SQS) GiveBack(ctx context.Context, m Message) error {
+// Return makes a received message visible again at once.
+func (q *SQS) Return(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &q.url, ReceiptHandle: aws.String(m.Receipt), VisibilityTimeout: 0})
-	return q.wrap("give back", err)
+	return q.wrap("return", err)
 }
 
 // Reject puts a message that cannot be read into the dead-letter queue with the reason as a message

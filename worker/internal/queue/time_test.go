@@ -56,7 +56,7 @@ func TestDelayedMessageComesInTime(t *testing.T) {
 	})
 }
 
-// TestHiddenMessageComesBack: what is neither deleted nor given back is received again after the
+// TestHiddenMessageComesBack: what is neither deleted nor returned is received again after the
 // visibility timeout, as the same message.
 func TestHiddenMessageComesBack(t *testing.T) {
 	forEach(t, visibility, func(t *testing.T, q fixture) {
@@ -123,20 +123,20 @@ func TestReceiveGivesNoMoreThanAsked(t *testing.T) {
 	})
 }
 
-// TestLateGiveBack: a worker gives back a message of which it was too late, or which is deleted. Neither
+// TestLateReturn: a worker returns a message of which it was too late, or which is deleted. Neither
 // brings a message back twice; whether it is an error is left open.
-func TestLateGiveBack(t *testing.T) {
+func TestLateReturn(t *testing.T) {
 	forEach(t, visibility, func(t *testing.T, q fixture) {
 		send(t, q, "one")
 		first := collect(t, q, 1)["one"]
 		second := collect(t, q, 1)["one"]
-		if err := q.GiveBack(t.Context(), first); err != nil {
+		if err := q.Return(t.Context(), first); err != nil {
 			t.Logf("left open: %v", err)
 		}
 		if err := q.Delete(t.Context(), []queue.Message{second}); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.GiveBack(t.Context(), second); err != nil {
+		if err := q.Return(t.Context(), second); err != nil {
 			t.Logf("left open: %v", err)
 		}
 		if got := receive(t, q, 10); len(got) != 0 {
@@ -200,7 +200,7 @@ func TestCancelledCallsFail(t *testing.T) {
 		_, counted := q.Visible(ctx)
 		for name, err := range map[string]error{
 			"send": q.Send(ctx, "two", 0), "receive": received, "delete": q.Delete(ctx, []queue.Message{m}),
-			"give back": q.GiveBack(ctx, m), "reject": q.Reject(ctx, m, "no"), "visible": counted,
+			"return": q.Return(ctx, m), "reject": q.Reject(ctx, m, "no"), "visible": counted,
 		} {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", name, err)

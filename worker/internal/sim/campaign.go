@@ -22,10 +22,10 @@ type Summary struct {
 	Seeds      int
 	Events     uint64
 	Violations []*Violation
-	Different  []uint64               // seeds whose second run had another trace
-	Caught     map[Control]*Violation // by the invariant that has to catch it
-	Untroubled int                    // jobs to which nothing happened by their own fault or an operator's wish
-	Done       int                    // of those
+	Different  []uint64                       // seeds whose second run had another trace
+	Caught     map[NegativeControl]*Violation // by the invariant that has to catch it
+	Untroubled int                            // jobs to which nothing happened by their own fault or an operator's wish
+	Done       int                            // of those
 }
 
 // done is the least share of untroubled jobs that must be DONE: the others were dropped by too many dying machines.
@@ -33,19 +33,19 @@ const done = 0.8
 
 // Passed reports whether there is nothing to complain of.
 func (s Summary) Passed() bool {
-	return len(s.Violations) == 0 && len(s.Different) == 0 && len(s.Caught) == len(Controls) && s.enough()
+	return len(s.Violations) == 0 && len(s.Different) == 0 && len(s.Caught) == len(NegativeControls) && s.enough()
 }
 
 func (s Summary) enough() bool { return float64(s.Done) >= done*float64(s.Untroubled) }
 
 // sorted are the controls by name.
-func sorted() []Control {
-	return slices.Sorted(maps.Keys(Controls))
+func sorted() []NegativeControl {
+	return slices.Sorted(maps.Keys(NegativeControls))
 }
 
 // Run plays the campaign on all processors.
 func (c Campaign) Run() Summary {
-	s := Summary{Seeds: c.Seeds, Caught: map[Control]*Violation{}}
+	s := Summary{Seeds: c.Seeds, Caught: map[NegativeControl]*Violation{}}
 	var mu sync.Mutex
 	parallel(c.Seeds, func(i int) bool {
 		seed := c.First + uint64(i)
@@ -66,7 +66,7 @@ func (c Campaign) Run() Summary {
 		return true
 	})
 	slices.SortFunc(s.Violations, func(a, b *Violation) int { return int(a.Seed) - int(b.Seed) })
-	for control, invariant := range Controls {
+	for control, invariant := range NegativeControls {
 		parallel(c.Controls, func(i int) bool {
 			r := Run(Options{Seed: c.First + uint64(i), Control: control})
 			if r.Violation == nil || r.Violation.Invariant != invariant {
@@ -116,7 +116,7 @@ func (s Summary) Print(to io.Writer) error {
 		if v := s.Caught[c]; v != nil {
 			say("control %-43s caught by %s at seed %d: %.150s", string(c), v.Invariant, v.Seed, v.What)
 		} else {
-			say("control %-43s NOT CAUGHT by %s", string(c), Controls[c])
+			say("control %-43s NOT CAUGHT by %s", string(c), NegativeControls[c])
 		}
 	}
 	for _, seed := range s.Different {
@@ -129,6 +129,6 @@ func (s Summary) Print(to io.Writer) error {
 		say("too few jobs are DONE of those that nothing troubled: want %.0f %%", 100*done)
 	}
 	say("%d events, %d of %d untroubled jobs DONE", s.Events, s.Done, s.Untroubled)
-	say("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(Controls))
+	say("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(NegativeControls))
 	return err
 }

@@ -10,74 +10,74 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-// Control is a rule of the protocol that the harness breaks, to show that the simulator would notice.
-type Control string
+// NegativeControl is a rule of the protocol that the harness breaks, to show that the simulator would notice.
+type NegativeControl string
 
 // The negative controls. The product's code is the same under all of them: the harness weakens what passes
 // between the product and its surroundings.
 const (
-	None              Control = ""
-	NoEpochTest       Control = "no epoch test"                  // holders' writes test the state alone
-	DeleteBeforeClaim Control = "delete before claim"            // a message is deleted as it is received
-	CursorFirst       Control = "cursor saved before output"     // the processor reports first
-	LateStamp         Control = "lease stamped after the reply"  // clocks stand still while a call is in flight
-	ReapWithoutBeat   Control = "reap without the beat"          // a late reap hits a holder that has renewed
-	SilentRelease     Control = "release without a bell"         //
-	UnlistedRelease   Control = "release without an index entry" //
-	ClaimAnyState     Control = "claim without the state test"   // a bell of any epoch takes any job of that epoch
-	BlindRing         Control = "ring without ringAt and epoch"  // a late ring moves a bell it never saw
-	CreatingBells     Control = "bells that create"              // a claim of nothing makes a job
-	Overwritten       Control = "overwritten outputs"            // named by position alone
-	DeafBeats         Control = "beats that stop at the signal"  //
-	UncheckedHandback Control = "handback that ignores a cancel" // so does a reap
-	UncheckedClaim    Control = "claim that ignores a pause"     // the state and the epoch alone are tested
-	UnknownClaim      Control = "claims that their claimer does not know"
-	OneLease          Control = "reap after one lease"   // the sweeper's clock runs a quarter too fast
-	AnySeq            Control = "checkpoint without seq" // a late one replaces a newer cursor
-	NamelessCursor    Control = "cursors in S3 without epoch and seq"
-	NamedFirst        Control = "cursors in S3 named before they are written"
-	UnfencedSteering  Control = "operators' changes that are not fenced" // of jobs and of the content type
-	WallClockLead     Control = "leadership judged by wall clocks"
-	UnseenPause       Control = "pause of the type that workers do not see"
-	EarlyClaim        Control = "claim that ignores notBefore"
-	HotFailures       Control = "failures without a pause"
-	HotReturns        Control = "hand-backs for later without a pause"
-	DayOfRetention    Control = "finished jobs that live for a day"
-	MortalRedrive     Control = "redrive that keeps the ttl"
-	LostReject        Control = "rejected messages that are only deleted"
-	AnySchema         Control = "claim of a newer release's item" // by a worker that cannot read it
-	CutDeletes        Control = "deletes that a drain cuts"       // of messages that did their work
-	CutClaims         Control = "claims that a drain cuts"        //
-	LateClaims        Control = "claims during a drain"           // of messages that came as it began
-	Unhurried         Control = "Spot notice during a drain"      // without effect
-	PausedReceives    Control = "receives while paused"           // the content type, as the worker knows
-	AwayReceives      Control = "receives while the table is away"
-	HotReceives       Control = "failing receives without a pause"
-	HotProbes         Control = "probes without a pause"
-	HotSweeps         Control = "sweeps without a pause"
-	HotStarts         Control = "slots restarted without a pause"
+	None                 NegativeControl = ""
+	NoEpochTest          NegativeControl = "no epoch test"                      // holders' writes test the state alone
+	DeleteBeforeClaim    NegativeControl = "delete before claim"                // a message is deleted as it is received
+	CursorFirst          NegativeControl = "cursor saved before output"         // the processor reports first
+	LateStamp            NegativeControl = "lease stamped after the reply"      // clocks stand still while a call is in flight
+	ReapWithoutHeartbeat NegativeControl = "reap without the heartbeat"         // a late reap hits a holder that has renewed
+	SilentRelease        NegativeControl = "release without a bell"             //
+	UnlistedRelease      NegativeControl = "release without an index entry"     //
+	ClaimAnyState        NegativeControl = "claim without the state test"       // a bell of any epoch takes any job of that epoch
+	BlindRing            NegativeControl = "ring without ringAt and epoch"      // a late ring moves a bell it never saw
+	CreatingBells        NegativeControl = "bells that create"                  // a claim of nothing makes a job
+	Overwritten          NegativeControl = "overwritten outputs"                // named by position alone
+	DeafHeartbeats       NegativeControl = "heartbeats that stop at the signal" //
+	UncheckedHandback    NegativeControl = "handback that ignores a cancel"     // so does a reap
+	UncheckedClaim       NegativeControl = "claim that ignores a pause"         // the state and the epoch alone are tested
+	UnknownClaim         NegativeControl = "claims that their claimer does not know"
+	OneLease             NegativeControl = "reap after one lease"   // the sweeper's clock runs a quarter too fast
+	AnySeq               NegativeControl = "checkpoint without seq" // a late one replaces a newer cursor
+	NamelessCursor       NegativeControl = "cursors in S3 without epoch and seq"
+	NamedFirst           NegativeControl = "cursors in S3 named before they are written"
+	UnfencedSteering     NegativeControl = "operators' changes that are not fenced" // of jobs and of the content type
+	WallClockLead        NegativeControl = "leadership judged by wall clocks"
+	UnseenPause          NegativeControl = "pause of the type that workers do not see"
+	EarlyClaim           NegativeControl = "claim that ignores notBefore"
+	HotFailures          NegativeControl = "failures without a pause"
+	HotReturns           NegativeControl = "hand-backs for later without a pause"
+	DayOfRetention       NegativeControl = "finished jobs that live for a day"
+	MortalRedrive        NegativeControl = "redrive that keeps the ttl"
+	LostReject           NegativeControl = "rejected messages that are only deleted"
+	AnySchema            NegativeControl = "claim of a newer release's item" // by a worker that cannot read it
+	CutDeletes           NegativeControl = "deletes that a drain cuts"       // of messages that did their work
+	CutClaims            NegativeControl = "claims that a drain cuts"        //
+	LateClaims           NegativeControl = "claims during a drain"           // of messages that came as it began
+	Unhurried            NegativeControl = "Spot notice during a drain"      // without effect
+	PausedReceives       NegativeControl = "receives while paused"           // the content type, as the worker knows
+	AwayReceives         NegativeControl = "receives while the table is away"
+	HotReceives          NegativeControl = "failing receives without a pause"
+	HotProbes            NegativeControl = "probes without a pause"
+	HotSweeps            NegativeControl = "sweeps without a pause"
+	HotStarts            NegativeControl = "slots restarted without a pause"
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
 const lateObject = time.Second
 
-// Controls are all of them, each with the invariant that has to catch it, see [Violation].
-var Controls = map[Control]string{
-	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutBeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
-	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafBeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
+// NegativeControls are all of them, each with the invariant that has to catch it, see [Violation].
+var NegativeControls = map[NegativeControl]string{
+	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutHeartbeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
+	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafHeartbeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
 	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", UnfencedSteering: "S9", WallClockLead: "L4",
 	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
 	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2",
 }
 
 // weaken takes from a write what the control takes from the protocol.
-func (c Control) weaken(w job.Write, before job.Item) job.Write {
+func (c NegativeControl) weaken(w job.Write, before job.Item) job.Write {
 	holders := hasCond(w, contract.AttrOwner)
 	switch {
 	case c == NoEpochTest && holders:
 		return without(w, contract.AttrOwner, contract.AttrEpoch)
-	case c == ReapWithoutBeat && w.Op == "reap":
-		return without(w, contract.AttrBeat)
+	case c == ReapWithoutHeartbeat && w.Op == "reap":
+		return without(w, contract.AttrHeartbeats)
 	case c == ClaimAnyState && w.Op == "claim":
 		return without(w, contract.AttrState)
 	case c == BlindRing && w.Op == "ring":
@@ -126,12 +126,12 @@ func without(w job.Write, attrs ...string) job.Write {
 }
 
 // hot is what a node's loops do without a pause.
-func (c Control) hot() errand {
-	return map[Control]errand{HotReceives: receives, HotProbes: probes, HotSweeps: sweeps, HotStarts: starts}[c]
+func (c NegativeControl) hot() errand {
+	return map[NegativeControl]errand{HotReceives: receives, HotProbes: probes, HotSweeps: sweeps, HotStarts: starts}[c]
 }
 
 // sweeperClock is the clock on which a sweeper waits.
-func (c Control) sweeperClock(clock *clock) sweep.Clock {
+func (c NegativeControl) sweeperClock(clock *clock) sweep.Clock {
 	if c == OneLease {
 		return hastyClock{clock}
 	}

@@ -38,7 +38,7 @@ func (o *oracle) healed() {
 
 // shows is what a machine sees of the control item under the control. A sweeper that judges by wall clocks stands
 // by until its own clock has passed nextSweep: to it a value that has not passed looks as if it moved.
-func (c Control) shows(n *node, control job.Item) job.Item {
+func (c NegativeControl) shows(n *node, control job.Item) job.Item {
 	if c == UnseenPause && n != nil {
 		control = maps.Clone(control)
 		delete(control, contract.AttrPaused)

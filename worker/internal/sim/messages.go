@@ -156,11 +156,11 @@ func (c queueClient) Delete(ctx context.Context, messages []queue.Message) error
 	return err
 }
 
-// GiveBack makes a message visible again.
-func (c queueClient) GiveBack(ctx context.Context, m queue.Message) error {
+// Return makes a message visible again.
+func (c queueClient) Return(ctx context.Context, m queue.Message) error {
 	q := c.world.queue
-	_, err := call(c.caller, ctx, &q.network, "give back", func() (nothing, error) {
-		err := q.memory.GiveBack(context.Background(), m)
+	_, err := call(c.caller, ctx, &q.network, "return", func() (nothing, error) {
+		err := q.memory.Return(context.Background(), m)
 		q.arrival.fire()
 		return nothing{}, err
 	})

@@ -277,7 +277,7 @@ func brief(item job.Item) string {
 	if err != nil {
 		return fmt.Sprintf("sweeper %v next %v", item[contract.AttrSweeper], item[contract.AttrNextSweep])
 	}
-	text := fmt.Sprintf("%s %s e%d b%d s%d at %d", j.ID, j.State, j.Epoch, j.Beat, j.Seq, j.Done)
+	text := fmt.Sprintf("%s %s e%d b%d s%d at %d", j.ID, j.State, j.Epoch, j.Heartbeats, j.Seq, j.Done)
 	for _, flag := range []struct {
 		name string
 		set  bool

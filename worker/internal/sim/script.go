@@ -24,7 +24,7 @@ type script struct {
 	payload  string
 	bad      bool // step at finds that the job can never succeed
 	dies     int  // how often step at ends its slot
-	poison   bool // opening it takes the whole box down after a first checkpoint
+	poison   bool // opening it takes the whole instance down after a first checkpoint
 	at       int
 
 	troubled  bool // by one of these, "later" aside
@@ -85,7 +85,7 @@ func (s *script) trouble(p *slotProcess, c cursor) *protocol.Outcome {
 	if s.poison {
 		p.report(protocol.Report{Checkpoint: c.checkpoint(s, p.node.release)})
 		p.sleep(w.upTo(20 * time.Second))
-		w.note("%s: %s takes the box down", p.name, s.id)
+		w.note("%s: %s takes the instance down", p.name, s.id)
 		w.at(w.now, p.node.crash)
 		w.wait(never)
 	}
@@ -109,7 +109,7 @@ func (s *script) trouble(p *slotProcess, c cursor) *protocol.Outcome {
 	return nil
 }
 
-func (s *script) nameOutput(c Control, content string, at int, epoch int64) string {
+func (s *script) nameOutput(c NegativeControl, content string, at int, epoch int64) string {
 	switch {
 	case c == Overwritten:
 		return fmt.Sprintf("%s/%d", s.id, at)

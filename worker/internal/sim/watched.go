@@ -71,13 +71,13 @@ func (in intake) DeleteUsed(ctx context.Context) {
 	in.Intake.DeleteUsed(ctx)
 }
 
-// GiveBack is the core's.
-func (in intake) GiveBack(ctx context.Context, messages []queue.Message) {
+// Return is the core's.
+func (in intake) Return(ctx context.Context, messages []queue.Message) {
 	if in.node.world.control == LateClaims {
 		_ = in.Take(ctx, messages, func(lease.Claimed) {})
 		return
 	}
-	in.Intake.GiveBack(ctx, messages)
+	in.Intake.Return(ctx, messages)
 }
 
 // sweeper is the core's.
@@ -149,7 +149,7 @@ func (n *node) begin(ctx context.Context, claimed lease.Claimed, s lease.Slot) l
 // Next is the core's.
 func (a *attempt) Next() time.Duration {
 	next := a.Attempt.Next()
-	if n := a.holder.node; a.drains > 0 && a.slot != nil && n.world.control == DeafBeats && n.Monotonic() < a.slot.killAt {
+	if n := a.holder.node; a.drains > 0 && a.slot != nil && n.world.control == DeafHeartbeats && n.Monotonic() < a.slot.killAt {
 		next = a.slot.killAt
 	}
 	if a.late != nil && next != lease.Never {

@@ -14,7 +14,7 @@ const contentType = "mail"
 // Options of one run.
 type Options struct {
 	Seed    uint64
-	Control Control
+	Control NegativeControl
 	Trace   io.Writer // nil: the trace is only hashed
 }
 
@@ -59,7 +59,7 @@ type faults struct {
 // world is one run.
 type world struct {
 	seed     uint64
-	control  Control
+	control  NegativeControl
 	random   *rand.Rand
 	now      time.Duration // true time
 	calendar calendar

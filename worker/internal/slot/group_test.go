@@ -22,7 +22,7 @@ func TestDeadlineEndsTheGroup(t *testing.T) {
 	next(t, p)
 	began := time.Now()
 	send(t, p, job(time.Second))
-	send(t, p, protocol.Order{Deadline: &protocol.Deadline{At: monotonic.Now() + 3*time.Second}}) // a beat
+	send(t, p, protocol.Order{Deadline: &protocol.Deadline{At: monotonic.Now() + 3*time.Second}}) // a heartbeat
 	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
 		t.Errorf("Err() = %v", err)
 	}

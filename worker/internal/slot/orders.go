@@ -10,7 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
-// maxWaiting is how many orders may wait for a slot that does not read: at one deadline per beat it is
+// maxWaiting is how many orders may wait for a slot that does not read: at one deadline per heartbeat it is
 // long past its deadline by then.
 const maxWaiting = 32
 

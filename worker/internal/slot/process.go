@@ -99,7 +99,7 @@ func (p *Process) readReports(from io.Reader) {
 
 func (p *Process) readOutput(from io.Reader) { p.output.read(from, p.Pid()) }
 
-func (p *Process) watch(group int, ended <-chan struct{}) { p.cell.Watch(group, p.Kill, ended) }
+func (p *Process) watch(group int, ended <-chan struct{}) { p.cell.Guard(group, p.Kill, ended) }
 
 func (p *Process) endLeftovers() {
 	p.exceeded = p.cell.Close()

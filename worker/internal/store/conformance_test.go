@@ -116,25 +116,25 @@ func TestConditions(t *testing.T) {
 			accepted(first), accepted(job.HandBack(holder(1, "a"), job.Return{NotBefore: now.Add(time.Second), BellAt: now}, now)),
 			refused(job.ClaimReady(key, 2, "b", lease, now)), accepted(job.ClaimReady(key, 2, "b", lease, now.Add(time.Second))),
 		},
-		"only the holder beats": {
-			accepted(first), accepted(job.Beat(holder(1, "a"), now)), refused(job.Beat(holder(1, "b"), now)), refused(job.Beat(holder(2, "a"), now)),
+		"only the holder sends heartbeats": {
+			accepted(first), accepted(job.Heartbeat(holder(1, "a"), now)), refused(job.Heartbeat(holder(1, "b"), now)), refused(job.Heartbeat(holder(2, "a"), now)),
 		},
 		"checkpoints go forward": {
 			accepted(first), accepted(checkpoint("a", 1)), refused(checkpoint("a", 1)), accepted(checkpoint("a", 3)), refused(checkpoint("a", 2)), refused(checkpoint("b", 4)),
 		},
 		"a zombie changes nothing after a handback": {
-			accepted(first), accepted(handed(1, "a")), refused(job.Beat(holder(1, "a"), now)), refused(checkpoint("a", 9)), refused(handed(1, "a")),
+			accepted(first), accepted(handed(1, "a")), refused(job.Heartbeat(holder(1, "a"), now)), refused(checkpoint("a", 9)), refused(handed(1, "a")),
 			refused(job.Finish(holder(1, "a"), job.End{State: job.Done}, now)),
-			accepted(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Beat(holder(1, "a"), now)), accepted(job.Beat(holder(3, "b"), now)),
+			accepted(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Heartbeat(holder(1, "a"), now)), accepted(job.Heartbeat(holder(3, "b"), now)),
 		},
 		"a finished job absorbs": {
 			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Done}, now)), refused(job.Submit(key, work, now)),
 			refused(job.ClaimSubmission(key, work, "b", lease, now)), refused(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Redrive(at(2, job.Done), now)),
 		},
-		"a reap needs the beat that was seen": {
-			accepted(first), accepted(job.Beat(holder(1, "a"), now)),
-			refused(job.Reap(job.Job{Key: key, Epoch: 1, Beat: 0}, 5, now)), accepted(job.Reap(job.Job{Key: key, Epoch: 1, Beat: 1}, 5, now)),
-			refused(job.Beat(holder(1, "a"), now)),
+		"a reap needs the heartbeat that was seen": {
+			accepted(first), accepted(job.Heartbeat(holder(1, "a"), now)),
+			refused(job.Reap(job.Job{Key: key, Epoch: 1, Heartbeats: 0}, 5, now)), accepted(job.Reap(job.Job{Key: key, Epoch: 1, Heartbeats: 1}, 5, now)),
+			refused(job.Heartbeat(holder(1, "a"), now)),
 		},
 		"a cancelled job is not handed back": {
 			accepted(first), accepted(job.Cancel(key, new(at(1, job.Running)), now)), refused(handed(1, "a")),

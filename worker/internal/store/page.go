@@ -11,25 +11,25 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// Place is where a page of the due index ended; the zero value stands for the beginning, and for the end.
-type Place struct {
+// PageKey is where a page of the due index ended; the zero value stands for the beginning, and for the end.
+type PageKey struct {
 	Key  string `json:"key"`  // of the last job
 	Sort string `json:"sort"` // its sort key in the index
 }
 
 // DuePage lists up to limit keys of what [Dynamo.Due] lists, from after a place on, and where the next page
 // begins; the zero place: there is none.
-func (d *Dynamo) DuePage(ctx context.Context, partition, from, to string, after Place, limit int) ([]string, Place, error) {
+func (d *Dynamo) DuePage(ctx context.Context, partition, from, to string, after PageKey, limit int) ([]string, PageKey, error) {
 	in := d.due(partition, from, to)
 	in.Limit = aws.Int32(int32(limit))
-	if after != (Place{}) {
+	if after != (PageKey{}) {
 		in.ExclusiveStartKey = key(after.Key)
 		in.ExclusiveStartKey[contract.AttrDuePartition] = toAttribute(partition)
 		in.ExclusiveStartKey[contract.AttrDueSort] = toAttribute(after.Sort)
 	}
 	page, err := d.client.Query(ctx, in)
 	if err != nil {
-		return nil, Place{}, fmt.Errorf("query %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
+		return nil, PageKey{}, fmt.Errorf("query %s of index %s of table %s: %w", partition, contract.DueIndex, d.table, err)
 	}
 	d.meter.Add(page.ConsumedCapacity)
 	var keys []string
@@ -40,7 +40,7 @@ func (d *Dynamo) DuePage(ctx context.Context, partition, from, to string, after 
 	last := ItemOf(page.LastEvaluatedKey)
 	name, _ := last[contract.AttrKey].(string)
 	sort, _ := last[contract.AttrDueSort].(string)
-	return keys, Place{name, sort}, nil
+	return keys, PageKey{name, sort}, nil
 }
 
 // Meter adds up what reading a table cost. A nil meter asks for nothing and counts nothing.

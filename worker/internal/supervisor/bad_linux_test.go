@@ -65,7 +65,7 @@ func undisturbed(tr *tier) {
 	}
 }
 
-// TestFloodsAreBorne: neither reports nor output by the hundred thousand hold up the neighbour's beats or
+// TestFloodsAreBorne: neither reports nor output by the hundred thousand hold up the neighbour's heartbeats or
 // stay in the supervisor's memory, and the noisy job itself gets to its end.
 func TestFloodsAreBorne(t *testing.T) {
 	for _, how := range []string{"flood", "shout"} {
@@ -80,13 +80,13 @@ func TestFloodsAreBorne(t *testing.T) {
 			begin, last := time.Now(), int64(0)
 			tr.await("noisy", "done", func(j job.Job) bool {
 				neighbour := tr.await("neighbour", "there", func(job.Job) bool { return true })
-				if now := time.Since(begin); neighbour.Beat != last {
-					gap, latest, last = max(gap, now-latest), now, neighbour.Beat
+				if now := time.Since(begin); neighbour.Heartbeats != last {
+					gap, latest, last = max(gap, now-latest), now, neighbour.Heartbeats
 				}
 				return done(j)
 			})
 			if gap > timing.Lease/2 {
-				t.Errorf("the neighbour did not beat for %s", gap)
+				t.Errorf("the neighbour sent no heartbeat for %s", gap)
 			}
 			if grown := heap() - before; grown > 16<<20 {
 				t.Errorf("the supervisor grew by %d bytes", grown)

@@ -24,7 +24,7 @@ func TestJobsAreCountedByState(t *testing.T) {
 	}
 }
 
-// TestOldestCheckpoint: beats do not make it younger, checkpoints do, and the job that is worst off counts.
+// TestOldestCheckpoint: heartbeats do not make it younger, checkpoints do, and the job that is worst off counts.
 func TestOldestCheckpoint(t *testing.T) {
 	w := newWorld(t)
 	s := w.sweeper("a")
@@ -36,7 +36,7 @@ func TestOldestCheckpoint(t *testing.T) {
 	for n := range int64(4) {
 		ages = append(ages, w.sweep(s).OldestCheckpoint)
 		w.clock.pass(interval)
-		w.write(job.Beat(claims["beats"], w.clock.Now()))
+		w.write(job.Heartbeat(claims["beats"], w.clock.Now()))
 		w.write(job.SaveCheckpoint(claims["saves"], job.Checkpoint{Seq: n + 1, Cursor: "1", Version: "mail@1"}, w.clock.Now()))
 	}
 	w.write(job.SaveCheckpoint(claims["beats"], job.Checkpoint{Seq: 1, Cursor: "1", Version: "mail@1"}, w.clock.Now()))

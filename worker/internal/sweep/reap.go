@@ -9,7 +9,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// reapAll restarts the RUNNING jobs whose beat stood still for longer than their patience on this machine's own clock.
+// reapAll restarts the RUNNING jobs whose heartbeat stood still for longer than their patience on this machine's own clock.
 func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 	jobs, err := s.due(ctx, job.DueRunning, job.DueRunning)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 		r.Running++
 		key := j.Key.String()
 		sight, known := s.seen[key]
-		if !known || sight.owner != j.Owner || sight.beat != j.Beat {
+		if !known || sight.owner != j.Owner || sight.heartbeats != j.Heartbeats {
 			sight = seenNow(sight, j, now)
 		}
 		seen[key] = sight
@@ -46,7 +46,7 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 
 // seenNow is what is seen of a job that has moved since it was last seen.
 func seenNow(last sighting, j job.Job, now time.Duration) sighting {
-	next := sighting{j.Owner, j.Beat, now, j.Seq, now}
+	next := sighting{j.Owner, j.Heartbeats, now, j.Seq, now}
 	if last.owner == j.Owner && last.seq == j.Seq {
 		next.savedAt = last.savedAt
 	}

@@ -73,13 +73,13 @@ type arrival struct {
 	sentAt time.Time
 }
 
-// sighting is when a RUNNING job's beat was first seen at its present count, and when its last checkpoint was.
+// sighting is when a RUNNING job's heartbeat was first seen at its present count, and when its last checkpoint was.
 type sighting struct {
-	owner   string
-	beat    int64
-	at      time.Duration
-	seq     int64
-	savedAt time.Duration // or the first sight of the attempt
+	owner      string
+	heartbeats int64
+	at         time.Duration
+	seq        int64
+	savedAt    time.Duration // or the first sight of the attempt
 }
 
 // Result is what a sweep found and did.
@@ -94,7 +94,7 @@ type Result struct {
 	// OldestCheckpoint is how long ago the RUNNING job that has been without one for longest saved a checkpoint or
 	// was claimed, as far as this sweeper has seen it.
 	OldestCheckpoint time.Duration
-	// RipeIn is how long until the first job whose beat stands still can be reaped, or, where another worker
+	// RipeIn is how long until the first job whose heartbeat stands still can be reaped, or, where another worker
 	// leads, until its lead can be taken if it does not sweep before. 0: there is neither. A worker that waits for
 	// its next sweep no longer than that has a dead worker's job back a sweep earlier.
 	RipeIn time.Duration

@@ -222,7 +222,7 @@ func TestLivingHolderIsNotReaped(t *testing.T) {
 	j := w.running("one")
 	for range 100 {
 		w.clock.pass(interval)
-		w.write(job.Beat(j.Claim(), w.clock.Now()))
+		w.write(job.Heartbeat(j.Claim(), w.clock.Now()))
 		if r := w.sweep(s); r.Reaped != 0 || r.Running != 1 {
 			t.Fatalf("swept %+v", r)
 		}

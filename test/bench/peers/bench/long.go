@@ -12,7 +12,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/bench/work"
 )
 
-// speed is how much faster an hour passes here: beats, checkpoints and sweeps follow each other this much faster, so
+// speed is how much faster an hour passes here: heartbeats, checkpoints and sweeps follow each other this much faster, so
 // that as much is written as in a true one. The lease stays as it is: nothing is written because of it.
 const speed = 20
 
@@ -164,7 +164,7 @@ func (b *bench) claimedAgain(ctx context.Context, s side) (time.Duration, error)
 	if _, err := r.start(); err != nil {
 		return 0, err
 	}
-	time.Sleep(b.defaults.Job.Heartbeat + 5*time.Second) // somewhere between two beats
+	time.Sleep(b.defaults.Job.Heartbeat + 5*time.Second) // somewhere between two heartbeats
 	victim.kill()
 	killed := time.Now()
 	begun, err := r.await(ctx, work.Begun, len(sent)+1, patience)

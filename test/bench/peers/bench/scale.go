@@ -20,7 +20,7 @@ const (
 )
 
 // scale measures one sweep of a type with many jobs, of which none is due: READY ones that wait for their message,
-// RUNNING ones that beat. The time is the local AWS's, which goes through the whole index for each query.
+// RUNNING ones that send heartbeats. The time is the local AWS's, which goes through the whole index for each query.
 func (b *bench) scale(ctx context.Context) error {
 	r, err := b.begin(ctx, theWorker, b.atDefaults(b.defaults.ProcessesPerInstance))
 	if err != nil {
@@ -88,7 +88,7 @@ func jobItem(i int, now time.Time) map[string]types.AttributeValue {
 	item := map[string]types.AttributeValue{
 		contract.AttrKey:          text(fmt.Sprintf("%s#j%0*d", contentType, meter.IDLength-1, i)),
 		contract.AttrDuePartition: text(contract.DuePartition(contentType, i%contract.DueShards)),
-		contract.AttrState:        text("READY"), contract.AttrEpoch: number(0), contract.AttrBeat: number(0), contract.AttrSeq: number(0),
+		contract.AttrState:        text("READY"), contract.AttrEpoch: number(0), contract.AttrHeartbeats: number(0), contract.AttrSeq: number(0),
 		contract.AttrNotBefore: number(0), contract.AttrRings: number(0), contract.AttrDrains: number(0), contract.AttrCrashes: number(0), contract.AttrFailures: number(0),
 		contract.AttrSchema: number(contract.SchemaPlain), contract.AttrCreatedAt: number(now.UnixMilli()), contract.AttrUpdatedAt: number(now.UnixMilli()),
 		contract.AttrPayload: text(`{"sent":0,"steps":1,"pause":0}`), contract.AttrRingAt: number(ringAt),

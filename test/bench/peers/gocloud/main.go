@@ -187,13 +187,13 @@ func (h handler) extend(ctx context.Context, from *pubsub.Message) (end func()) 
 	ctx, cancel := context.WithCancel(ctx)
 	var extending sync.WaitGroup
 	extending.Go(func() {
-		beat := time.NewTicker(h.Heartbeat)
-		defer beat.Stop()
+		heartbeat := time.NewTicker(h.Heartbeat)
+		defer heartbeat.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-beat.C:
+			case <-heartbeat.C:
 				_, err := h.queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 					QueueUrl: &h.QueueURL, ReceiptHandle: raw.ReceiptHandle, VisibilityTimeout: int32(h.Lease / time.Second),
 				})

@@ -4,7 +4,7 @@
 //	machinery        works until SIGTERM
 //	machinery send   sends a job for each line {"id", "payload"} of its standard input
 //
-// Less than the worker: no cursor (a job that moves begins anew), no beat and no extension of the visibility timeout,
+// Less than the worker: no cursor (a job that moves begins anew), no heartbeat and no extension of the visibility timeout,
 // which must therefore be longer than any job, no fencing, no processes of their own for jobs, and a stop waits for the jobs to end.
 // More: it keeps results, groups and chords of tasks.
 package main

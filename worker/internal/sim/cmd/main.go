@@ -19,7 +19,7 @@ func main() {
 	flag.Parse()
 
 	if *seed != 0 {
-		os.Exit(one(*seed, sim.Control(*control), *trace))
+		os.Exit(one(*seed, sim.NegativeControl(*control), *trace))
 	}
 	summary := sim.Campaign{First: *first, Seeds: *seeds, Controls: *controls}.Run()
 	if err := summary.Print(os.Stdout); err != nil || !summary.Passed() {
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-func one(seed uint64, control sim.Control, trace bool) int {
+func one(seed uint64, control sim.NegativeControl, trace bool) int {
 	o := sim.Options{Seed: seed, Control: control}
 	if trace {
 		o.Trace = os.Stdout

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of what a slot reports. All of it is written into the job's item, and again with each beat.
+// The bounds of what a slot reports. All of it is written into the job's item, and again with each heartbeat.
 const (
 	// MaxReport is the longest line a slot may send, in bytes: room for a cursor of [MaxCursor].
 	MaxReport = 1 << 20

@@ -39,9 +39,9 @@ func newExecTier(t testing.TB, name, script string) (*tier, string) {
 	return tr, pids
 }
 
-// box is an instance in a group: a worker with its own metadata and its own way to AWS, and its
+// groupInstance is an instance in a group: a worker with its own metadata and its own way to AWS, and its
 // service's runtime folder.
-type box struct {
+type groupInstance struct {
 	*instance
 	tier     *tier
 	metadata *fakeimds.Server
@@ -49,28 +49,28 @@ type box struct {
 	socket   string
 }
 
-const boxID = "i-0123456789abcdef0"
+const instanceID = "i-0123456789abcdef0"
 
-// box starts an instance of the tier and waits until its worker works.
-func (tr *tier) box() *box {
+// instance starts an instance of the tier and waits until its worker works.
+func (tr *tier) inGroup() *groupInstance {
 	tr.t.Helper()
-	b := tr.boxOf(tr.settings.Tier+"-group", func(*box) {})
+	b := tr.inGroupOf(tr.settings.Tier+"-group", func(*groupInstance) {})
 	await(tr.t, "the worker has started", func() bool { return b.logged("worker started") })
 	return b
 }
 
-// boxOf starts an instance of a group with a termination hook; prepare is called before the worker starts.
-func (tr *tier) boxOf(group string, prepare func(*box)) *box {
+// inGroupOf starts an instance of a group with a termination hook; prepare is called before the worker starts.
+func (tr *tier) inGroupOf(group string, prepare func(*groupInstance)) *groupInstance {
 	tr.t.Helper()
 	tr.settings.TerminationHook = "drain"
 	tr.putHook(group)
-	b := &box{tier: tr}
+	b := &groupInstance{tier: tr}
 	var err error
 	if b.aws, err = awsproxy.Start(localaws.StartT(tr.t).Endpoint(), io.Discard, nil); err != nil {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(b.aws.Close)
-	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: boxID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local"})
+	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: instanceID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local"})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func (i *instance) ends(t testing.TB, code int) time.Duration {
 }
 
 // stays checks that the worker waits for its machine to shut down, and does so.
-func (b *box) stays(t *testing.T) {
+func (b *groupInstance) stays(t *testing.T) {
 	t.Helper()
 	select {
 	case <-b.end:
@@ -173,7 +173,7 @@ func (b *box) stays(t *testing.T) {
 
 // said are the operations of the accepted requests that say something about the jobs or the instance, in
 // the order in which they were answered.
-func (b *box) said() []string {
+func (b *groupInstance) said() []string {
 	names := map[string]string{
 		"RecordLifecycleActionHeartbeat": "heartbeat", "CompleteLifecycleAction": "complete", "TerminateInstanceInAutoScalingGroup": "replace",
 		"SendMessage": "bell", "ReceiveMessage": "receive",
@@ -207,8 +207,8 @@ func gone(t *testing.T, pids string) {
 	}
 }
 
-// drain runs worker drain on the box.
-func (b *box) drain(t *testing.T, args ...string) (stdout, stderr string) {
+// drain runs worker drain on the instance.
+func (b *groupInstance) drain(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
 	stdout, stderr, code := b.tier.worker(b.tier.environ, append([]string{"drain", "--socket", b.socket}, args...)...)
 	if code != 0 {
