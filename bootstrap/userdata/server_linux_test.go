@@ -60,7 +60,7 @@ func startServer(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(); _ = process.Wait() })
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		connection, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = connection.Close()

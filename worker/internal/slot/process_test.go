@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait of these tests; reaching it is a failure.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 func start(t *testing.T, role string, env ...string) *Process {
 	t.Helper()

@@ -103,7 +103,7 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// TestDrainKillsWhatIgnoresItWithAllItsOffspring: within the budget and the time to write and ring.
+// TestDrainKillsWhatIgnoresItWithAllItsOffspring: at the end of the budget. Nothing else ends the job: its lease is renewed.
 func TestDrainKillsWhatIgnoresItWithAllItsOffspring(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -121,13 +121,13 @@ func TestDrainKillsWhatIgnoresItWithAllItsOffspring(t *testing.T) {
 	awaitChildren(t, path)
 	begin := time.Now()
 	stop()
-	if took := time.Since(begin); took < timing.DrainBudget || took > timing.DrainBudget+3*time.Second {
+	if took := time.Since(begin); took < timing.DrainBudget {
 		t.Errorf("the drain took %s, its budget is %s", took, timing.DrainBudget)
 	}
 	if j := tr.await("stuck", "handed back", func(j job.Job) bool { return j.State == job.Ready }); j.Drains != 1 || j.Failures != 0 || j.Crashes != 0 {
 		t.Errorf("drains %d, failures %d, crashes %d", j.Drains, j.Failures, j.Crashes)
 	}
-	if err := fifo.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, fifo); err != nil {
@@ -143,7 +143,7 @@ func awaitChildren(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 		holders := map[string]bool{}
 		for _, link := range links {

@@ -125,7 +125,10 @@ func (p polling) Receive(ctx context.Context, most int, wait time.Duration) ([]q
 	}
 }
 
-var timing = contract.Timing{Lease: 2 * time.Second, Heartbeat: 200 * time.Millisecond, Sweep: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
+// patience is how long a test waits for an event on a machine that has other work.
+const patience = 5 * time.Minute
+
+var timing = contract.Timing{Lease: 10 * time.Second, Heartbeat: 200 * time.Millisecond, Sweep: 200 * time.Millisecond, Checkpoint: 50 * time.Millisecond, DrainBudget: time.Second, Stall: time.Hour}
 
 // discard is the log of those whose words nobody waits for.
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -163,7 +166,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 		cancel(&drain.Cause{Source: drain.Signal, Detail: "test"})
 		select {
 		case <-done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			tr.t.Error("the supervisor does not end")
 		}
 	}
@@ -190,7 +193,7 @@ func (tr *tier) submit(id string, p payload) {
 func (tr *tier) await(id, what string, want func(job.Job) bool) job.Job {
 	tr.t.Helper()
 	var j job.Job
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		item, err := tr.table.Get(tr.t.Context(), "numbers#"+id)
 		if err != nil {
 			tr.t.Fatal(err)

@@ -34,7 +34,7 @@ func TestManagerIsToldAndTakenOutOfTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	message := make([]byte, 200)
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	n, err := c.Read(message)
