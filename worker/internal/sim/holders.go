@@ -22,6 +22,7 @@ type holder struct {
 	over     bool
 	owed     bool // it handed its job back, which is to be announced by a bell
 	belled   bool
+	paused   bool // its job was paused while it held it
 }
 
 // learnt is when a claimer was answered that it holds a job.

@@ -54,10 +54,15 @@ func (o *oracle) apart(w write) {
 // leastReturn is the shortest pause after a hand-back for nobody's fault.
 const leastReturn = 15 * time.Second
 
-// returned checks F2: a job that is handed back, neither drained nor failed nor paused, is not due at once.
+// returned checks F2: a job that is handed back, neither drained nor failed nor paused, is not due at once. A pause that
+// ended before the hand-back counts: its holder may have seen it.
 func (o *oracle) returned(w write) {
-	counted := w.is.Drains > w.was.Drains || w.is.Failures > w.was.Failures
-	if w.Op == "hand back" && !counted && !w.was.Paused && w.is.NotBefore.Sub(w.is.UpdatedAt) < leastReturn {
+	h := o.holders[w.was.Owner]
+	if h != nil && w.is.Paused {
+		h.paused = true
+	}
+	excused := w.is.Drains > w.was.Drains || w.is.Failures > w.was.Failures || w.was.Paused || h != nil && h.paused
+	if w.Op == "hand back" && !excused && w.is.NotBefore.Sub(w.is.UpdatedAt) < leastReturn {
 		o.world.violate("F2", "handed back for nobody's fault and due again at %s: %s", w.is.NotBefore, brief(w.after))
 	}
 }
