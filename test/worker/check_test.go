@@ -231,7 +231,7 @@ func TestWhatKeepsACheckFromItsAnswerIsUnknown(t *testing.T) {
 		"no Region":           {[]string{"AWS_REGION=", "AWS_DEFAULT_REGION="}, of, "backup UNKNOWN: no AWS Region: "},
 		"no endpoint":         {[]string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"}, of, "backup UNKNOWN: "},
 		"no answer":           {[]string{"AWS_ENDPOINT_URL=http://" + hangs.Addr().String()}, append(of, "--timeout", "1"), "backup UNKNOWN: "},
-		"refused":             {[]string{"AWS_ENDPOINT_URL=" + tr.refusing("DynamoDB_20120810.Query")}, of, " in index due of table check-unknown-jobs: AWS refuses dynamodb:Query: "},
+		"refused":             {[]string{"AWS_ENDPOINT_URL=" + tr.refusing("DynamoDB_20120810.Query")}, of, " index due of table check-unknown-jobs: AWS refuses dynamodb:Query: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()

@@ -105,7 +105,7 @@ func TestDoctorNamesWhatIsRefused(t *testing.T) {
 	for operation, want := range map[string][2]string{
 		"DynamoDB_20120810.GetItem":    {"table", "read control#backup in table refused-jobs: AWS refuses dynamodb:GetItem: "},
 		"DynamoDB_20120810.UpdateItem": {"self-test", " in table refused-jobs: AWS refuses dynamodb:UpdateItem: "},
-		"DynamoDB_20120810.Query":      {"index", "in index due of table refused-jobs: AWS refuses dynamodb:Query: "},
+		"DynamoDB_20120810.Query":      {"index", " index due of table refused-jobs: AWS refuses dynamodb:Query: "},
 		"AmazonSQS.GetQueueAttributes": {"queue", "measure messages of queue " + tr.settings.QueueURL + ": AWS refuses sqs:GetQueueAttributes: "},
 	} {
 		findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.refusing(operation))
