@@ -67,6 +67,7 @@ func pipe(t *testing.T) (reader, writer *os.File) {
 
 // A log that nobody takes costs its lines, and no lease, no job and no drain.
 func TestALogThatNobodyTakesHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(*testing.T) (log *os.File, started func()){
 		"stalled": func(t *testing.T) (*os.File, func()) { _, w := pipe(t); return w, func() {} },
 		"non-blocking": func(t *testing.T) (*os.File, func()) {
@@ -98,6 +99,7 @@ func TestALogThatNobodyTakesHoldsUpNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr, _ := newExecTier(t, "log-"+name, loud)
+			tr.settings.Lease = 20 * time.Second // the test waits for two
 			log, started := open(t)
 			l := tr.logsInto(log)
 			started()
