@@ -71,7 +71,7 @@ test-endpoints: tools .tools/endpoints/installed ## Run the cases of store and q
 test-readers: tools .tools/bin/promtool ## Have promtool, NRPE, negate and the monitoring plugins' Perl library read what a worker shows (needs Debian, root)
 	@test/packages.sh readers
 	@[ "$$(id -u)" = 0 ] || { echo "NRPE runs as a user of its own: run this as root" >&2; exit 1; }
-	go test -count=1 -tags readers -run '^TestReader' ./test/worker
+	go test -count=1 -tags readers -run '^TestReader' ./test/worker ./worker/internal/nagios
 
 .PHONY: packages
 packages: ## Install the Debian packages that machines and the Chef client need (as root), or say which
@@ -106,7 +106,7 @@ cgroup-test: go-there ## Run the tests of slots in delegated cgroups, under a ke
 
 .PHONY: race
 race: tools ## Run the tests of everything without jsii under the race detector (needs a C compiler)
-	go test -race -short $(RACE)
+	go test -race $(RACE)
 
 .PHONY: sim
 sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)
