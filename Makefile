@@ -8,7 +8,7 @@ GOLANGCI_LINT := v2.15.0
 # The benchmark's peers are a module of their own, so that what they bring never enters ours.
 PEERS := test/bench/peers
 # Packages without jsii, whose Close the race detector trips over.
-RACE := ./tierspec/... ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
+RACE := ./tierspec/... ./internal/... ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
 # A package takes a minute on two quiet processors, and go test's own ten minutes are too few where others use them.
 TESTING := -timeout 60m

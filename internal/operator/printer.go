@@ -2,7 +2,6 @@ package operator
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // Printer writes the results and messages of a command. Ids, tenants, errors and answers of other programs come from
@@ -46,8 +47,7 @@ func (p Printer) Table(rows [][]string) error { return p.Lines(Columns(rows)...)
 
 // JSON prints a result for machines.
 func (p Printer) JSON(v any) error {
-	encoder := json.NewEncoder(p.To)
-	encoder.SetEscapeHTML(false) // a text comes back as it was sent
+	encoder := plainjson.NewEncoder(p.To)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 )
 
 const (

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
 

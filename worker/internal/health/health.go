@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // The names of the checks of a worker's way from its start to its end.

@@ -9,7 +9,7 @@ import (
 
 	"unicode"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // MaxPayload is the largest payload of a job, in bytes. A message holds less: SQS takes 1 MiB.

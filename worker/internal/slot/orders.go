@@ -6,7 +6,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 

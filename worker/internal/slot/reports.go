@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 

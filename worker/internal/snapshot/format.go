@@ -27,7 +27,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // Format is the version of the format that this release writes and the newest it reads.

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // The sockets' names in the runtime folder of the worker's service.

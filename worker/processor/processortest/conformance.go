@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 

@@ -38,8 +38,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/contract"
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 

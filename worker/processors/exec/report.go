@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/worker-tier/worker-tier/worker/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 )
 
 // text writes itself, as text.
