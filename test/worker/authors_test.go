@@ -2,11 +2,8 @@ package worker
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,23 +22,13 @@ func TestBytesStayBytesEverywhere(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "bytes", copier)
 	tr.start()
-	cfg, err := tr.server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects := s3.NewFromConfig(cfg)
+	objects := s3.NewFromConfig(tr.aws)
 	for size, filler := range map[string]string{"small": "", "large": strings.Repeat("x", 5000)} {
 		payload := `{"a":"<b>&</b>` + "\u2028é漢😀" + `\u003c\ud83d\ude00","n":[1.0,1e3,12345678901234567890],"f":"` + filler + `"}`
 		tr.submit(size, payload)
 		await(t, "the job is DONE", func() bool { return tr.show(size).State == "DONE" })
 		text := tr.must("jobs", "show", size, "--json")
-		var shown struct {
-			Cursor    json.RawMessage
-			CursorRef string
-		}
-		if err := json.Unmarshal([]byte(text), &shown); err != nil {
-			t.Fatal(err)
-		}
+		shown := parse[job](t, text)
 		got := string(shown.Cursor)
 		if filler != "" {
 			object, err := objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &tr.settings.ArtifactsBucket, Key: &shown.CursorRef})
@@ -59,10 +46,7 @@ func TestBytesStayBytesEverywhere(t *testing.T) {
 		if strip := strings.NewReplacer("\n", "", " ", ""); strip.Replace(got) != strip.Replace(payload) {
 			t.Errorf("%s: came back as\n%.300s, was\n%.300s", size, got, payload)
 		}
-		bad := filepath.Join(t.TempDir(), "payload.json")
-		if err := os.WriteFile(bad, []byte(`"`+filler+"\xff"+`"`), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		bad := write(t, "payload.json", `"`+filler+"\xff"+`"`)
 		if _, stderr, code := tr.operate("submit", "--payload-file", bad); code != 1 || !strings.Contains(stderr, "payload: is not UTF-8: byte 0xff") {
 			t.Errorf("%s: a file that is not UTF-8: exit %d, %.300s", size, code, stderr)
 		}

@@ -2,16 +2,10 @@ package worker
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-
-	"github.com/worker-tier/worker-tier/test/localaws"
-	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -20,12 +14,8 @@ func TestBootCompletesTheLaunchOfAnInstanceThatCanWork(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "boot")
 	tr.settings.LaunchHook = "launch"
-	group := tr.launchingGroup()
-	metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: "i-0123456789abcdef0", Region: localaws.Region, Zone: "us-east-1a", Group: group})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(metadata.Close)
+	tr.hookedGroup("boot", "launch", "autoscaling:EC2_INSTANCE_LAUNCHING")
+	_, instance := tr.standsIn(instanceID, "boot")
 	for name, c := range map[string]struct {
 		change func(*contract.Settings)
 		code   int
@@ -43,34 +33,12 @@ func TestBootCompletesTheLaunchOfAnInstanceThatCanWork(t *testing.T) {
 			t.Parallel() // a table that is not there is asked for a while
 			settings := tr.settings
 			c.change(&settings)
-			environ := append(slices.Clone(tr.environ), "AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata.URL)
-			_, stderr, code := tr.worker(environ, "boot", "complete", "--document", firstBoot(t, settings))
+			_, stderr, code := tr.worker(slices.Concat(tr.environ, instance), "boot", "complete", "--document", firstBoot(t, settings))
 			if code != c.code || !strings.Contains(stderr, c.said) || strings.Contains(stderr, "hook completed") != (name == "can work") {
 				t.Errorf("exit %d, want %d with %q:\n%s", code, c.code, c.said, stderr)
 			}
 		})
 	}
-}
-
-// launchingGroup makes a group with the launch hook "launch".
-func (tr *tier) launchingGroup() string {
-	tr.t.Helper()
-	cfg, err := localaws.StartT(tr.t).AWSConfig(tr.t.Context())
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	groups, name := autoscaling.NewFromConfig(cfg), tr.settings.Tier
-	if _, err := groups.CreateAutoScalingGroup(tr.t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		AutoScalingGroupName: &name, MinSize: new(int32(0)), MaxSize: new(int32(1)), AvailabilityZones: []string{"us-east-1a", "us-east-1b"},
-	}); err != nil {
-		tr.t.Fatal(err)
-	}
-	if _, err := groups.PutLifecycleHook(tr.t.Context(), &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: &name, LifecycleHookName: new("launch"), LifecycleTransition: new("autoscaling:EC2_INSTANCE_LAUNCHING"),
-	}); err != nil {
-		tr.t.Fatal(err)
-	}
-	return name
 }
 
 // firstBoot is a first-boot document, as user-data writes it.
@@ -85,9 +53,5 @@ func document(t *testing.T, d contract.FirstBoot) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "first-boot.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return write(t, "first-boot.json", string(text))
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,20 +59,15 @@ func TestCheckServiceFollowsTheWorker(t *testing.T) {
 	if said := is(2, "worker CRITICAL: "); !strings.Contains(said, "request send failed") {
 		t.Errorf("it does not say why: %s", said)
 	}
-	if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	b.send(t, syscall.SIGSTOP)
 	is(2, "worker CRITICAL: the worker has not answered at "+b.watched())
-	_ = b.cmd.Process.Kill()
-	<-b.end
+	b.kill()
 	is(2, "worker CRITICAL: no worker runs here; ")
 }
 
 func TestCheckServiceOfAWorkerThatDrained(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "check-drained", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, _ := atWork(t, "check-drained", steady, nil)
 	b.drain(t, "--reason", "bad disk")
 	tr.checks(1, "worker WARNING: drained (operator: bad disk): ", "service", "--socket", b.watched())
 }
@@ -80,12 +75,7 @@ func TestCheckServiceOfAWorkerThatDrained(t *testing.T) {
 func TestCheckServiceOfWhatIsNoWorker(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "check-other")
-	folder, err := os.MkdirTemp("", "run-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	socket := filepath.Join(folder, "other.sock")
+	socket := filepath.Join(runtimeFolder(t), "other.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -100,16 +90,12 @@ func TestCheckServiceOfWhatIsNoWorker(t *testing.T) {
 // like it.
 func (tr *tier) alarmed(threshold int) *cloudwatch.Client {
 	tr.t.Helper()
-	cfg, err := tr.server.AWSConfig(tr.t.Context())
-	if err != nil {
-		tr.t.Fatal(err)
-	}
 	template := func(queue string, threshold int) string {
 		return fmt.Sprintf(`{"Resources": {"Late": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 5, "Threshold": %d,
 			"Metrics": [{"Id": "age", "ReturnData": true, "MetricStat": {"Period": 60, "Stat": "Maximum", "Metric": {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage",
 				"Dimensions": [{"Name": "QueueName", "Value": %q}]}}}]}}}}`, threshold, queue)
 	}
-	stacks := cloudformation.NewFromConfig(cfg)
+	stacks := cloudformation.NewFromConfig(tr.aws)
 	stack := contract.StackName(tr.settings.Tier, "test", "backup")
 	for name, text := range map[string]string{stack: template(tr.queueName(), threshold), stack + "-big": template("another", 1)} {
 		if _, err := stacks.CreateStack(tr.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &text}); err != nil {
@@ -119,7 +105,7 @@ func (tr *tier) alarmed(threshold int) *cloudwatch.Client {
 			tr.t.Fatal(err)
 		}
 	}
-	return cloudwatch.NewFromConfig(cfg)
+	return cloudwatch.NewFromConfig(tr.aws)
 }
 
 func (tr *tier) queueName() string {
@@ -174,8 +160,7 @@ func TestCheckTypeFollowsTheJobs(t *testing.T) {
 	i := tr.start()
 	await(t, "the job runs", func() bool { return tr.show("waits").State == "RUNNING" })
 	is(0, "backup OK: 0 READY, 1 RUNNING, ")
-	_ = i.cmd.Process.Kill()
-	<-i.end
+	i.kill()
 	is(1, "backup WARNING: 1 job RUNNING without heartbeats, the longest is waits; 0 READY, 1 RUNNING, ")
 	tr.must("jobs", "cancel", "waits", "--yes")
 
@@ -235,7 +220,7 @@ func TestWhatKeepsACheckFromItsAnswerIsUnknown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
-			said, stderr, code := tr.worker(append(append([]string(nil), tr.environ...), c.environ...), append([]string{"check"}, c.args...)...)
+			said, stderr, code := tr.worker(slices.Concat(tr.environ, c.environ), append([]string{"check"}, c.args...)...)
 			if code != 3 || stderr != "" || strings.Count(said, "\n") != 1 || !strings.Contains(said, " UNKNOWN: ") || !strings.Contains(said, c.want) || strings.Contains(said, "|") {
 				t.Errorf("exit %d, want 3 with %q; stderr %q, stdout:\n%s", code, c.want, stderr, said)
 			}

@@ -76,11 +76,7 @@ func TestTheDocumentedPolicyIsEnoughAndNoMore(t *testing.T) {
 	tr.deadLetter()
 	tr.submit("waits", "{}")
 
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	users, user := iam.NewFromConfig(cfg), "monitoring"
+	users, user := iam.NewFromConfig(tr.aws), "monitoring"
 	if _, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &user}); err != nil {
 		t.Fatal(err)
 	}

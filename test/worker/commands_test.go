@@ -1,10 +1,9 @@
 package worker
 
 import (
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,19 +25,17 @@ func TestJobThroughTheCommandLine(t *testing.T) {
 		t.Errorf("listed %+v", listed)
 	}
 	i := tr.start()
-	stdout, stderr, code := tr.worker(tr.environ, "jobs", "show", "first", "--follow", "--tier", "through", "-e", "test", "-t", "backup", "--json")
+	stdout, stderr, code := tr.operate("jobs", "show", "first", "--follow", "--json")
 	if code != 0 || !strings.Contains(stderr, "first DONE 100%") || !strings.Contains(stdout, `"state": "DONE"`) {
 		t.Fatalf("follow: exit %d\n%s%s", code, stdout, stderr)
 	}
 	if again := tr.must("submit", "--id", "first", "--payload", payload, "--json"); !strings.Contains(again, `"state": "DONE"`) {
 		t.Errorf("a second submission answers %s", again)
 	}
-	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	<-i.end
-	if code := i.cmd.ProcessState.ExitCode(); code != 0 || !i.logged("drained") {
-		t.Errorf("a drained worker exits with %d", code)
+	i.signal(t)
+	i.ends(t, 0)
+	if !i.logged("drained") {
+		t.Error("it does not log that it drained")
 	}
 	if len(tr.list()) > 0 {
 		t.Error("a finished job is listed as unfinished")
@@ -79,7 +76,7 @@ func TestSteeringJobs(t *testing.T) {
 	await(t, "the resumed job is done", func() bool { return tr.show("paused").State == "DONE" })
 	tr.must("jobs", "redrive", "bad")
 	await(t, "the redriven job is DEAD again", func() bool { j := tr.show("bad"); return j.State == "DEAD" && j.Epoch > 3 })
-	_, stderr, code := tr.worker(tr.environ, "jobs", "pause", "bad", "--tier", "steering", "-e", "test", "-t", "backup")
+	_, stderr, code := tr.operate("jobs", "pause", "bad")
 	if code != 1 || !strings.Contains(stderr, "job bad is DEAD: only a job that is READY or RUNNING can be paused") {
 		t.Errorf("pause of a DEAD job: exit %d, %s", code, stderr)
 	}
@@ -89,11 +86,7 @@ func TestSteeringJobs(t *testing.T) {
 func TestPayloadBeyondAMessage(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "beyond")
-	file := filepath.Join(t.TempDir(), "payload.json")
-	text := `{"source":{"directory":"` + sourceTree(t) + `"}` + strings.Repeat(" ", 2<<20) + `}`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := write(t, "payload.json", `{"source":{"directory":"`+sourceTree(t)+`"}`+strings.Repeat(" ", 2<<20)+`}`)
 	tr.must("submit", "--id", "large", "--payload-file", file)
 	if j := tr.show("large"); !strings.HasPrefix(j.PayloadRef, "jobs/backup/large/payload.") {
 		t.Fatalf("the item holds the payload itself: %+v", j)
@@ -161,17 +154,9 @@ func TestMistakesAreOneSentence(t *testing.T) {
 	tr := newTier(t, "mistakes")
 	list := []string{"jobs", "list", "--tier", "mistakes", "--environment", "test", "--type", "backup"}
 	without := func(prefixes ...string) []string {
-		var environ []string
-		for _, v := range tr.environ {
-			keep := true
-			for _, p := range prefixes {
-				keep = keep && !strings.HasPrefix(v, p)
-			}
-			if keep {
-				environ = append(environ, v)
-			}
-		}
-		return environ
+		return slices.DeleteFunc(slices.Clone(tr.environ), func(v string) bool {
+			return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(v, p) })
+		})
 	}
 	for name, c := range map[string]struct {
 		environ []string
@@ -189,8 +174,8 @@ func TestMistakesAreOneSentence(t *testing.T) {
 		"bad payload":         {tr.environ, append([]string{"submit", "--payload", "{"}, list[2:]...), 1, "payload: is not JSON"},
 		"unknown flag":        {tr.environ, []string{"jobs", "list", "--colour"}, 2, "unknown flag --colour"},
 		"no settings":         {tr.environ, []string{"run"}, 1, "WORKER_QUEUE_URL: is not set"},
-		"unknown processor":   {append(tr.environ, environ(tr.settings, contract.EnvProcessor, "fax")...), []string{"run"}, 1, `this worker has no processor "fax" (it has `},
-		"no table":            {append(tr.environ, environ(tr.settings, contract.EnvTable, "gone")...), []string{"run"}, 1, "the job table does not exist"},
+		"unknown processor":   {tr.told(tr.settings, contract.EnvProcessor+"=fax"), []string{"run"}, 1, `this worker has no processor "fax" (it has `},
+		"no table":            {tr.told(tr.settings, contract.EnvTable+"=gone"), []string{"run"}, 1, "the job table does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := tr.worker(c.environ, c.args...)
@@ -199,16 +184,4 @@ func TestMistakesAreOneSentence(t *testing.T) {
 			}
 		})
 	}
-}
-
-// environ renders settings with one variable changed.
-func environ(s contract.Settings, name, value string) []string {
-	var out []string
-	for k, v := range s.Environ() {
-		if k == name {
-			v = value
-		}
-		out = append(out, k+"="+v)
-	}
-	return out
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/test/localaws"
-	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -30,17 +27,9 @@ type finding struct {
 // doctor runs the command on an instance with the tier's settings.
 func (tr *tier) doctor(args ...string) (findings map[string]finding, stdout string, code int) {
 	tr.t.Helper()
-	environ := append([]string(nil), tr.environ...)
-	for name, value := range tr.settings.Environ() {
-		environ = append(environ, name+"="+value)
-	}
-	stdout, stderr, code := tr.worker(append(environ, args...), "doctor", "--json")
-	var list []finding
-	if err := json.Unmarshal([]byte(stdout), &list); err != nil {
-		tr.t.Fatalf("%v in %q; %s", err, stdout, stderr)
-	}
+	stdout, _, code = tr.worker(tr.told(tr.settings, args...), "doctor", "--json")
 	findings = map[string]finding{}
-	for _, f := range list {
+	for _, f := range parse[[]finding](tr.t, stdout) {
 		findings[f.Check] = f
 	}
 	return findings, stdout, code
@@ -63,21 +52,17 @@ func TestDoctorFindsNothingWrongAndLeavesNothing(t *testing.T) {
 	if code != 0 || len(failed(findings)) > 0 || len(findings) != 8 {
 		t.Fatalf("exit %d:\n%s", code, stdout)
 	}
-	table, stderr, code := tr.worker(tr.environ, "doctor", "--document", firstBoot(t, tr.settings))
-	if code != 0 || !strings.HasPrefix(table, "CHECK") || strings.Count(table, " ok ") != 8 {
-		t.Errorf("for people: exit %d\n%s%s", code, table, stderr)
-	}
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	list, stderr, code := tr.worker(tr.environ, "doctor", "--document", firstBoot(t, tr.settings))
+	if code != 0 || !strings.HasPrefix(list, "CHECK") || strings.Count(list, " ok ") != 8 {
+		t.Errorf("for people: exit %d\n%s%s", code, list, stderr)
 	}
 	// The items expire; no index, no list and no worker knows of them.
-	index, name := contract.DueIndex, tr.settings.Table
-	seen, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &name, IndexName: &index})
+	index, name, table := contract.DueIndex, tr.settings.Table, dynamodb.NewFromConfig(tr.aws)
+	seen, err := table.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name, IndexName: &index})
 	if err != nil || seen.Count != 0 {
 		t.Errorf("%d items in the index, error %v", seen.Count, err)
 	}
-	left, err := dynamodb.NewFromConfig(cfg).Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	left, err := table.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
 	if err != nil || left.Count != 2 {
 		t.Fatalf("%d items in the table after two self-tests, error %v", left.Count, err)
 	}
@@ -142,16 +127,12 @@ func TestDoctorKnowsWhetherItsInstanceStandsInAGroup(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "grouped")
 	tr.settings.LaunchHook = "launch"
-	for group, want := range map[string]string{"": "is in no Auto Scaling group", "a-group": "i-0123456789abcdef0 of group a-group"} {
-		metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: "i-0123456789abcdef0", Region: localaws.Region, Zone: "us-east-1a", Group: group})
-		if err != nil {
-			t.Fatal(err)
-		}
-		findings, _, _ := tr.doctor("AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata.URL)
+	for group, want := range map[string]string{"": "is in no Auto Scaling group", "a-group": instanceID + " of group a-group"} {
+		_, environ := tr.standsIn(instanceID, group)
+		findings, _, _ := tr.doctor(environ...)
 		if f := findings["instance"]; f.OK != (group != "") || !strings.Contains(f.Detail, want) {
 			t.Errorf("group %q: %+v", group, f)
 		}
-		metadata.Close()
 	}
 	findings, _, code := tr.doctor()
 	if f := findings["instance"]; code != 1 || !strings.Contains(f.Detail, "this is no EC2 instance, or its metadata does not answer") {
@@ -185,7 +166,7 @@ func (tr *tier) refusing(operation string) string {
 // through is an endpoint in front of the local AWS; change changes its answers, instead answers in its place.
 func (tr *tier) through(change func(*http.Response), instead func(http.ResponseWriter, *http.Request) bool) string {
 	tr.t.Helper()
-	target, err := url.Parse(localaws.StartT(tr.t).Endpoint())
+	target, err := url.Parse(tr.server.Endpoint())
 	if err != nil {
 		tr.t.Fatal(err)
 	}

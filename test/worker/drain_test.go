@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // last are the last n of what an instance said.
@@ -17,19 +18,30 @@ func (b *groupInstance) last(n int) []string {
 	return said[max(0, len(said)-n):]
 }
 
+// saidLast checks the last words of an instance.
+func (b *groupInstance) saidLast(t *testing.T, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, b.last(len(want))); diff != "" {
+		t.Errorf("last said (-want +got):\n%s", diff)
+	}
+}
+
+// completes waits until the instance has completed its hook.
+func (b *groupInstance) completes(t *testing.T) {
+	t.Helper()
+	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+}
+
 func TestDrainOnSignal(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "on-signal", steady)
-	b := tr.inGroup()
-	before := tr.underWay("job")
+	tr, b, pids := atWork(t, "on-signal", steady, nil)
+	before := tr.show("job")
 	b.signal(t)
 	b.ends(t, 0)
 	if after := tr.handedBack("job"); after.Done < before.Done {
 		t.Errorf("handed back at %d, it had been at %d", after.Done, before.Done)
 	}
-	if diff := cmp.Diff([]string{"release", "bell"}, b.last(2)); diff != "" {
-		t.Errorf("last said (-want +got):\n%s", diff)
-	}
+	b.saidLast(t, "release", "bell")
 	gone(t, pids)
 }
 
@@ -37,12 +49,10 @@ func TestDrainOnSignal(t *testing.T) {
 // boundary, and completed when everything else is done.
 func TestDrainOnTermination(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "on-termination", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, pids := atWork(t, "on-termination", steady, nil)
 	b.metadata.SetTargetState("Terminated")
 	tr.handedBack("job")
-	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	b.completes(t)
 	if said := b.said(); !slices.Contains(said, "heartbeat") || slices.Contains(said, "replace") {
 		t.Errorf("said %v, want a heartbeat and no word of a replacement", said)
 	}
@@ -52,9 +62,7 @@ func TestDrainOnTermination(t *testing.T) {
 	if diff := cmp.Diff(want, slices.DeleteFunc(b.last(4), func(s string) bool { return s == "heartbeat" })); diff != "" {
 		t.Errorf("last said (-want +got):\n%s", diff)
 	}
-	if last := b.last(1); last[0] != "complete" {
-		t.Errorf("the last word is %v", last)
-	}
+	b.saidLast(t, "complete")
 	if j := tr.show("next"); j.State != "READY" || j.Epoch != 0 {
 		t.Errorf("a job that came after the drain is %s at epoch %d", j.State, j.Epoch)
 	}
@@ -64,19 +72,13 @@ func TestDrainOnTermination(t *testing.T) {
 // The group may want the instance while it drains for another reason.
 func TestTerminationDuringASignalsDrain(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "during-signal", deaf)
-	tr.settings.DrainBudget = 8 * time.Second
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, pids := atWork(t, "during-signal", deaf, func(s *contract.Settings) { s.DrainBudget = 8 * time.Second })
 	b.signal(t)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
 	b.metadata.SetTargetState("Terminated")
 	b.ends(t, 0)
 	tr.handedBack("job")
-	want := []string{"heartbeat", "release", "bell", "complete"}
-	if diff := cmp.Diff(want, b.last(4)); diff != "" {
-		t.Errorf("last said (-want +got):\n%s", diff)
-	}
+	b.saidLast(t, "heartbeat", "release", "bell", "complete")
 	gone(t, pids)
 }
 
@@ -86,7 +88,7 @@ func TestStartOnAnInstanceThatGoesAway(t *testing.T) {
 	tr, _ := newExecTier(t, "goes-away", steady)
 	tr.submit("job", "{}")
 	b := tr.inGroupOf("goes-away-group", func(b *groupInstance) { b.metadata.SetTargetState("Terminated") })
-	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	b.completes(t)
 	b.stays(t)
 	if j := tr.show("job"); j.State != "READY" || j.Epoch != 0 || b.logged("worker started") {
 		t.Errorf("the job is %s at epoch %d", j.State, j.Epoch)
@@ -95,9 +97,7 @@ func TestStartOnAnInstanceThatGoesAway(t *testing.T) {
 
 func TestDrainOnSpotInterruption(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "on-spot", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, pids := atWork(t, "on-spot", steady, nil)
 	b.metadata.InterruptSpot(time.Now().Add(2 * time.Minute))
 	tr.handedBack("job")
 	if !b.wrote(`"msg":"draining job"`, `"cause":"spot"`, `"budget_ms":90000`) {
@@ -112,10 +112,7 @@ func TestDrainOnSpotInterruption(t *testing.T) {
 
 func TestDrainOnRebalance(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "on-rebalance", steady)
-	tr.settings.DrainOnRebalance = true
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, pids := atWork(t, "on-rebalance", steady, func(s *contract.Settings) { s.DrainOnRebalance = true })
 	b.metadata.RecommendRebalance(time.Now())
 	tr.handedBack("job")
 	await(t, "the group is asked for another instance", func() bool { return slices.Contains(b.said(), "replace") })
@@ -124,7 +121,7 @@ func TestDrainOnRebalance(t *testing.T) {
 		t.Errorf("asked %s", body)
 	}
 	b.metadata.SetTargetState("Terminated") // as the group does then
-	await(t, "the hook is completed", func() bool { return slices.Contains(b.said(), "complete") })
+	b.completes(t)
 	b.stays(t)
 	said := slices.DeleteFunc(b.said(), func(s string) bool { return s == "heartbeat" })
 	if diff := cmp.Diff([]string{"release", "bell", "replace", "complete"}, said[len(said)-4:]); diff != "" {
@@ -156,10 +153,7 @@ func TestRebalanceIsIgnoredUnasked(t *testing.T) {
 // A Spot interruption leaves a drain that could take hours its own two minutes.
 func TestSpotInterruptionHurriesARebalance(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "hurried", deaf)
-	tr.settings.DrainOnRebalance, tr.settings.DrainBudget = true, time.Hour
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, pids := atWork(t, "hurried", deaf, func(s *contract.Settings) { s.DrainOnRebalance, s.DrainBudget = true, time.Hour })
 	b.metadata.RecommendRebalance(time.Now())
 	await(t, "the job drains", func() bool { return b.wrote(`"msg":"draining job"`, `"cause":"rebalance"`) })
 	b.metadata.InterruptSpot(time.Now().Add(2 * time.Minute))
@@ -175,12 +169,10 @@ func TestSpotInterruptionHurriesARebalance(t *testing.T) {
 
 func TestWorkerDrain(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "by-hand", steady)
-	b := tr.inGroup()
-	tr.underWay("one")
+	tr, b, pids := atWork(t, "by-hand", steady, nil)
 	tr.underWay("two")
 	stdout, stderr := b.drain(t, "--reason", "a bad disk", "--json")
-	got := parse(t, stdout)
+	got := parse[drained](t, stdout)
 	got.Seconds = 0
 	want := drained{Cause: "operator: a bad disk", Drained: true, Outcome: "group by-hand-group was asked to replace instance " + instanceID}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -189,11 +181,9 @@ func TestWorkerDrain(t *testing.T) {
 	if !strings.Contains(stderr, "draining (operator: a bad disk): 2 jobs in progress") {
 		t.Errorf("progress %q", stderr)
 	}
-	tr.handedBack("one")
+	tr.handedBack("job")
 	tr.handedBack("two")
-	if last := b.last(1); last[0] != "replace" {
-		t.Errorf("the last word is %v", last)
-	}
+	b.saidLast(t, "replace")
 	if again, _ := b.drain(t, "--reason", "again"); !strings.Contains(again, "operator: a bad disk") {
 		t.Errorf("a second drain says %q", again)
 	}
@@ -208,10 +198,7 @@ func TestWorkerDrain(t *testing.T) {
 // A step that ignores its context costs its own slot, with everything that the slot has started.
 func TestDeafStepCostsItsSlotAndNoFailure(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "deaf", deaf)
-	tr.settings.DrainBudget = 2 * time.Second
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, pids := atWork(t, "deaf", deaf, func(s *contract.Settings) { s.DrainBudget = 2 * time.Second })
 	b.signal(t)
 	if took := b.ends(t, 0); took < tr.settings.DrainBudget { // the step itself would take a quarter of an hour
 		t.Errorf("drained in %s with a budget of %s", took, tr.settings.DrainBudget)
@@ -224,10 +211,7 @@ func TestDeafStepCostsItsSlotAndNoFailure(t *testing.T) {
 
 func TestSecondSignalExitsAtOnce(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "second-signal", deaf)
-	tr.settings.DrainBudget = time.Hour
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, pids := atWork(t, "second-signal", deaf, func(s *contract.Settings) { s.DrainBudget = time.Hour })
 	b.signal(t)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
 	b.signal(t)
@@ -254,9 +238,7 @@ func TestDrainCutsTheLongPoll(t *testing.T) {
 // A queue that answers nothing costs a drain its bell, which the sweeper rings later, and ten seconds.
 func TestDrainDoesNotWaitForADeadQueue(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "dead-queue", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, _ := atWork(t, "dead-queue", steady, nil)
 	held := b.aws.Hold(func(r awsproxy.Request) bool { return r.Operation == "SendMessage" })
 	b.signal(t)
 	<-held.Arrived()

@@ -1,18 +1,16 @@
 package worker
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // The line is a JSON document by itself on the worker's standard error, as its journal takes it: that is what CloudWatch wants.
 func TestAttemptsAreLoggedForCloudWatch(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "embedded", steady)
-	tr.settings.EMF = true
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, _ := atWork(t, "embedded", steady, func(s *contract.Settings) { s.EMF = true })
 	b.signal(t)
 	b.ends(t, 0)
 	var attempts []string
@@ -24,13 +22,10 @@ func TestAttemptsAreLoggedForCloudWatch(t *testing.T) {
 	if len(attempts) != 1 {
 		t.Fatalf("%d attempts logged", len(attempts))
 	}
-	var got struct {
+	got := parse[struct {
 		Environment, ContentType, Outcome, Job, Instance string
 		AttemptSeconds, AgainSeconds, Units              float64
-	}
-	if err := json.Unmarshal([]byte(attempts[0]), &got); err != nil {
-		t.Fatal(err)
-	}
+	}](t, attempts[0])
 	// The job is handed back at the end of a step: at least one of its steps is not done again.
 	if got.Environment != "embedded-test" || got.ContentType != "backup" || got.Outcome != "drained" || got.Job != "backup#job" || got.Instance != instanceID || got.AttemptSeconds <= 0 || got.AgainSeconds >= got.AttemptSeconds || got.Units < 1 {
 		t.Errorf("%+v in %s", got, attempts[0])

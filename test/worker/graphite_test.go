@@ -1,13 +1,14 @@
 package worker
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // carbon is a real Graphite server: carbon-cache with its database.
@@ -70,11 +71,7 @@ func (c carbon) last(t *testing.T, node ...string) (value float64, there bool) {
 	if err != nil {
 		t.Fatalf("whisper-fetch: %v", err)
 	}
-	var fetched struct{ Values []*float64 }
-	if err := json.Unmarshal(out, &fetched); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
-	for _, v := range fetched.Values {
+	for _, v := range parse[struct{ Values []*float64 }](t, string(out)).Values {
 		if v != nil {
 			value, there = *v, true
 		}
@@ -86,10 +83,7 @@ func (c carbon) last(t *testing.T, node ...string) (value float64, there bool) {
 func TestGraphiteIsToldWhatAWorkerDid(t *testing.T) {
 	t.Parallel()
 	server := startCarbon(t)
-	tr, _ := newExecTier(t, "graphite", steady)
-	tr.settings.Graphite = server.address
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, _ := atWork(t, "graphite", steady, func(s *contract.Settings) { s.Graphite = server.address })
 	b.signal(t)
 	b.ends(t, 0)
 	worker := []string{"graphite", "test", "backup", instanceID}
@@ -104,10 +98,7 @@ func TestGraphiteIsToldWhatAWorkerDid(t *testing.T) {
 // A carbon that takes no connection delays no job and no end by more than its timeout.
 func TestGraphiteThatIsAwayCostsNoJob(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "no-graphite", steady)
-	tr.settings.Graphite = freeAddress(t)
-	b := tr.inGroup()
-	tr.underWay("job")
+	tr, b, _ := atWork(t, "no-graphite", steady, func(s *contract.Settings) { s.Graphite = freeAddress(t) })
 	b.signal(t)
 	b.ends(t, 0)
 	if !b.logged("Graphite does not take the metrics, trying on without a word") {

@@ -1,38 +1,21 @@
 package worker
 
 import (
+	"os"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
-	"github.com/worker-tier/worker-tier/test/localaws"
-	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 )
 
-// group makes an Auto Scaling group of one instance and returns its id and a way to ask whether it is protected.
-func group(t *testing.T, name string) (id string, protected func() bool) {
+// groupOfOne makes an Auto Scaling group of one instance and returns its id and a way to ask whether it is protected.
+func (tr *tier) groupOfOne(name string) (id string, protected func() bool) {
+	t, groups := tr.t, tr.group(name, 1)
 	t.Helper()
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	api := autoscaling.NewFromConfig(cfg)
-	if _, err := api.CreateLaunchConfiguration(t.Context(), &autoscaling.CreateLaunchConfigurationInput{
-		LaunchConfigurationName: &name, ImageId: aws.String("ami-0123456789abcdef0"), InstanceType: aws.String("m7g.large"),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := api.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		AutoScalingGroupName: &name, LaunchConfigurationName: &name, AvailabilityZones: []string{"us-east-1a"},
-		MinSize: aws.Int32(1), MaxSize: aws.Int32(1), DesiredCapacity: aws.Int32(1),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	only := func() astypes.Instance {
-		out, err := api.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
+	only := func() types.Instance {
+		out, err := groups.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
 		if err != nil || len(out.AutoScalingGroups) != 1 || len(out.AutoScalingGroups[0].Instances) != 1 {
 			t.Fatalf("group %+v: %v", out, err)
 		}
@@ -45,17 +28,12 @@ func group(t *testing.T, name string) (id string, protected func() bool) {
 // while it works.
 func TestWarmInstanceWorksOnceItIsInServiceAndIsProtectedThen(t *testing.T) {
 	t.Parallel()
-	tr := newTier(t, "warm")
-	id, protected := group(t, "warm-group")
-	metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: id, Region: localaws.Region, Zone: "us-east-1a", Group: "warm-group"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(metadata.Close)
+	tr, finish := newExecTier(t, "warm", `until test -e "$1"; do sleep 0.1; done`)
+	id, protected := tr.groupOfOne("warm-group")
+	metadata, environ := tr.standsIn(id, "warm-group")
 	metadata.SetTargetState("Warmed:Stopped")
-	tr.environ = append(tr.environ, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata.URL, "AWS_EC2_METADATA_DISABLED=false")
+	tr.environ = append(tr.environ, environ...)
 	tr.settings.WarmPool, tr.settings.ProtectBusy = true, true
-	tr.settings.Processor, tr.settings.Command = "exec", []string{"/bin/sh", "-c", "sleep 4"}
 	tr.submit("first", "{}")
 
 	i := tr.start()
@@ -66,5 +44,8 @@ func TestWarmInstanceWorksOnceItIsInServiceAndIsProtectedThen(t *testing.T) {
 	}
 	metadata.SetTargetState("InService")
 	await(t, "the instance is protected", protected)
+	if err := os.WriteFile(finish, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "the job is done", func() bool { return tr.show("first").State == "DONE" })
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localec2/fakeimds"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // The programs that processor exec runs in these tests; $1 is a file for the ids of their processes.
@@ -63,57 +63,85 @@ func (tr *tier) inGroup() *groupInstance {
 func (tr *tier) inGroupOf(group string, prepare func(*groupInstance)) *groupInstance {
 	tr.t.Helper()
 	tr.settings.TerminationHook = "drain"
-	tr.putHook(group)
+	tr.hookedGroup(group, "drain", "autoscaling:EC2_INSTANCE_TERMINATING")
 	b := &groupInstance{tier: tr}
 	var err error
-	if b.aws, err = awsproxy.Start(localaws.StartT(tr.t).Endpoint(), io.Discard, nil); err != nil {
+	if b.aws, err = awsproxy.Start(tr.server.Endpoint(), io.Discard, nil); err != nil {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(b.aws.Close)
-	b.metadata, err = fakeimds.Start(fakeimds.Identity{InstanceID: instanceID, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local"})
+	var environ []string
+	b.metadata, environ = tr.standsIn(instanceID, group)
+	run := runtimeFolder(tr.t)
+	b.socket = filepath.Join(run, controlSocket)
+	prepare(b)
+	b.instance = tr.launch(append(environ, "AWS_ENDPOINT_URL="+b.aws.URL, "RUNTIME_DIRECTORY="+run,
+		"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=")...) // those of the role, from the metadata
+	return b
+}
+
+// standsIn starts the metadata service of an instance of a group, "" for none, and returns what leads to it.
+func (tr *tier) standsIn(id, group string) (metadata *fakeimds.Server, environ []string) {
+	tr.t.Helper()
+	metadata, err := fakeimds.Start(fakeimds.Identity{InstanceID: id, Region: localaws.Region, Zone: "us-east-1a", Account: localaws.Account, Group: group, Role: "worker", AccessKey: "ASIALOCAL", SecretKey: "local", Token: "local"})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(func() {
-		b.metadata.Close()
-		for _, r := range b.metadata.Requests() {
+		metadata.Close()
+		for _, r := range metadata.Requests() {
 			if r.Method == http.MethodGet && !r.Token {
 				tr.t.Errorf("the worker tried IMDSv1: %s", r.Path)
 			}
 		}
 	})
-	run, err := os.MkdirTemp("", "run-") // the path of a socket may have 107 bytes: t.TempDir's are longer
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	tr.t.Cleanup(func() { _ = os.RemoveAll(run) })
-	b.socket = filepath.Join(run, controlSocket)
-	prepare(b)
-	b.instance = tr.launch(
-		"AWS_ENDPOINT_URL="+b.aws.URL, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", // those of the role, from the metadata
-		"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+b.metadata.URL, "RUNTIME_DIRECTORY="+run)
-	return b
+	return metadata, []string{"AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + metadata.URL}
 }
 
-// putHook makes a group with a termination hook named drain.
-func (tr *tier) putHook(group string) {
-	tr.t.Helper()
-	cfg, err := localaws.StartT(tr.t).AWSConfig(tr.t.Context())
+// runtimeFolder is one like systemd's. The path of a socket may have 107 bytes, and those of t.TempDir are longer.
+func runtimeFolder(t testing.TB) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "run-")
 	if err != nil {
-		tr.t.Fatal(err)
+		t.Fatal(err)
 	}
-	api := autoscaling.NewFromConfig(cfg)
-	if _, err := api.CreateAutoScalingGroup(tr.t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		AutoScalingGroupName: &group, MinSize: new(int32(0)), MaxSize: new(int32(0)), AvailabilityZones: []string{"us-east-1a"},
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
+}
+
+// group makes an Auto Scaling group of this size.
+func (tr *tier) group(name string, size int32) *autoscaling.Client {
+	tr.t.Helper()
+	groups := autoscaling.NewFromConfig(tr.aws)
+	if _, err := groups.CreateAutoScalingGroup(tr.t.Context(), &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: &name, MinSize: &size, MaxSize: &size, DesiredCapacity: &size, AvailabilityZones: []string{"us-east-1a"},
 		LaunchTemplate: &types.LaunchTemplateSpecification{LaunchTemplateId: new("lt-0123456789abcdef0"), Version: new("1")},
 	}); err != nil {
 		tr.t.Fatal(err)
 	}
-	if _, err := api.PutLifecycleHook(tr.t.Context(), &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: &group, LifecycleHookName: new("drain"), LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"),
+	return groups
+}
+
+// hookedGroup makes a group with a lifecycle hook.
+func (tr *tier) hookedGroup(name, hook, transition string) {
+	tr.t.Helper()
+	if _, err := tr.group(name, 0).PutLifecycleHook(tr.t.Context(), &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &name, LifecycleHookName: &hook, LifecycleTransition: &transition,
 	}); err != nil {
 		tr.t.Fatal(err)
 	}
+}
+
+// atWork starts an instance whose jobs are a script, and returns when the job "job" has a durable cursor. change is for its settings.
+func atWork(t testing.TB, name, script string, change func(*contract.Settings)) (tr *tier, b *groupInstance, pids string) {
+	t.Helper()
+	tr, pids = newExecTier(t, name, script)
+	if change != nil {
+		change(&tr.settings)
+	}
+	b = tr.inGroup()
+	tr.underWay("job")
+	return tr, b, pids
 }
 
 // underWay submits a job and waits until it has a durable cursor.
@@ -138,7 +166,12 @@ func (tr *tier) handedBack(id string) job {
 
 func (i *instance) signal(t testing.TB) {
 	t.Helper()
-	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	i.send(t, syscall.SIGTERM)
+}
+
+func (i *instance) send(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := i.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -223,12 +256,4 @@ type drained struct {
 	Jobs           int
 	Drained        bool
 	Seconds        float64
-}
-
-func parse(t *testing.T, text string) (d drained) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		t.Fatalf("%v in %q", err, text)
-	}
-	return d
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,27 +20,7 @@ func lines(t *testing.T, n int) string {
 	for i := range n {
 		fmt.Fprintf(&text, `{"id":"job-%d","tenant":"%c","payload":{"source":{"directory":"/does/not/exist"}}}`+"\n", i, 'a'+i%2)
 	}
-	file := filepath.Join(t.TempDir(), "jobs.jsonl")
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// page is what `worker jobs list --json` prints.
-type page struct {
-	Jobs      []job
-	Next      string
-	ReadUnits float64
-}
-
-func (tr *tier) page(args ...string) page {
-	tr.t.Helper()
-	var p page
-	if err := json.Unmarshal([]byte(tr.must(append([]string{"jobs", "list", "--json"}, args...)...)), &p); err != nil {
-		tr.t.Fatal(err)
-	}
-	return p
+	return write(t, "jobs.jsonl", text.String())
 }
 
 func ids(jobs []job) []string {
@@ -51,12 +30,6 @@ func ids(jobs []job) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// operate runs an operator's command on the tier.
-func (tr *tier) operate(args ...string) (stdout, stderr string, code int) {
-	tr.t.Helper()
-	return tr.worker(tr.environ, append(args, "--tier", tr.settings.Tier, "-e", "test", "-t", "backup")...)
 }
 
 // TestAFileOfJobs submits one, again after it was cut short, and never half of one with a mistake.
@@ -70,11 +43,7 @@ func TestAFileOfJobs(t *testing.T) {
 	if got := tr.must("submit", "--from", lines(t, 20), "--json"); !strings.Contains(got, `"existing": 20`) {
 		t.Errorf("the same file again: %s", got)
 	}
-	bad := filepath.Join(t.TempDir(), "bad.jsonl")
-	text := `{"id":"new","payload":1}` + "\n" + `{"id":"new","payload":1}` + "\n\n" + `{"payload":1,"prio":2}` + "\n" + `{"id":"a/b","payload":1}` + "\n" + `nonsense`
-	if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	bad := write(t, "bad.jsonl", `{"id":"new","payload":1}`+"\n"+`{"id":"new","payload":1}`+"\n\n"+`{"payload":1,"prio":2}`+"\n"+`{"id":"a/b","payload":1}`+"\n"+`nonsense`)
 	_, stderr, code := tr.operate("submit", "--from", bad)
 	for _, want := range []string{"nothing was submitted", "line 2: id new stands in line 1 already", `line 4: want {"id"?, "tenant"?, "payload"}`, `"prio"`, "line 5: id", "line 6:"} {
 		if code != 1 || !strings.Contains(stderr, want) {
@@ -163,12 +132,12 @@ func TestManyJobsAtOnce(t *testing.T) {
 		t.Errorf("cancelled: %s", got)
 	}
 	stdout, stderr, code := tr.operate("jobs", "pause", "job-1", "job-0", "nobody", "--yes", "--json")
-	var result struct {
+	result := parse[struct {
 		Changed   []job
 		Unchanged []struct{ ID, Error string }
-	}
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil || code != 1 || len(result.Changed) != 1 || len(result.Unchanged) != 2 {
-		t.Errorf("exit %d, %+v, error %v", code, result, err)
+	}](t, stdout)
+	if code != 1 || len(result.Changed) != 1 || len(result.Unchanged) != 2 {
+		t.Errorf("exit %d, %+v", code, result)
 	}
 	for _, want := range []string{"job job-0 is CANCELLED: only a job that is READY or RUNNING can be paused", "there is no job nobody"} {
 		if !strings.Contains(stderr, want) {
@@ -215,9 +184,8 @@ func TestTheStoryOfAJob(t *testing.T) {
 	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "nothing until 'worker jobs redrive'") || !strings.Contains(got, "/does/not/exist") {
 		t.Errorf("a DEAD job:\n%s", got)
 	}
-	var stats struct{ Jobs map[string]int }
-	if err := json.Unmarshal([]byte(tr.must("jobs", "stats", "--json")), &stats); err != nil || stats.Jobs["DEAD"] != 1 || stats.Jobs["READY"] != 0 {
-		t.Errorf("stats %+v, error %v", stats, err)
+	if stats := parse[struct{ Jobs map[string]int }](t, tr.must("jobs", "stats", "--json")); stats.Jobs["DEAD"] != 1 || stats.Jobs["READY"] != 0 {
+		t.Errorf("stats %+v", stats)
 	}
 }
 

@@ -9,44 +9,28 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // loud is steady and prints as much as a slot's output may hold.
 const loud = `trap 'exit 75' TERM; line=$(head -c 4000 /dev/zero | tr '\0' x); n=0
 	while :; do n=$((n+1)); echo "{\"cursor\":$n,\"done\":$n}" >&"$WORKER_REPORT_FD"; i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "$line"; done; sleep 0.1; done`
 
-// logging is a worker that logs into a file.
-type logging struct {
-	*instance
-	socket string
-}
-
-// logsInto starts a worker of a tier with loud jobs.
-func (tr *tier) logsInto(log *os.File) *logging {
+// logsInto starts a worker that logs into a file.
+func (tr *tier) logsInto(log *os.File) (i *instance, socket string) {
 	tr.t.Helper()
-	folder, err := os.MkdirTemp("", "run-")
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	l := &logging{&instance{cmd: tr.command("RUNTIME_DIRECTORY=" + folder), end: make(chan struct{})}, filepath.Join(folder, controlSocket)}
-	l.cmd.Stderr = log
-	if err := l.cmd.Start(); err != nil {
-		tr.t.Fatal(err)
-	}
-	go func() { defer close(l.end); _ = l.cmd.Wait() }()
-	tr.t.Cleanup(func() {
-		_ = l.cmd.Process.Kill() // it may have ended
-		<-l.end
-		_ = os.RemoveAll(folder)
-	})
-	return l
+	folder := runtimeFolder(tr.t)
+	cmd := tr.command("RUNTIME_DIRECTORY=" + folder)
+	cmd.Stderr = log
+	return tr.run(cmd), filepath.Join(folder, controlSocket)
 }
 
 // drops waits until the worker has dropped lines of its log.
-func (l *logging) drops(t *testing.T) {
+func drops(t *testing.T, socket string) {
 	t.Helper()
 	await(t, "lines of the log are dropped", func() bool {
-		_, body, err := get(t.Context(), l.socket, metricsPath)
+		_, body, err := get(t.Context(), socket, metricsPath)
 		if err != nil {
 			return false
 		}
@@ -101,10 +85,10 @@ func TestALogThatNobodyTakesHoldsUpNothing(t *testing.T) {
 			tr, _ := newExecTier(t, "log-"+name, loud)
 			tr.settings.Lease = 20 * time.Second // the test waits for two
 			log, started := open(t)
-			l := tr.logsInto(log)
+			l, socket := tr.logsInto(log)
 			started()
 			first := tr.underWay("job")
-			l.drops(t)
+			drops(t, socket)
 			enough := tr.show("job").Done + 2*int64(tr.settings.Lease/(100*time.Millisecond)) // at ten a second: two leases
 			var last job
 			await(t, "the job gets on", func() bool { last = tr.show("job"); return last.Done >= enough })
@@ -123,10 +107,10 @@ func TestALogThatIsReadAgainSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "log-again", loud)
 	r, w := pipe(t)
-	l := tr.logsInto(w)
+	l, socket := tr.logsInto(w)
 	_ = w.Close() // so that the log ends with the worker
 	tr.underWay("job")
-	l.drops(t)
+	drops(t, socket)
 	var missing int64
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		var line struct {
@@ -148,20 +132,11 @@ func TestALogThatIsReadAgainSaysWhatIsMissing(t *testing.T) {
 	tr.handedBack("job")
 }
 
-func send(t *testing.T, i *instance, s syscall.Signal) {
-	t.Helper()
-	if err := i.cmd.Process.Signal(s); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A terminal that goes away hangs up twice: from the kernel, and from its shell.
 func TestAHangupDrains(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "hangup", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
-	send(t, b.instance, syscall.SIGHUP)
+	tr, b, _ := atWork(t, "hangup", steady, nil)
+	b.send(t, syscall.SIGHUP)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
 	_ = b.cmd.Process.Signal(syscall.SIGHUP) // it may have ended
 	b.ends(t, 0)
@@ -175,20 +150,12 @@ func TestAHangupDrains(t *testing.T) {
 func TestAnIgnoredHangupStaysIgnored(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "nohup", steady)
-	i := &instance{cmd: exec.Command("sh", "-c", `trap '' HUP; exec "$0" run`, binary), end: make(chan struct{})}
-	i.cmd.Env = tr.command().Env
-	stderr, err := i.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := i.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go i.read(stderr)
-	t.Cleanup(func() { _ = i.cmd.Process.Kill(); <-i.end })
+	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" run`, binary)
+	cmd.Env = tr.command().Env
+	i := tr.run(cmd)
 	await(t, "the worker has started", func() bool { return i.logged("worker started") })
-	send(t, i, syscall.SIGHUP)
-	send(t, i, syscall.SIGTERM)
+	i.send(t, syscall.SIGHUP)
+	i.send(t, syscall.SIGTERM)
 	i.ends(t, 0)
 	if !i.wrote(`"msg":"drained"`, "signal: terminated") {
 		t.Error("the log does not say that it drained for SIGTERM")
@@ -197,10 +164,8 @@ func TestAnIgnoredHangupStaysIgnored(t *testing.T) {
 
 func TestQuitHandsBackAndDumpsTheGoroutines(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "quit", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
-	send(t, b.instance, syscall.SIGQUIT)
+	tr, b, _ := atWork(t, "quit", steady, nil)
+	b.send(t, syscall.SIGQUIT)
 	b.ends(t, 2)
 	tr.handedBack("job")
 	if !b.wrote("SIGQUIT: quit") || !b.wrote("goroutine 1 [") || !b.wrote("(*Worker).receiveLoop") {
@@ -211,13 +176,10 @@ func TestQuitHandsBackAndDumpsTheGoroutines(t *testing.T) {
 // A worker whose drain hangs is still to be had with its dump.
 func TestASecondQuitExitsAtOnce(t *testing.T) {
 	t.Parallel()
-	tr, pids := newExecTier(t, "second-quit", deaf)
-	tr.settings.DrainBudget = time.Hour
-	b := tr.inGroup()
-	tr.underWay("job")
-	send(t, b.instance, syscall.SIGQUIT)
+	_, b, pids := atWork(t, "second-quit", deaf, func(s *contract.Settings) { s.DrainBudget = time.Hour })
+	b.send(t, syscall.SIGQUIT)
 	await(t, "the job drains", func() bool { return b.logged("draining job") })
-	send(t, b.instance, syscall.SIGQUIT)
+	b.send(t, syscall.SIGQUIT)
 	b.ends(t, 2)
 	if !b.wrote("goroutine 1 [") || !b.wrote("second signal: exiting now") {
 		t.Error("no dump of the goroutines")

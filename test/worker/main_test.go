@@ -10,17 +10,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -48,6 +46,7 @@ type tier struct {
 	settings contract.Settings
 	environ  []string
 	server   *localaws.Server
+	aws      aws.Config
 	sqs      *sqs.Client
 }
 
@@ -62,37 +61,20 @@ func newTierOn(t testing.TB, server *localaws.Server, name string) *tier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &tier{t: t, environ: server.Environ(), server: server, sqs: sqs.NewFromConfig(cfg)}
-	tr.settings = contract.Settings{
-		Tier: name, Environment: "test", ContentType: "backup", Processor: "backup", Processes: 2,
-		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts",
-		QueueURL: tr.createQueue(name + "-queue"), DeadLetterQueueURL: tr.createQueue(name + "-dead"),
-		Timing: contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
-		Retry:  contract.DefaultRetry(),
-	}
-	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), tr.settings.Table)
-	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &tr.settings.ArtifactsBucket}); err != nil {
-		t.Fatal(err)
-	}
-	for parameter, value := range map[string]string{
-		contract.TableParameter(name, "test"):              tr.settings.Table,
-		contract.ArtifactsBucketParameter(name, "test"):    tr.settings.ArtifactsBucket,
-		contract.QueueURLParameter(name, "test", "backup"): tr.settings.QueueURL,
-	} {
-		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: ssmtypes.ParameterTypeString}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tr := &tier{t: t, settings: server.MakeTier(t, name, "backup", nil), environ: server.Environ(), server: server, aws: cfg, sqs: sqs.NewFromConfig(cfg)}
+	tr.settings.Processor, tr.settings.Processes = "backup", 2
+	tr.settings.Timing = contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute}
 	return tr
 }
 
-func (tr *tier) createQueue(name string) string {
-	tr.t.Helper()
-	out, err := tr.sqs.CreateQueue(tr.t.Context(), &sqs.CreateQueueInput{QueueName: &name})
-	if err != nil {
-		tr.t.Fatal(err)
+// write writes a file into a folder of its own.
+func write(t testing.TB, name, text string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return *out.QueueUrl
+	return file
 }
 
 // patience bounds the wait for an event, on a machine that has much else to do. Only a test that fails takes so long.
@@ -123,11 +105,16 @@ func (tr *tier) worker(environ []string, args ...string) (stdout, stderr string,
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// operate runs an operator's command on the tier.
+func (tr *tier) operate(args ...string) (stdout, stderr string, code int) {
+	tr.t.Helper()
+	return tr.worker(tr.environ, append(args, "--tier", tr.settings.Tier, "-e", "test", "-t", "backup")...)
+}
+
 // must runs an operator's command on the tier that is to succeed.
 func (tr *tier) must(args ...string) string {
 	tr.t.Helper()
-	args = append(args, "--tier", tr.settings.Tier, "--environment", "test", "--type", "backup")
-	stdout, stderr, code := tr.worker(tr.environ, args...)
+	stdout, stderr, code := tr.operate(args...)
 	if code != 0 {
 		tr.t.Fatalf("worker %s: exit %d: %s", strings.Join(args, " "), code, stderr)
 	}
@@ -144,28 +131,41 @@ type job struct {
 	Returns                   int64
 	CreatedAt, UpdatedAt      time.Time
 	Paused                    bool
-	LastError, PayloadRef     string
+	LastError                 string
+	PayloadRef, CursorRef     string
 	NotBefore                 string
 	Cursor                    json.RawMessage
 }
 
 func (tr *tier) show(id string) job {
 	tr.t.Helper()
-	var j job
-	if err := json.Unmarshal([]byte(tr.must("jobs", "show", id, "--json")), &j); err != nil {
-		tr.t.Fatal(err)
-	}
-	return j
+	return parse[job](tr.t, tr.must("jobs", "show", id, "--json"))
+}
+
+// page is what `worker jobs list --json` prints.
+type page struct {
+	Jobs      []job
+	Next      string
+	ReadUnits float64
+}
+
+func (tr *tier) page(args ...string) page {
+	tr.t.Helper()
+	return parse[page](tr.t, tr.must(append([]string{"jobs", "list", "--json"}, args...)...))
 }
 
 // list is the first page of unfinished and DEAD jobs.
 func (tr *tier) list(args ...string) []job {
 	tr.t.Helper()
-	var page struct{ Jobs []job }
-	if err := json.Unmarshal([]byte(tr.must(append([]string{"jobs", "list", "--json"}, args...)...)), &page); err != nil {
-		tr.t.Fatal(err)
+	return tr.page(args...).Jobs
+}
+
+func parse[T any](t testing.TB, text string) (parsed T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+		t.Fatalf("%v in %q", err, text)
 	}
-	return page.Jobs
+	return parsed
 }
 
 func (tr *tier) submit(id, payload string) {
@@ -194,18 +194,26 @@ func (tr *tier) start() *instance {
 // launch starts a worker; environ is added to what it is told, and wins.
 func (tr *tier) launch(environ ...string) *instance {
 	tr.t.Helper()
-	i := &instance{cmd: tr.command(environ...), end: make(chan struct{})}
-	stderr, err := i.cmd.StderrPipe()
-	if err != nil {
+	return tr.run(tr.command(environ...))
+}
+
+// run starts a worker and has its log kept, unless the command writes it elsewhere. The worker ends with the test.
+func (tr *tier) run(cmd *exec.Cmd) *instance {
+	tr.t.Helper()
+	i := &instance{cmd: cmd, end: make(chan struct{})}
+	var log io.Reader = strings.NewReader("")
+	if cmd.Stderr == nil {
+		var err error
+		if log, err = cmd.StderrPipe(); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
+	if err := cmd.Start(); err != nil {
 		tr.t.Fatal(err)
 	}
-	if err := i.cmd.Start(); err != nil {
-		tr.t.Fatal(err)
-	}
-	go i.read(stderr)
+	go i.read(log)
 	tr.t.Cleanup(func() {
-		_ = i.cmd.Process.Kill() // it may have ended
-		<-i.end
+		i.kill()
 		if tr.t.Failed() {
 			tr.t.Logf("log of worker %d:\n%s", i.cmd.Process.Pid, strings.Join(i.log, "\n"))
 		}
@@ -216,12 +224,17 @@ func (tr *tier) launch(environ ...string) *instance {
 // command runs a worker; environ is added to what it is told, and wins.
 func (tr *tier) command(environ ...string) *exec.Cmd {
 	cmd := exec.Command(binary, "run")
-	cmd.Env = slices.Clone(tr.environ)
-	for name, value := range tr.settings.Environ() {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	cmd.Env = append(append(cmd.Env, "PATH="+os.Getenv("PATH")), environ...)
+	cmd.Env = append(tr.told(tr.settings, "PATH="+os.Getenv("PATH")), environ...)
 	return cmd
+}
+
+// told is the environment of an instance with these settings; more is added to it, and wins.
+func (tr *tier) told(settings contract.Settings, more ...string) []string {
+	environ := slices.Clone(tr.environ)
+	for name, value := range settings.Environ() {
+		environ = append(environ, name+"="+value)
+	}
+	return append(environ, more...)
 }
 
 func (i *instance) read(stderr io.Reader) {
@@ -233,6 +246,9 @@ func (i *instance) read(stderr io.Reader) {
 	}
 	_ = i.cmd.Wait() // killed or not: the tests ask for the exit status where it matters
 }
+
+// kill kills the worker, if it has not ended, and waits for its end.
+func (i *instance) kill() { _ = i.cmd.Process.Kill(); <-i.end }
 
 func (i *instance) logged(message string) bool { return i.wrote(`"msg":"` + message + `"`) }
 

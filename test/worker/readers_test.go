@@ -54,9 +54,8 @@ func TestReaderNRPE(t *testing.T) {
 		t.Fatalf("another command than was thought: %s", command)
 	}
 	here := strings.NewReplacer(home, inPublic(t, folder), check, "check service --socket "+b.watched()+"\n").Replace(string(command))
-	port := freePort(t)
-	config := filepath.Join(folder, "nrpe.cfg")
-	write(t, config, fmt.Sprintf("server_address=127.0.0.1\nserver_port=%d\nallowed_hosts=127.0.0.1\nnrpe_user=nagios\nnrpe_group=nagios\npid_file=%s/nrpe.pid\ndisable_syslog=1\n%s", port, folder, here))
+	_, port, _ := net.SplitHostPort(freeAddress(t))
+	config := write(t, "nrpe.cfg", fmt.Sprintf("server_address=127.0.0.1\nserver_port=%s\nallowed_hosts=127.0.0.1\nnrpe_user=nagios\nnrpe_group=nagios\npid_file=%s/nrpe.pid\ndisable_syslog=1\n%s", port, folder, here))
 	server := exec.Command(nrpe, "-c", config, "-f")
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -67,7 +66,7 @@ func TestReaderNRPE(t *testing.T) {
 	is := func(status int, text string) {
 		t.Helper()
 		await(t, "NRPE says: "+text, func() bool {
-			cmd := exec.CommandContext(t.Context(), checkNRPE, "-H", "127.0.0.1", "-p", fmt.Sprint(port), "-c", "check_worker")
+			cmd := exec.CommandContext(t.Context(), checkNRPE, "-H", "127.0.0.1", "-p", port, "-c", "check_worker")
 			out, _ := cmd.Output() // its exit status is looked at
 			said = string(out)
 			return cmd.ProcessState.ExitCode() == status && strings.HasPrefix(said, text)
@@ -77,19 +76,8 @@ func TestReaderNRPE(t *testing.T) {
 	is(0, "worker OK: slots: 2 of 2 run, 0 busy; ")
 	b.drain(t, "--reason", "bad disk")
 	is(1, "worker WARNING: drained (operator: bad disk): ")
-	_ = b.cmd.Process.Kill()
-	<-b.end
+	b.kill()
 	is(2, "worker CRITICAL: no worker runs here; ")
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
 }
 
 // perlParser has the parser of the monitoring plugins' own Perl library read performance data. It knows no ranges with @.
@@ -166,9 +154,7 @@ func asNobody(t *testing.T, args ...string) (said string, status int) {
 // TestReaderPrometheus has Prometheus itself read and lint the metrics of a worker with a job.
 func TestReaderPrometheus(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "promtool", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, _ := atWork(t, "promtool", steady, nil)
 	promtool := func(text string) ([]byte, error) {
 		check := exec.CommandContext(t.Context(), "../../.tools/bin/promtool", "check", "metrics")
 		check.Stdin = strings.NewReader(text)

@@ -62,20 +62,12 @@ func TestRunbookCommands(t *testing.T) {
 			t.Parallel()
 			tr, id := s.make(t, "runbook-"+name)
 			tr.alarmed(600)
-			dir := t.TempDir()
-			write(t, filepath.Join(dir, "corrected.jsonl"), `{"id":"corrected-1","payload":{}}`)
+			dir := filepath.Dir(write(t, "corrected.jsonl", `{"id":"corrected-1","payload":{}}`))
 			for _, block := range blocks {
 				tr.shell(dir, id, string(block[1]))
 			}
 			s.after(t, tr, id)
 		})
-	}
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -100,16 +92,14 @@ func waitingJob(t *testing.T, name string) (*tier, string) {
 	i := tr.start()
 	tr.submit("waits", "{}")
 	await(t, "the job waits", func() bool { return strings.HasPrefix(tr.show("waits").NotBefore, "2099") })
-	_ = i.cmd.Process.Kill()
-	<-i.end
+	i.kill()
 	return tr, "waits"
 }
 
 // waitingTenants are jobs of two tenants that nobody works on.
 func waitingTenants(t *testing.T, name string) (*tier, string) {
 	tr := newTier(t, name)
-	file := filepath.Join(t.TempDir(), "jobs.jsonl")
-	write(t, file, `{"id":"one","tenant":"acme","payload":1}`+"\n"+`{"id":"two","tenant":"other","payload":1}`)
+	file := write(t, "jobs.jsonl", `{"id":"one","tenant":"acme","payload":1}`+"\n"+`{"id":"two","tenant":"other","payload":1}`)
 	tr.must("submit", "--from", file)
 	return tr, "one"
 }
@@ -136,16 +126,14 @@ func deadJob(t *testing.T, name string) (*tier, string) {
 	i := tr.start()
 	tr.submit("bad", "{}")
 	await(t, "the job is DEAD", func() bool { return tr.show("bad").State == "DEAD" })
-	_ = i.cmd.Process.Kill()
-	<-i.end
+	i.kill()
 	return tr, "bad"
 }
 
 // reapedJob was taken from a worker that was killed, and runs on another.
 func reapedJob(t *testing.T, name string) (*tier, string) {
 	tr, i := runOn(t, name, shortLease)
-	_ = i.cmd.Process.Kill()
-	<-i.end
+	i.kill()
 	tr.start()
 	await(t, "the job was reaped", func() bool { return tr.show("runs").Crashes > 0 })
 	return tr, "runs"

@@ -22,12 +22,7 @@ type gate struct {
 
 func newGate(t *testing.T) *gate {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return &gate{address: l.Addr().String()}
+	return &gate{address: freeAddress(t)}
 }
 
 func (g *gate) open(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 func TestReadyMeansThatJobsAreTaken(t *testing.T) {
@@ -37,9 +39,7 @@ func TestReadyMeansThatJobsAreTaken(t *testing.T) {
 
 func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "unready", steady)
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, _ := atWork(t, "unready", steady, nil)
 	b.drain(t, "--reason", "bad disk")
 	if said := b.says(t, readyPath, "drain", "slots"); !strings.Contains(said, "drain: drained (operator: bad disk): ") {
 		t.Errorf("it does not say why: %s", said)
@@ -50,17 +50,14 @@ func TestADrainedWorkerIsAliveAndNotReady(t *testing.T) {
 // Whoever watches must not cost a job: a worker whose port is taken says so and works.
 func TestATakenPortCostsNoJob(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "port-taken", steady)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	tr.settings.Listen = l.Addr().String()
-	b := tr.inGroup()
-	tr.underWay("job")
+	_, b, _ := atWork(t, "port-taken", steady, func(s *contract.Settings) { s.Listen = l.Addr().String() })
 	b.says(t, readyPath)
-	if !b.wrote("nobody can watch this worker over TCP", "address already in use", tr.settings.Listen) {
+	if !b.wrote("nobody can watch this worker over TCP", "address already in use", l.Addr().String()) {
 		t.Error("it does not say that its port is taken")
 	}
 }
@@ -135,12 +132,10 @@ func exposed(t *testing.T, text string) (rows []metric, values map[string]float6
 // A worker that has done a job, resumed another and been through an outage of its queue exposes what docs/watching.md lists.
 func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 	t.Parallel()
-	tr, _ := newExecTier(t, "metrics", steady)
-	before := tr.inGroup()
-	tr.underWay("long")
+	tr, before, _ := atWork(t, "metrics", steady, nil)
 	before.signal(t)
 	before.ends(t, 0)
-	tr.handedBack("long")
+	tr.handedBack("job")
 	tr.settings.Listen = freeAddress(t)
 	b := tr.inGroupOf("metrics-second-group", func(*groupInstance) {})
 	await(t, "the job is resumed", func() bool { return b.logged("job claimed") })

@@ -109,18 +109,14 @@ func TestWatchdogTellsAnOutageFromAFrozenWorker(t *testing.T) {
 	b, systemd := tr.underSystemd()
 	b.aws.Close()
 	systemd.lives(t, "in an outage")
-	if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	b.send(t, syscall.SIGSTOP)
 	time.Sleep(watchdogTimeout / 2) // for what is under way
 	begin := time.Now()
 	time.Sleep(watchdogTimeout)
 	if signs := systemd.heard("WATCHDOG=1"); slices.ContainsFunc(signs, begin.Before) {
 		t.Error("a frozen worker gives signs of life")
 	}
-	if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	b.send(t, syscall.SIGCONT)
 	begin = time.Now()
 	await(t, "it lives again", func() bool { return slices.ContainsFunc(systemd.heard("WATCHDOG=1"), begin.Before) })
 }

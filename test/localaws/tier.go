@@ -1,0 +1,47 @@
+package localaws
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
+
+// MakeTier makes by hand, as the stacks make them, the environment "test" of a tier with one content type: table, bucket, queues
+// with these attributes, and the parameters by which operators find them. The settings name them; processor and timing are the test's.
+func (s *Server) MakeTier(t testing.TB, tier, contentType string, queue map[string]string) contract.Settings {
+	t.Helper()
+	cfg, err := s.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := contract.Settings{
+		Tier: tier, Environment: "test", ContentType: contentType, Table: tier + "-jobs", ArtifactsBucket: tier + "-artifacts", Retry: contract.DefaultRetry(),
+	}
+	for name, url := range map[string]*string{tier + "-queue": &made.QueueURL, tier + "-dead": &made.DeadLetterQueueURL} {
+		out, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: queue})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*url = *out.QueueUrl
+	}
+	CreateJobTable(t, dynamodb.NewFromConfig(cfg), made.Table)
+	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &made.ArtifactsBucket}); err != nil {
+		t.Fatal(err)
+	}
+	for parameter, value := range map[string]string{
+		contract.TableParameter(tier, "test"):                 made.Table,
+		contract.ArtifactsBucketParameter(tier, "test"):       made.ArtifactsBucket,
+		contract.QueueURLParameter(tier, "test", contentType): made.QueueURL,
+	} {
+		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: types.ParameterTypeString}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return made
+}
