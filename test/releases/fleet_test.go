@@ -13,12 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -37,37 +31,9 @@ const contentType = "steps"
 func newFleet(t *testing.T, name string) *fleet {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	queue := func(name string) string {
-		out, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": "4"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return *out.QueueUrl
-	}
-	f := &fleet{t: t, environ: server.Environ(), dir: t.TempDir()}
-	f.settings = contract.Settings{
-		Tier: name, Environment: "test", ContentType: contentType, Processor: "steps", Processes: 3,
-		Table: name + "-jobs", ArtifactsBucket: name + "-artifacts", QueueURL: queue(name + "-queue"), DeadLetterQueueURL: queue(name + "-dead"),
-		Timing: contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 200 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute},
-		Retry:  contract.DefaultRetry(),
-	}
-	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), f.settings.Table)
-	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &f.settings.ArtifactsBucket}); err != nil {
-		t.Fatal(err)
-	}
-	for parameter, value := range map[string]string{
-		contract.TableParameter(name, "test"):                 f.settings.Table,
-		contract.ArtifactsBucketParameter(name, "test"):       f.settings.ArtifactsBucket,
-		contract.QueueURLParameter(name, "test", contentType): f.settings.QueueURL,
-	} {
-		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: ssmtypes.ParameterTypeString}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f := &fleet{t: t, settings: server.MakeTier(t, name, contentType, map[string]string{"VisibilityTimeout": "4"}), environ: server.Environ(), dir: t.TempDir()}
+	f.settings.Processor, f.settings.Processes = "steps", 3
+	f.settings.Timing = contract.Timing{Lease: 4 * time.Second, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 200 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute}
 	return f
 }
 
