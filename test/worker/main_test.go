@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,7 +36,18 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", atOnce); err != nil { // a flag of the command line comes after this and wins
 		panic(err)
 	}
+	heedSignals()
 	os.Exit(localaws.SharedWith(m, "../../worker", &binary))
+}
+
+// heedSignals gives the workers of the tests the signals that their starter ignores (nohup, a shell's background job): a
+// process inherits what is ignored, not what is caught.
+func heedSignals() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // shortLease is for tests in which a lease runs out. All others have one that no load of the machine uses up.
