@@ -35,6 +35,9 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 		return err
 	}
 	for task := range endpoint.Tasks() {
+		if err := slot.UseFolder(task.Folder); err != nil {
+			return err
+		}
 		r := runner{processor: p, settings: settings, task: task, to: endpoint}
 		if err := endpoint.Finish(r.run(ctx)); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -17,6 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/group"
+	"github.com/worker-tier/worker-tier/worker/internal/jobfolder"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/loop"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
@@ -47,6 +49,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 		Slot: slot.Options{
 			Executable: executable, Args: o.Slot, Log: log, Confinement: confine.New(memoryOf(settings, log), log),
 		},
+		Folders: jobfolder.New(folderOfJobs(), log),
 		Protect: protection(settings, member, clock, random),
 		Worker: loop.Worker{
 			Processes: settings.Processes,
@@ -70,6 +73,19 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 			Log:     log,
 		},
 	}, nil
+}
+
+// stateDirectory is where systemd tells a service its state folder (StateDirectory= of the unit).
+// https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#StateDirectory=
+const stateDirectory = "STATE_DIRECTORY"
+
+// folderOfJobs is where the folders of jobs lie: in the unit's state folder, which outlives a restart. So a restarted
+// worker removes what the one before left. Without a unit they lie among the temporary files of the machine.
+func folderOfJobs() string {
+	if folder, _, _ := strings.Cut(os.Getenv(stateDirectory), ":"); folder != "" {
+		return folder
+	}
+	return os.TempDir()
 }
 
 // embedded logs attempts in the embedded metric format, where that is wanted; nil: it is not.

@@ -27,7 +27,10 @@ type puppet struct {
 	reports chan protocol.Report
 	kill    chan struct{} // closed by Kill
 	err     error
+	prepare func() error
 }
+
+func (p *puppet) Prepare() error { return p.prepare() }
 
 func (p *puppet) Send(o protocol.Order) error { p.orders <- o; return nil }
 
@@ -78,6 +81,7 @@ type stage struct {
 	received atomic.Int64 // receives that brought messages
 	begins   func()       // is called as a claim is written
 	refuse   func() error // why a claim gets no answer
+	prepare  func() error // why a slot gets no folder for its next job
 	fail     error        // with which a slot ends as soon as it is ready; nil: it lives
 }
 
@@ -114,7 +118,7 @@ func (s *stage) Receive(ctx context.Context, most int, wait time.Duration) ([]qu
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	clock, log := bubbleClock{start: time.Now()}, slog.New(slog.DiscardHandler)
-	s := &stage{table: store.NewMemory(), queue: queue.NewMemory(time.Now, time.Minute), ended: make(chan struct{}), begins: func() {}, refuse: func() error { return nil }}
+	s := &stage{table: store.NewMemory(), queue: queue.NewMemory(time.Now, time.Minute), ended: make(chan struct{}), begins: func() {}, refuse: func() error { return nil }, prepare: func() error { return nil }}
 	timing := contract.Timing{Sweep: 30 * time.Second, Lease: time.Minute, Heartbeat: 20 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: time.Hour, Stall: 2 * time.Hour}
 	claimer := &lease.Claimer{Store: s, Clock: clock, Rand: random(), ContentType: "mail", Worker: "i-1", Timing: timing}
 	s.Worker = &Worker{
@@ -140,7 +144,7 @@ func (s *stage) run(t *testing.T) {
 	hurried, hurry := context.WithCancelCause(t.Context())
 	s.drain, s.hurry = begin, hurry
 	host := goroutines{clock: s.Attempts.Clock.(bubbleClock), start: func(task Task) (Process, error) {
-		p := &puppet{task: task, orders: make(chan protocol.Order, 100), reports: make(chan protocol.Report, 10), kill: make(chan struct{})}
+		p := &puppet{task: task, orders: make(chan protocol.Order, 100), reports: make(chan protocol.Report, 10), kill: make(chan struct{}), prepare: s.prepare}
 		p.report(protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version}})
 		if s.slots = append(s.slots, p); len(s.slots) > 1000 {
 			return nil, errors.New("a hot loop")
@@ -229,6 +233,36 @@ func TestSlotsThatEndIdleAreRestartedWithAPause(t *testing.T) {
 		if n := len(s.slots); n < 59 || n > 61 {
 			t.Errorf("%d starts in a minute", n)
 		}
+	})
+}
+
+// A slot that gets no folder for its next job takes none. It is started again with growing pauses until it gets one.
+func TestNothingIsClaimedWithoutAFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.submit(t)
+		var full atomic.Bool
+		full.Store(true)
+		s.prepare = func() error {
+			if full.Load() {
+				return errors.New("no space left on device")
+			}
+			return nil
+		}
+		s.run(t)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := s.received.Load(); got != 0 || len(s.slots) < 100 || len(s.slots) > 600 {
+			t.Errorf("%d receives that brought messages and %d starts in an hour", got, len(s.slots))
+		}
+		full.Store(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if j := s.job(t); j.State != job.Running || j.Failures+j.Crashes != 0 {
+			t.Errorf("state %s, failures %d, crashes %d", j.State, j.Failures, j.Crashes)
+		}
+		s.drain(&drain.Cause{Source: drain.Spot})
+		<-s.ended
 	})
 }
 

@@ -58,7 +58,7 @@ func (s *slot) loop(ctx, hurried context.Context) {
 		case given:
 			usable := s.run(ctx, hurried, process, *claimed)
 			announced = false
-			if usable {
+			if usable && s.prepared(process) {
 				continue
 			}
 		case broken:
@@ -67,6 +67,15 @@ func (s *slot) loop(ctx, hurried context.Context) {
 		s.discard(process)
 		process = nil
 	}
+}
+
+// prepared prepares a process that has ended a job for its next one.
+func (s *slot) prepared(process Process) bool {
+	err := process.Prepare()
+	if err != nil {
+		s.log.Error("slot not prepared for its next job: restarting it", "error", err.Error())
+	}
+	return err == nil
 }
 
 // event is what ends the idleness of a slot.
@@ -182,10 +191,16 @@ func (s *slot) start(ctx context.Context) (Process, error) {
 		s.task.Wait(ctx, timeout)
 		report, ended = process.Next()
 	}
-	if report != nil && report.Ready != nil && report.Ready.Protocol == protocol.Version {
-		return process, nil
+	ready := report != nil && report.Ready != nil && report.Ready.Protocol == protocol.Version
+	if ready {
+		if err = process.Prepare(); err == nil {
+			return process, nil
+		}
 	}
-	if err := s.end(process); err != nil {
+	if why := s.end(process); err == nil {
+		err = why
+	}
+	if err != nil {
 		return nil, err
 	}
 	return nil, fmt.Errorf("the slot was not ready within %s, or sent another report first (%t)", readyTimeout, report != nil)

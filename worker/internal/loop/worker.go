@@ -41,6 +41,9 @@ type Task interface {
 // Process is a slot process.
 type Process interface {
 	lease.Slot
+	// Prepare makes an empty folder for the next job, and has that of the job before removed. It is called before the
+	// process can be given a job. An error is the fault of the instance, not of a job.
+	Prepare() error
 	// Next takes the oldest report; nil: there is none now. Once ended is true the process is gone and no report comes.
 	Next() (report *protocol.Report, ended bool)
 	// Err is why the process ended; it wraps protocol.ErrKilled after Kill. Valid once Next has returned ended.

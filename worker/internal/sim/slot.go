@@ -95,6 +95,9 @@ func (p *slotProcess) Send(o protocol.Order) error {
 	return nil
 }
 
+// Prepare does nothing: a simulated job has no files.
+func (p *slotProcess) Prepare() error { return nil }
+
 // Kill ends the process.
 func (p *slotProcess) Kill() {
 	p.doomed = true

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ type Options struct {
 	Executable string       // path of the program; usually os.Executable()
 	Args       []string     // its arguments, without the program's name
 	Env        []string     // its whole environment, as os.Environ gives it; nil: the parent's
+	Folder     string       // where the slot's temporary files belong; "": wherever the parent's do
 	Log        *slog.Logger // what the slot prints is logged here line by line, at level info
 
 	Confinement *confine.Confinement // limits its memory; nil: no limit
@@ -68,7 +70,7 @@ func Start(o Options) (*Process, error) {
 	}
 	p := &Process{cell: cell, orders: newOrders(write), mail: make(chan protocol.Report), reports: make(chan protocol.Report), output: newOutput(o.Log)}
 	p.child = child.New(child.Command{
-		Path: o.Executable, Args: o.Args, Env: cell.Environ(o.Env),
+		Path: o.Executable, Args: o.Args, Env: cell.Environ(inFolder(slices.Clip(o.Env), o.Folder)),
 		Inherit: []*os.File{read}, Reports: p.readReports, Output: p.readOutput,
 		// The signal is one that the slot handles, not SIGKILL: a slot killed on the spot could not take the programs of
 		// its group with it.

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
+	"github.com/worker-tier/worker-tier/worker/internal/jobfolder"
 	"github.com/worker-tier/worker-tier/worker/internal/loop"
+	"github.com/worker-tier/worker-tier/worker/internal/metrics"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
@@ -17,6 +19,7 @@ import (
 type Supervisor struct {
 	loop.Worker
 	Slot    slot.Options
+	Folders *jobfolder.Keeper                  // of slots and jobs
 	Protect func(context.Context, func() bool) // keeps the group from taking the instance while it is busy; nil: not wanted
 	Hurried <-chan struct{}                    // closed when a drain under way has no more time than Spot leaves; nil: never
 }
@@ -37,15 +40,30 @@ func (s *Supervisor) Run(ctx context.Context) {
 	if s.Protect != nil {
 		beside.Go(func() { s.Protect(ctx, func() bool { return s.Running() > 0 }) })
 	}
-	s.Worker.Run(ctx, hurried, host{s.Slot})
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	beside.Go(func() { s.Folders.Run(life) })
+	s.Worker.Run(ctx, hurried, host{s.Slot, s.Folders})
+	end()
 	close(ended)
 	beside.Wait()
 }
 
 // host runs loops as goroutines.
-type host struct{ slot slot.Options }
+type host struct {
+	slot    slot.Options
+	folders *jobfolder.Keeper
+}
 
 var _ loop.Host = host{}
+
+// Families are what the worker knows of itself, for those who read /metrics.
+func (s *Supervisor) Families() []metrics.Family {
+	return append(s.Worker.Families(), metrics.Family{
+		Name: "worker_job_folder_removal_failures_total", Kind: metrics.Counter, Help: "Tries to remove the folders of jobs that failed; they are repeated.",
+		Read: metrics.One(func() float64 { return float64(s.Folders.Failures()) }),
+	})
+}
 
 // Task returns a place to wait.
 func (host) Task() loop.Task { return make(task, 1) }
@@ -61,11 +79,18 @@ func (host) Together(bodies ...func()) {
 
 // Start starts a slot process whose reports wake t.
 func (h host) Start(t loop.Task) (loop.Process, error) {
-	started, err := slot.Start(h.slot)
+	folder, err := h.folders.Make()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{started, make(chan protocol.Report, 1)}
+	options := h.slot
+	options.Folder = folder
+	started, err := slot.Start(options)
+	if err != nil {
+		h.folders.Release(folder)
+		return nil, err
+	}
+	p := &process{Process: started, folders: h.folders, folder: folder, next: make(chan protocol.Report, 1)}
 	go p.pass(t)
 	return p, nil
 }
@@ -95,7 +120,46 @@ func (t task) Wake() {
 // process is a slot process as its loop sees it.
 type process struct {
 	*slot.Process
-	next chan protocol.Report
+	folders *jobfolder.Keeper
+	folder  string // of the slot
+	next    chan protocol.Report
+
+	mu    sync.Mutex
+	job   string // folder of its next or present job; "": none
+	ended bool
+}
+
+// Prepare makes the folder of the next job. A process that has ended needs none.
+func (p *process) Prepare() (err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.folders.Release(p.job)
+	p.job = ""
+	if !p.ended {
+		p.job, err = p.folders.Make()
+	}
+	return err
+}
+
+// Send passes on an order; a job gets its folder.
+func (p *process) Send(o protocol.Order) error {
+	if o.Run != nil {
+		run := *o.Run
+		p.mu.Lock()
+		run.Folder = p.job
+		p.mu.Unlock()
+		o.Run = &run
+	}
+	return p.Process.Send(o)
+}
+
+// clear has the folders removed once the process has ended.
+func (p *process) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.folders.Release(p.job)
+	p.folders.Release(p.folder)
 }
 
 // pass hands on the reports one by one until the process has ended, which its loop waits for.
@@ -104,6 +168,7 @@ func (p *process) pass(t loop.Task) {
 		p.next <- report
 		t.Wake()
 	}
+	p.clear()
 	close(p.next)
 	t.Wake()
 }

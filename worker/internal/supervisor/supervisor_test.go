@@ -15,6 +15,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/jobfolder"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
 	"github.com/worker-tier/worker-tier/worker/internal/loop"
 	"github.com/worker-tier/worker-tier/worker/internal/metrics"
@@ -146,7 +147,7 @@ func (tr *tier) startWith(name string, slots int, options slot.Options) (drainNo
 	clock := supervisor.SystemClock{}
 	random := supervisor.Random()
 	claimer := &lease.Claimer{Store: tr.table, Clock: clock, Rand: random, ContentType: "numbers", Worker: name, Timing: timing}
-	s := &supervisor.Supervisor{Slot: options, Worker: loop.Worker{
+	s := &supervisor.Supervisor{Slot: options, Folders: jobfolder.New(tr.t.TempDir(), log), Worker: loop.Worker{
 		Processes: slots,
 		Receiver:  tr.receiver,
 		Intake:    &lease.Intake{Inbox: tr.queue, Claimer: claimer, Log: log},

@@ -27,7 +27,8 @@ type Assignment struct {
 	Cursor        json.RawMessage `json:"cursor,omitempty"`        // absent: from the start
 	CursorVersion string          `json:"cursorVersion,omitempty"` // "<processor>@<version>" that wrote Cursor
 	Progress      Progress        `json:"progress"`
-	Deadline      time.Duration   `json:"deadline"` // absolute, on the clock of internal/monotonic, in nanoseconds
+	Folder        string          `json:"folder,omitempty"` // for temporary files: empty, and removed when the job or the slot ends
+	Deadline      time.Duration   `json:"deadline"`         // absolute, on the clock of internal/monotonic, in nanoseconds
 }
 
 // Progress is how far a job is. Total 0: not known yet.
