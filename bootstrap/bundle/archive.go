@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -71,26 +70,17 @@ func isFile(path string) bool {
 // pack writes the files under folder, in the order of their names.
 func pack(folder string, to io.Writer) error {
 	archive := zip.NewWriter(to)
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(folder, path)
-		if err != nil {
-			return err
-		}
-		return packFile(archive, path, filepath.ToSlash(name))
-	})
+	err := walk(folder, func(path, name string) error { return packFile(archive, path, name) })
 	return errors.Join(err, archive.Close())
 }
 
 func packFile(archive *zip.Writer, path, name string) error {
+	if why := obstacle(path); why != "" {
+		return fmt.Errorf("%s %s", path, why)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is neither a file nor a folder, nor a link to a file: put what it stands for in its place", path)
 	}
 	header := &zip.FileHeader{Name: name, Method: zip.Deflate}
 	header.SetMode(0o644)

@@ -86,15 +86,37 @@ func TestArchiveIsOfItsContent(t *testing.T) {
 
 func TestFolderThatCannotBePacked(t *testing.T) {
 	dir, parent := t.TempDir(), t.TempDir()
-	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "elsewhere")); err != nil {
-		t.Fatal(err)
+	write(t, filepath.Join(dir, "fine"), "")
+	for name, target := range map[string]string{"elsewhere": t.TempDir(), "gone": "nowhere", "round": "round"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for folder, want := range map[string]string{dir: "elsewhere is neither a file nor a folder", filepath.Join(dir, "none"): "no such file"} {
+	for folder, want := range map[string]string{dir: "elsewhere is a link to a folder", filepath.Join(dir, "none"): "no such file"} {
 		if _, err := bundle.Pack(folder, parent); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", folder, err, want)
 		}
 	}
 	if left := contents(t, parent); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+	wrong, err := bundle.Check(dir)
+	want := []string{`"elsewhere" is a link to a folder`, `"gone" is a link to nothing`, `"round" is a link to nothing`}
+	if diff := cmp.Diff(want, wrong); diff != "" || err != nil {
+		t.Errorf("Check: error %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestFolderBehindALinkIsPacked(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	write(t, filepath.Join(dir, "a"), "a")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if pack(t, link).SHA256 != pack(t, dir).SHA256 {
+		t.Error("the link and the folder make two archives")
+	}
+	if wrong, err := bundle.Check(link); len(wrong) > 0 || err != nil {
+		t.Errorf("Check: %q, error %v", wrong, err)
 	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,21 +88,4 @@ func (c checker) checkReads(m *member[contentType]) {
 			c.fail(other.at, "there is no content type %s%s", quote(other.value), note("the others: "+strings.Join(names, ", "), meant(other.value, names)))
 		}
 	}
-}
-
-// checkFiles is true if files is a folder that may be uploaded.
-func (c checker) checkFiles(files given[string]) bool {
-	if filepath.IsAbs(files.value) {
-		c.fail(files.at, "must be relative to the folder of this file, not %s", quote(files.value))
-		return false
-	}
-	if c.sources && !c.checkFolder(files.at, files.value) {
-		return false
-	}
-	inside, err := filepath.Rel(c.resolvePath(files.value), c.dir)
-	if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
-		c.fail(files.at, "%s holds this file, so that every edit would roll the pool (what is uploaded needs a folder of its own)", quote(files.value))
-		return false
-	}
-	return true
 }

@@ -30,13 +30,18 @@ contentTypes:
 func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, sub := range []string{"worker", "program", "cookbooks/imap/recipes", "recipes/tools"} {
+	for _, sub := range []string{"worker", "program", "cookbooks/imap/recipes", "recipes/tools", "links"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, text := range map[string]string{"released": "binary\n", "cookbooks/imap/metadata.rb": "name 'imap'\n", "cookbooks/imap/recipes/tools.rb": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"linked": "program", "links/elsewhere": "../program", "links/gone": "nowhere", "links/released": "../released"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
 	}

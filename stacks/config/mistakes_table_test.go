@@ -99,6 +99,14 @@ var mistakes = map[string]mistake{
 	"files that hold the config": {[]edit{{docs, docs + ", files: ^."}}, []string{`contentTypes.docs.files: "." holds this file, so that every edit would roll the pool (what is uploaded needs a folder of its own)`}},
 	"files that are a file":      {[]edit{{docs, docs + ", files: ^tier.yaml"}}, []string{`contentTypes.docs.files: "tier.yaml" is not a folder`}},
 	"files of one machine":       {[]edit{{docs, docs + ", files: ^/usr"}}, []string{`contentTypes.docs.files: must be relative to the folder of this file, not "/usr"`}},
+	"files behind a link":        {[]edit{{docs, docs + ", files: linked"}}, nil},
+	"files that are links": {
+		[]edit{{docs, docs + ", files: ^links"}},
+		[]string{
+			`contentTypes.docs.files: "links" cannot be uploaded: "elsewhere" is a link to a folder (put the files themselves there, or take it out)`,
+			`6:36: contentTypes.docs.files: "links" cannot be uploaded: "gone" is a link to nothing (put the files themselves there, or take it out)`,
+		},
+	},
 	"recipe that is there":       {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: ["recipe[imap::tools]"]`}}, nil},
 	"recipe without its file":    {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: [^"recipe[imap]"]`}}, []string{`contentTypes.docs.runList[0]: "cookbooks/imap/recipes/default.rb" is not there`}},
 	"recipe of another cookbook": {[]edit{{docs, docs + `, cookbooks: cookbooks, runList: [^"recipe[imapp::tools]"]`}}, []string{`contentTypes.docs.runList[0]: there is no cookbook "imapp" in "cookbooks" (it holds imap; did you mean imap?)`}},
