@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -60,7 +59,6 @@ func (c checker) checkEnvironment(m *member[environment]) {
 			c.fail(builder.at, "cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)")
 		}
 	}
-	c.checkPinned(m, network)
 	image := c.imageOf(m)
 	c.checkSettings(env, image)
 	if !c.file.Chef.Package.set && (!image.set || strings.HasPrefix(image.SSMParameter.value, "/aws/service/ami-amazon-linux")) {
@@ -90,14 +88,9 @@ func (c checker) imageOf(m *member[environment]) baseImage {
 	return c.file.BaseImage
 }
 
-// checkZones wants all zones in one Region: their letters give them their addresses.
 func (c checker) checkZones(env environment) {
 	for _, zone := range env.AvailabilityZones.items {
 		c.checkZone(zone, env.Region)
-		first := env.AvailabilityZones.items[0]
-		if region := first.value[:max(0, len(first.value)-1)]; !env.Region.set && first.usable() && zone.usable() && !strings.HasPrefix(zone.value, region) {
-			c.fail(zone.at, "%s is not in the Region of %s (a tier is in one Region)", quote(zone.value), first.value)
-		}
 	}
 }
 
@@ -209,27 +202,5 @@ func (c checker) checkOverrides(env environment) {
 			c.fail(m.key.at, "there is no content type %s to change%s", quote(m.key.value), note("there are "+strings.Join(names, ", "), meant(m.key.value, names)))
 		}
 		c.checkAccess(m.value.access)
-	}
-}
-
-// checkPinned wants image and zones where nothing can be looked up.
-func (c checker) checkPinned(m *member[environment], n network) {
-	env := m.value
-	var without []string
-	if !env.Account.set {
-		without = append(without, "account")
-	}
-	if !env.Region.set {
-		without = append(without, "region")
-	}
-	if len(without) == 0 {
-		return
-	}
-	reason := fmt.Sprintf("without %s nothing can be looked up", strings.Join(without, " and "))
-	if !env.AvailabilityZones.set && n.Mode.value != string(tierspec.Existing) {
-		c.fail(m.key.at.child("availabilityZones"), "is missing (%s)", reason)
-	}
-	if image := c.imageOf(m); !image.AMI.set && !c.broken(image.at.path) {
-		c.fail(m.key.at.child("baseImage"), "must be {amiId: ami-…} (%s)", reason)
 	}
 }

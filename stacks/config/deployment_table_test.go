@@ -8,29 +8,28 @@ var deploymentMistakes = map[string]mistake{
 	"environments are a list": {[]edit{{"  dev: {account: \"111122223333\", region: us-east-1, disposable: true}", "  - dev"}}, []string{"4:3: environments: must be a mapping of keys to values, not a list"}},
 	"no content type yet":     {[]edit{{"contentTypes:\n  docs: {processor: backup}", "contentTypes: {}"}}, nil},
 
-	"account as a number":    {[]edit{{`"111122223333"`, "111122223333"}}, nil},
-	"account of 11 digits":   {[]edit{{`"111122223333"`, `^"11112222333"`}}, []string{`environments.dev.account: "11112222333" is not possible (twelve digits in quotes, such as "111122223333")`}},
-	"account in octal":       {[]edit{{`"111122223333"`, `^000000000000`}}, []string{"environments.dev.account: 000000000000 must be in quotes (without them a number that starts with 0 is octal in YAML, and other readers of this file see another number)"}},
-	"region without dash":    {[]edit{{"us-east-1", "^us-east1"}}, []string{`environments.dev.region: "us-east1" is not possible (a Region such as us-east-1)`}},
-	"sovereign region":       {[]edit{{"us-east-1", "eusc-de-east-1"}}, nil},
-	"one zone":               {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a; a Local Zone needs network mode existing)"}},
-	"zone of another region": {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-2a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-2a" is not in the environment's region us-east-1`}},
-	"local zone":             {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1-bos-1a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1-bos-1a" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
-	"zone beyond the blocks": {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1p]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1p" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
-	"zones of two regions": {
-		[]edit{{"account: \"111122223333\", region: us-east-1, ", "availabilityZones: [us-east-1a, ^us-west-1a], baseImage: {amiId: ami-12345678}, "}},
-		[]string{`environments.dev.availabilityZones[1]: "us-west-1a" is not in the Region of us-east-1a (a tier is in one Region)`},
-	},
+	"account as a number":      {[]edit{{`"111122223333"`, "111122223333"}}, nil},
+	"account of 11 digits":     {[]edit{{`"111122223333"`, `^"11112222333"`}}, []string{`environments.dev.account: "11112222333" is not possible (twelve digits in quotes, such as "111122223333")`}},
+	"account in octal":         {[]edit{{`"111122223333"`, `^000000000000`}}, []string{"environments.dev.account: 000000000000 must be in quotes (without them a number that starts with 0 is octal in YAML, and other readers of this file see another number)"}},
+	"region without dash":      {[]edit{{"us-east-1", "^us-east1"}}, []string{`environments.dev.region: "us-east1" is not possible (a Region such as us-east-1)`}},
+	"sovereign region":         {[]edit{{"us-east-1", "eusc-de-east-1"}}, nil},
+	"one zone":                 {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a; a Local Zone needs network mode existing)"}},
+	"zone of another region":   {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-2a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-2a" is not in the environment's region us-east-1`}},
+	"local zone":               {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1-bos-1a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1-bos-1a" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
+	"zone beyond the blocks":   {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1p]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1p" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
 	"existing in a local zone": {[]edit{{env, "network: {mode: existing, vpc: vpc-12345678, subnets: {us-east-1a: subnet-12345678, us-east-1-bos-1a: subnet-12345679}}"}}, nil},
 
-	"nothing to look up in": {
+	"neither account nor region": {
 		[]edit{{`account: "111122223333", region: us-east-1, `, ""}},
 		[]string{
-			"4:3: environments.dev.availabilityZones: is missing (without account and region nothing can be looked up)",
-			"4:3: environments.dev.baseImage: must be {amiId: ami-…} (without account and region nothing can be looked up)",
+			`4:3: environments.dev.account: is missing (twelve digits in quotes, such as "111122223333")`,
+			"4:3: environments.dev.region: is missing (a Region such as us-east-1)",
 		},
 	},
-	"nothing to look up, all pinned": {[]edit{{"account: \"111122223333\", ", "availabilityZones: [us-east-1a, us-east-1b], baseImage: {amiId: ami-12345678}, "}}, nil},
+	"no account, all pinned": {
+		[]edit{{"account: \"111122223333\", ", "availabilityZones: [us-east-1a, us-east-1b], baseImage: {amiId: ami-12345678}, "}},
+		[]string{`4:3: environments.dev.account: is missing (twelve digits in quotes, such as "111122223333")`},
+	},
 
 	"no network":                 {[]edit{{env, "disposable: false"}}, []string{"4:3: environments.dev.network: is missing (public, private-nat, private-endpoints or existing; only a disposable environment has a default, public)"}},
 	"network of the tier":        {[]edit{{env, "disposable: false"}, {top, "network: {mode: private-nat}\n" + top}}, nil},

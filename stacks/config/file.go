@@ -96,10 +96,10 @@ type worker struct {
 
 // environment is one deployment of the tier.
 type environment struct {
-	// AWS account: twelve digits in quotes. Without it baseImage.amiId and the zones must be given.
-	Account given[string] `yaml:"account" match:"account" number:"true"`
-	// AWS Region. Without it baseImage.amiId and the zones must be given.
-	Region given[string] `yaml:"region" match:"region"`
+	// AWS account: twelve digits in quotes.
+	Account given[string] `yaml:"account" match:"account" number:"true" required:"true"`
+	// AWS Region.
+	Region given[string] `yaml:"region" match:"region" required:"true"`
 	// At least two, all of the Region. Default: taken from the account at synth time.
 	AvailabilityZones list `yaml:"availabilityZones" match:"ownZone" least:"2"`
 	// true: queues, the job table and whole stacks may be destroyed without being retained.
