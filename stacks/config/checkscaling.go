@@ -1,10 +1,5 @@
 package config
 
-import (
-	"time"
-	_ "time/tzdata" // the zones of schedules are checked on machines that have none
-)
-
 // targetTracking is the value of scaleOut.method that hands scaling to AWS.
 const targetTracking = "targetTracking"
 
@@ -49,45 +44,6 @@ func (c checker) checkScaleOut(s settings) {
 	for _, of := range []leaf{s.ScaleIn.CPUBelow.leaf, s.ScaleIn.For.leaf, s.ScaleIn.RemovePercent.leaf} {
 		if of.at.line > 0 && specificity(of.at) >= specificity(method.at) {
 			c.warn(of.at, "has no effect with scaleOut.method targetTracking (AWS scales the group in then)")
-		}
-	}
-}
-
-func (c checker) checkSchedule(s settings) {
-	for _, m := range s.Schedule.members {
-		entry := m.value
-		least, most := s.Capacity.Min, s.Capacity.Max
-		if entry.Min.set {
-			least = entry.Min
-		}
-		if entry.Max.set {
-			most = entry.Max
-		}
-		c.checkBounds(least, most)
-		if !entry.Min.set && !entry.Max.set {
-			c.fail(m.key.at, "changes nothing (give it min, max or both)")
-		}
-		c.checkLeft(s.Schedule, m, "min", func(entry schedule) given[int] { return entry.Min })
-		c.checkLeft(s.Schedule, m, "max", func(entry schedule) given[int] { return entry.Max })
-		if _, err := time.LoadLocation(entry.TimeZone.value); entry.TimeZone.usable() && err != nil {
-			c.fail(entry.TimeZone.at, "there is no time zone %s (such as Europe/Berlin)", quote(entry.TimeZone.value))
-		}
-		if entry.Min.usable() && entry.Min.value == 0 && s.ScaleOut.Method.value == targetTracking {
-			c.clash(entry.Min.leaf, s.ScaleOut.Method.leaf, trackingFromZero)
-		}
-		c.warnOfZero(entry.Min)
-	}
-}
-
-// checkLeft finds a bound that an entry leaves at what another one made it.
-func (c checker) checkLeft(all table[schedule], one member[schedule], what string, bound func(schedule) given[int]) {
-	if bound(one.value).set {
-		return
-	}
-	for _, other := range all.members {
-		if b := bound(other.value); b.set {
-			c.warn(one.key.at, "leaves %s at the %d of %s (give it a %s of its own)", what, b.value, other.key.value, what)
-			return
 		}
 	}
 }
