@@ -13,13 +13,16 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// loud is steady and prints as much as a slot's output may hold.
-const loud = `trap 'exit 75' TERM; line=$(head -c 4000 /dev/zero | tr '\0' x); n=0
-	while :; do n=$((n+1)); echo "{\"cursor\":$n,\"done\":$n}" >&"$WORKER_REPORT_FD"; i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "$line"; done; sleep 0.1; done`
+// loud prints at once as much as the log takes of a slot in a minute, and then is steady and prints a line a step.
+const loud = `trap 'exit 75' TERM; line=$(head -c 4000 /dev/zero | tr '\0' x); n=0; i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "$line"; done
+	while :; do n=$((n+1)); echo "{\"cursor\":$n,\"done\":$n}" >&"$WORKER_REPORT_FD"; echo "$line"; sleep 0.1; done`
 
-// logsInto starts a worker that logs into a file.
+// logsInto starts a worker that logs into a file. Three loud slots fill its buffer, the write under way and a pipe.
 func (tr *tier) logsInto(log *os.File) (i *instance, socket string) {
 	tr.t.Helper()
+	tr.settings.Processes = 3
+	tr.submit("loud", "{}")
+	tr.submit("louder", "{}")
 	folder := runtimeFolder(tr.t)
 	cmd := tr.command("RUNTIME_DIRECTORY=" + folder)
 	cmd.Stderr = log
@@ -83,13 +86,13 @@ func TestALogThatNobodyTakesHoldsUpNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr, _ := newExecTier(t, "log-"+name, loud)
-			tr.settings.Lease = 20 * time.Second // the test waits for two
+			tr.settings.Lease = 20 * time.Second // the test waits for one and a half
 			log, started := open(t)
 			l, socket := tr.logsInto(log)
 			started()
 			first := tr.underWay("job")
 			drops(t, socket)
-			enough := tr.show("job").Done + 2*int64(tr.settings.Lease/(100*time.Millisecond)) // at ten a second: two leases
+			enough := tr.show("job").Done + 3*int64(tr.settings.Lease/(200*time.Millisecond)) // at most ten a second
 			var last job
 			await(t, "the job gets on", func() bool { last = tr.show("job"); return last.Done >= enough })
 			if last.Epoch != first.Epoch {

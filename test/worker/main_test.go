@@ -93,9 +93,10 @@ func write(t testing.TB, name, text string) (file string) {
 // patience bounds the wait for an event, on a machine that has much else to do. Only a test that fails takes so long.
 const patience = 5 * time.Minute
 
+// await looks again and again. A look mostly is a process: the longer the wait already is, the longer is the pause between two.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(max(50*time.Millisecond, time.Since(begin)/20)) {
 		if holds() {
 			return
 		}
