@@ -44,6 +44,10 @@ func TestBadProcessorCostsOnlyItsOwnJob(t *testing.T) {
 			tr.submit("bad", payload{To: 10, Bad: how})
 			if want == "" {
 				tr.await("bad", "done", done)
+				tr.submit("second", payload{To: 3}) // the slot is still at work on the first
+				if j := tr.await("second", "handed back", func(j job.Job) bool { return j.Returns > 0 }); j.State != job.Ready || j.Failures != 0 || j.Crashes != 0 {
+					t.Errorf("the second job of the slot: state %s, failures %d, crashes %d", j.State, j.Failures, j.Crashes)
+				}
 			} else if j := tr.await("bad", "failed", failed); j.Failures != 1 || j.Crashes != 0 || j.Epoch != 2 || !strings.Contains(j.LastError, want) {
 				t.Errorf("failures %d, crashes %d, epoch %d, lastError %q, want %q in it", j.Failures, j.Crashes, j.Epoch, j.LastError, want)
 			}
