@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-//go:embed server.py enforce.py network.py silence.py
+//go:embed server.py enforce.py network.py refresh.py silence.py
 var program embed.FS
 
 // Region and Account are where everything in the local AWS lives.

@@ -9,6 +9,7 @@ Templates are never bent to what an emulator knows; what it drops is added here:
 - SuspendProcesses and ResumeProcesses are answered;
 - a group in subnets stands in the zones of its subnets, and an update leaves its desired capacity alone;
 - a group with a MixedInstancesPolicy keeps and describes it;
+- an update that changes a group's launch template replaces its instances by an instance refresh, if a local EC2 runs, see refresh.py;
 - a warm pool exists and is described, and protection from scale-in can be set;
 - NAT gateways with their addresses are made from a template, and a VPC tells its CidrBlock, see network.py;
 - a group whose launch template names an image that does not exist is refused, so that a stack with it rolls back;
@@ -28,6 +29,7 @@ import threading
 
 import enforce
 import network
+import refresh
 import silence
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -320,8 +322,9 @@ def main():
     add_group_actions()
     add_warm_pools()
     network.install()
+    refresh.install()
     responses._service_model("sts")  # else the first request imports botocore, the longest silence of a loaded machine
-    app = cut_long_polls(ministack.app)
+    app = refresh.over_http(cut_long_polls(ministack.app))
     if ministack.AUTH:
         enforce.install()
         app = enforce.over_tls(app)

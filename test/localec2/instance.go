@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -31,8 +35,8 @@ type Instance struct {
 	Machine     Machine
 	Metadata    *fakeimds.Server
 	AWS         *awsproxy.Proxy
+	Version     string // of the launch template
 
-	version  string // of the launch template
 	requests *os.File
 	leaving  bool // it no longer counts as capacity; guarded by the launcher's mu
 	serving  bool // its launch is completed; guarded by the launcher's mu
@@ -45,7 +49,7 @@ const RequestsFile = "aws-requests.jsonl"
 func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (*Instance, error) {
 	id := newID()
 	i := &Instance{
-		ID: id, Group: g.name, Zone: zone, version: *g.template.Version, Document: t.boot,
+		ID: id, Group: g.name, Zone: zone, Version: *g.template.Version, Document: t.boot,
 		ContentType: t.boot.WorkerTier.Environment[contract.EnvContentType],
 	}
 	i.Dir = filepath.Join(l.options.Dir, i.ContentType+"-"+id)
@@ -72,6 +76,7 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 	i.Machine, err = l.options.Start(Boot{
 		ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL,
 		Install: func() error { return l.install(ctx, i.Dir, t.boot.WorkerTier) },
+		Failed:  func() { l.countFailure(ctx, i, t.userData) },
 	})
 	if err != nil {
 		i.release()
@@ -110,6 +115,30 @@ func (l *Launcher) install(ctx context.Context, dir string, a contract.Attribute
 		return nil
 	}
 	return l.fetch(ctx, *a.Files, filepath.Join(dir, "files"))
+}
+
+// failureMetric is the line of user-data that counts a failed boot.
+var failureMetric = regexp.MustCompile(`(?m)^\s*aws cloudwatch put-metric-data --namespace (\S+) --metric-name (\S+) --value 1 --dimensions (\S+)$`)
+
+// countFailure sends the metric of a failed boot that the deployed user-data sends.
+func (l *Launcher) countFailure(ctx context.Context, i *Instance, userData string) {
+	log := l.options.Log.With("instance", i.ID)
+	log.WarnContext(ctx, "boot failed: the worker did not pass its check")
+	line := failureMetric.FindStringSubmatch(userData)
+	if line == nil {
+		return // a user-data of a test
+	}
+	datum := cloudwatchtypes.MetricDatum{MetricName: &line[2], Value: new(1.0)}
+	for pair := range strings.SplitSeq(strings.Trim(line[3], `'"`), ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		datum.Dimensions = append(datum.Dimensions, cloudwatchtypes.Dimension{Name: &name, Value: &value})
+	}
+	_, err := l.cloudwatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
+		Namespace: new(strings.Trim(line[1], `'"`)), MetricData: []cloudwatchtypes.MetricDatum{datum},
+	})
+	if err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "boot failure not counted", "error", err.Error())
+	}
 }
 
 // release closes what an instance has open.

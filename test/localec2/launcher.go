@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
@@ -44,10 +45,13 @@ type Options struct {
 type Launcher struct {
 	options     Options
 	autoscaling *autoscaling.Client
+	cloudwatch  *cloudwatch.Client
 	ec2         *ec2.Client
 	s3          *s3.Client
 
-	workers sync.WaitGroup // one goroutine per instance
+	id      string
+	rolls   map[string]*rolling // instance refreshes under way, by group; of the loop alone
+	workers sync.WaitGroup      // one goroutine per instance
 
 	mu        sync.Mutex
 	instances []*Instance // all since the start, oldest first
@@ -66,7 +70,9 @@ func New(o Options) *Launcher {
 	o.AWS.Logger = logging.Nop{} // requests cut short when Run ends are no news
 	return &Launcher{
 		options:     o,
+		id:          newID(),
 		autoscaling: autoscaling.NewFromConfig(o.AWS),
+		cloudwatch:  cloudwatch.NewFromConfig(o.AWS),
 		ec2:         ec2.NewFromConfig(o.AWS),
 		s3:          s3.NewFromConfig(o.AWS),
 	}
@@ -93,6 +99,8 @@ func (l *Launcher) Run(ctx context.Context) error {
 		i.Machine.PowerCut()
 	}
 	l.workers.Wait()
+	// The local AWS may have ended before.
+	_ = l.exchange(context.WithoutCancel(ctx), map[string]any{"launcher": l.id, "ends": true}, nil)
 	return nil
 }
 
@@ -113,26 +121,42 @@ func (l *Launcher) note(ctx context.Context, err error) {
 
 // reconcile compares the groups with the instances once. The first error ends it.
 func (l *Launcher) reconcile(ctx context.Context) error {
+	if err := l.refreshes(ctx); err != nil {
+		return err
+	}
 	groups, err := l.groups(ctx)
 	if err != nil {
 		return err
 	}
-	desired := map[string]int{}
+	wanted, zones := map[string]int{}, map[string][]string{}
 	for _, g := range groups {
-		desired[g.name] = g.desired
-		for len(l.capacity(g.name)) < g.desired {
+		wanted[g.name], zones[g.name] = l.wanted(g), g.zones
+		for len(l.capacity(g.name)) < l.wanted(g) {
 			if err := l.launch(ctx, g); err != nil {
 				return err
 			}
 		}
+		if err := l.roll(ctx, g); err != nil {
+			return err
+		}
 	}
 	for _, i := range l.Instances() {
-		surplus := len(l.capacity(i.Group)) > desired[i.Group]
-		if (surplus || i.askedToGo()) && l.leave(i) {
-			l.workers.Go(func() { l.terminate(ctx, i, l.options.Log.With("instance", i.ID)) })
+		surplus := l.rolls[i.Group] == nil && len(l.capacity(i.Group)) > wanted[i.Group]
+		// Instances in a zone that was taken from their group are replaced in the others.
+		// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-add-availability-zone.html
+		outside := len(zones[i.Group]) > 0 && !slices.Contains(zones[i.Group], i.Zone)
+		if surplus || outside || i.askedToGo() {
+			l.takeAway(ctx, i)
 		}
 	}
 	return nil
+}
+
+// takeAway takes an instance out of its group and ends it, unless that is done already.
+func (l *Launcher) takeAway(ctx context.Context, i *Instance) {
+	if l.leave(i) {
+		l.workers.Go(func() { l.terminate(ctx, i, l.options.Log.With("instance", i.ID)) })
+	}
 }
 
 func (l *Launcher) launch(ctx context.Context, g group) error {
@@ -145,7 +169,7 @@ func (l *Launcher) launch(ctx context.Context, g group) error {
 		return err
 	}
 	log := l.options.Log.With("instance", i.ID, "content_type", i.ContentType)
-	log.InfoContext(ctx, "instance started", "zone", i.Zone, "template_version", i.version, "dir", i.Dir)
+	log.InfoContext(ctx, "instance started", "zone", i.Zone, "template_version", i.Version, "dir", i.Dir)
 	l.mu.Lock()
 	l.instances = append(l.instances, i)
 	l.mu.Unlock()

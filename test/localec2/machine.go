@@ -14,6 +14,7 @@ type Boot struct {
 	Metadata string             // URL of its instance metadata service
 	Endpoint string             // URL of its way to AWS
 	Install  func() error       // lays the bundle out in Dir: what user-data does on machines that run it
+	Failed   func()             // counts a boot that failed: what user-data does then
 }
 
 // Machine is what an instance runs on: processes ([StartProcess]) or a machine that boots ([Machines]).

@@ -92,6 +92,7 @@ func (p *process) live(started chan<- error) {
 	started <- nil
 	if p.boot.Document.WorkerTier.Environment[contract.EnvLaunchHook] != "" {
 		if err := p.complete(); err != nil {
+			p.boot.Failed()
 			p.Shutdown() // user-data stops the worker of a boot that failed
 		}
 	}
