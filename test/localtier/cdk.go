@@ -2,12 +2,15 @@ package localtier
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +24,8 @@ type CDK struct {
 	Server      *localaws.Server // nil: what the user's own environment names
 	Config      string           // file
 	Environment string           // of the config
+	App         string           // the program that makes the stacks; "": what the project's cdk.json names
+	Project     string           // folder with cdk.context.json; "": Root
 }
 
 // CDKProgram is where the project has the CDK command line.
@@ -63,7 +68,10 @@ func (c CDK) run(ctx context.Context, dir string, args ...string) (string, error
 
 // app runs a command that synthesises the app.
 func (c CDK) app(ctx context.Context, args ...string) (string, error) {
-	return c.run(ctx, c.Root, append(args, "--context", "env="+c.Environment, "--context", "config="+c.Config,
+	if c.App != "" {
+		args = append(args, "--app", c.App)
+	}
+	return c.run(ctx, cmp.Or(c.Project, c.Root), append(args, "--context", "env="+c.Environment, "--context", "config="+c.Config,
 		"--output", filepath.Join(c.Dir, "cdk.out"), "--no-color", "--no-notices")...)
 }
 
@@ -85,34 +93,68 @@ func (c CDK) Destroy(ctx context.Context, stacks ...string) error {
 	return err
 }
 
+// Diff says which stacks differ from what is deployed, and which do not.
+func (c CDK) Diff(ctx context.Context) (differ, same []string, err error) {
+	parts, err := c.Differences(ctx)
+	for _, p := range parts {
+		if p.Text == "" {
+			same = append(same, p.Stack)
+		} else {
+			differ = append(differ, p.Stack)
+		}
+	}
+	return differ, same, err
+}
+
+// Difference is what cdk diff says about one stack.
+type Difference struct {
+	Stack string
+	Text  string // "" if there is no difference
+}
+
+// resource begins the line of cdk diff about a resource.
+var resource = regexp.MustCompile(`(?m)^\[[-+~]\] AWS::\w+::(\w+) `)
+
+// Resources are the types of the resources that differ, without AWS:: and the service, each once.
+func (d Difference) Resources() []string {
+	types := map[string]bool{}
+	for _, found := range resource.FindAllStringSubmatch(d.Text, -1) {
+		types[found[1]] = true
+	}
+	return slices.Sorted(maps.Keys(types))
+}
+
+// Differences is what cdk diff says, stack by stack.
+func (c CDK) Differences(ctx context.Context) ([]Difference, error) {
+	said, err := c.app(ctx, "diff")
+	return readDiff(said), err
+}
+
+// DeployDiffed deploys all stacks as they were synthesised for the last diff.
+func (c CDK) DeployDiffed(ctx context.Context) error {
+	c.App = filepath.Join(c.Dir, "cdk.out")
+	return c.Deploy(ctx, "--all")
+}
+
 // stackHeading begins what cdk diff says about a stack.
 var stackHeading = regexp.MustCompile(`(?m)^Stack (\S+)`)
 
-// Diff says which stacks differ from what is deployed, and which do not.
-func (c CDK) Diff(ctx context.Context) (differ, same []string, err error) {
-	said, err := c.app(ctx, "diff")
-	if err != nil {
-		return nil, nil, err
-	}
-	differ, same = readDiff(said)
-	return differ, same, nil
-}
-
 // readDiff reads what cdk diff says: a part for each stack, with its differences or that there are none.
-func readDiff(said string) (differ, same []string) {
+func readDiff(said string) []Difference {
 	headings := stackHeading.FindAllStringSubmatchIndex(said, -1)
+	var parts []Difference
 	for n, h := range headings {
 		end := len(said)
 		if n+1 < len(headings) {
 			end = headings[n+1][0]
 		}
-		if name := said[h[2]:h[3]]; strings.Contains(said[h[1]:end], "There were no differences") {
-			same = append(same, name)
-		} else {
-			differ = append(differ, name)
+		p := Difference{Stack: said[h[2]:h[3]]}
+		if text := said[h[1]:end]; !strings.Contains(text, "There were no differences") {
+			p.Text = text
 		}
+		parts = append(parts, p)
 	}
-	return differ, same
+	return parts
 }
 
 // WithoutAWS is an environment without the user's AWS settings.

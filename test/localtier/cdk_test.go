@@ -1,6 +1,7 @@
 package localtier
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,11 +21,18 @@ There were no differences
 
 ✨  Number of stacks with differences: 1
 `
-	differ, same := readDiff(said)
-	if diff := cmp.Diff([]string{"tier-local-docs"}, differ); diff != "" {
-		t.Errorf("differing (-want +got):\n%s", diff)
+	parts := readDiff(said)
+	var stacks, changed []string
+	for _, p := range parts {
+		stacks = append(stacks, p.Stack)
+		if p.Text != "" {
+			changed = append(changed, p.Stack+": "+strings.Join(p.Resources(), ", "))
+		}
 	}
-	if diff := cmp.Diff([]string{"tier-local-shared", "tier-local-mail"}, same); diff != "" {
-		t.Errorf("unchanged (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"tier-local-shared", "tier-local-docs", "tier-local-mail"}, stacks); diff != "" {
+		t.Errorf("stacks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"tier-local-docs: LaunchTemplate"}, changed); diff != "" {
+		t.Errorf("differing (-want +got):\n%s", diff)
 	}
 }
