@@ -1,75 +1,100 @@
 package stacks
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/bootstrap/userdata"
+	"github.com/worker-tier/worker-tier/test/synthtest"
 )
 
-// What the CDK does not know may become as long as this in the shipped configuration: the URL of a queue, and a name that
-// CloudFormation makes of a stack's and a resource's.
-const (
-	longestURL  = "https://sqs.us-east-1.amazonaws.com/444455556666/worker-tier-local-calendars-PoolDeadLetterQueue78D13E3B-AbCdEfGhIjKl"
-	longestName = "worker-tier-local-shared-ArtifactsBucket2AAC5544-abcdefghijkl"
-)
+// joined is the value of an Fn::Join, with value for each reference in it.
+func joined(t *testing.T, node any, value func(reference map[string]any) string) string {
+	t.Helper()
+	reference, _ := node.(map[string]any)
+	if text, plain := node.(string); plain {
+		return text
+	}
+	join, isJoin := reference["Fn::Join"].([]any)
+	if !isJoin {
+		return value(reference)
+	}
+	var parts []string
+	for _, part := range join[1].([]any) {
+		parts = append(parts, joined(t, part, value))
+	}
+	return strings.Join(parts, join[0].(string))
+}
 
-// The user-data of every shipped content type is under 4 KiB once the tokens have their values.
-func TestUserDataIsShort(t *testing.T) {
-	const limit = 4 << 10
-	files, err := filepath.Glob("testdata/golden/worker-tier/*/*.json")
-	if err != nil {
-		t.Fatal(err)
+// scripts are the user-data of all pools of an environment, by stack, with value for each reference.
+func scripts(t *testing.T, file, environment string, value func(template synthtest.Template, reference map[string]any) string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for stack, text := range templates(t, synthesize(t, load(t, file, environment), standIn)) {
+		template := synthtest.Parse(t, []byte(text))
+		for _, r := range template.Of("AWS::EC2::LaunchTemplate") {
+			all[stack] = joined(t, r.At("LaunchTemplateData", "UserData", "Fn::Base64"), func(reference map[string]any) string { return value(template, reference) })
+		}
 	}
-	seen := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var template struct {
-			Resources map[string]struct {
-				Type       string
-				Properties struct {
-					LaunchTemplateData struct {
-						UserData struct {
-							Base64 struct {
-								Join []any `json:"Fn::Join"`
-							} `json:"Fn::Base64"`
-						}
-					}
-				}
+	return all
+}
+
+// A file is accepted by what its user-data may become, so no name in a template may be longer than was reckoned with.
+func TestDeployedUserDataIsNoLongerThanReckoned(t *testing.T) {
+	for _, c := range goldens {
+		tier := load(t, c.file, c.environment)
+		got := scripts(t, c.file, c.environment, func(template synthtest.Template, reference map[string]any) string {
+			id, _ := reference["Ref"].(string)
+			if template[id].Type == "AWS::SQS::Queue" {
+				return "https://sqs." + tier.Environment.Region + ".amazonaws.com.cn/111122223333/" + strings.Repeat("q", 80)
 			}
-		}
-		if err := json.Unmarshal(text, &template); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, r := range template.Resources {
-			if r.Type != "AWS::EC2::LaunchTemplate" {
-				continue
+			if strings.HasPrefix(id, "SsmParameterValue") { // names of the shared stack, of the table as a rule
+				id = "JobsTable10C8EDF6"
 			}
-			seen++
-			var script strings.Builder
-			parts, _ := r.Properties.LaunchTemplateData.UserData.Base64.Join[1].([]any)
-			for _, part := range parts {
-				switch part := part.(type) {
-				case string:
-					script.WriteString(part)
-				case map[string]any:
-					value := longestName
-					if name, _ := part["Ref"].(string); template.Resources[name].Type == "AWS::SQS::Queue" {
-						value = longestURL
-					}
-					script.WriteString(value)
-				}
+			return prefix(tier) + "-shared-" + id + "-AbCdEfGhIjKlM"
+		})
+		for _, contentType := range tier.ContentTypes {
+			longest := userdata.Pool{
+				Tier: tier.Name, Environment: tier.Environment.Name, Region: tier.Environment.Region, ContentType: contentType, Chef: tier.Chef,
+			}.Longest()
+			script := got[prefix(tier)+"-"+contentType.Name]
+			if len(script) > longest || script == "" {
+				t.Errorf("%s %s: %d bytes, reckoned were %d", c.environment, contentType.Name, len(script), longest)
 			}
-			if script.Len() >= limit {
-				t.Errorf("%s: user-data of %d bytes, want less than %d", filepath.Base(file), script.Len(), limit)
+			if longest > 6<<10 {
+				t.Errorf("%s %s: %d bytes, which leaves less than 10 KiB to a type of one's own", c.environment, contentType.Name, longest)
 			}
 		}
 	}
-	if seen < 21 {
-		t.Errorf("%d launch templates in the goldens, want one for each of 7 types in 3 environments", seen)
+}
+
+// cdk diff compares the elements of a list: where each line is one, it shows the lines that differ and no others.
+func TestEachSettingIsALineOfTheTemplate(t *testing.T) {
+	lines := func(processes int) []any {
+		tier := *load(t, testConfig, "prod")
+		tier.ContentTypes = tier.ContentTypes[:1]
+		tier.ContentTypes[0].ProcessesPerInstance = processes
+		template := synthtest.Parse(t, []byte(templates(t, synthesize(t, &tier, standIn))[prefix(&tier)+"-"+tier.ContentTypes[0].Name]))
+		join := template.One(t, "AWS::EC2::LaunchTemplate").At("LaunchTemplateData", "UserData", "Fn::Base64", "Fn::Join").([]any)
+		if join[0] != "\n" {
+			t.Fatalf("joined by %q", join[0])
+		}
+		return join[1].([]any)
+	}
+	before, after := lines(3), lines(5)
+	if len(before) != len(after) {
+		t.Fatalf("%d lines became %d", len(before), len(after))
+	}
+	var changed []string
+	for i := range before {
+		if was, text := before[i].(string); text && strings.Contains(was, "\n") {
+			t.Errorf("several lines are one element: %q", was)
+		}
+		if was, now := before[i], after[i]; joined(t, was, func(map[string]any) string { return "" }) != joined(t, now, func(map[string]any) string { return "" }) {
+			changed = append(changed, was.(string), now.(string))
+		}
+	}
+	if got, want := strings.Join(changed, "\n"), "\"WORKER_PROCESSES\":\"3\",\n\"WORKER_PROCESSES\":\"5\","; got != want {
+		t.Errorf("changed lines:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/worker-tier/worker-tier/bootstrap/roles"
 	"github.com/worker-tier/worker-tier/tierspec"
@@ -121,8 +123,9 @@ func bootFailures(environment map[string]string) metric {
 }
 
 // document renders v as JSON with a value per line, which makes a readable cdk diff, and without indentation, which
-// would cost an eighth of the script. Nothing but what JSON itself demands is escaped, or a CDK token would no longer be found
-// in it.
+// would cost an eighth of the script. Of ASCII only what JSON itself demands is escaped, or a CDK token would no longer be
+// found in it. All else is escaped: cdk diff compares templates as CloudFormation returns them, with a question mark for each
+// such character.
 func document(v any) (string, error) {
 	var compact, out bytes.Buffer
 	enc := json.NewEncoder(&compact)
@@ -131,7 +134,23 @@ func document(v any) (string, error) {
 		return "", err
 	}
 	err := json.Indent(&out, compact.Bytes(), "", "")
-	return strings.TrimSuffix(key.ReplaceAllString(out.String(), "$1"), "\n"), err
+	return ascii(strings.TrimSuffix(key.ReplaceAllString(out.String(), "$1"), "\n")), err
+}
+
+// ascii is JSON text with every character outside ASCII escaped as JSON has it, in UTF-16.
+// https://www.rfc-editor.org/rfc/rfc8259#section-7
+func ascii(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			out.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
+		}
+	}
+	return out.String()
 }
 
 // key is what begins a line of indented JSON and has a value on it.

@@ -1,7 +1,6 @@
 package userdata_test
 
 import (
-	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -113,14 +112,49 @@ func TestScriptIsShell(t *testing.T) {
 	}
 }
 
-// EC2 refuses more than 16 KiB. What the script says itself must leave most of that to a content
-// type's variables, whose tokens become ARNs and URLs.
-func TestSize(t *testing.T) {
+// CloudFormation returns a question mark for each character outside ASCII, so cdk diff would not show that one changed. The
+// instance must read the same value.
+func TestScriptIsASCII(t *testing.T) {
 	p := props()
-	for i := range 60 {
-		p.Environment[fmt.Sprintf("VARIABLE_%02d", i)] = strings.Repeat("x", 100)
+	for name, value := range map[string]string{"GREETING": "grüße", "SIGNS": "日本 \u2028 \x7f 🙂 é", "ESCAPE": `\u00fc`} {
+		p.Environment[name] = value
 	}
-	if got := len(userdata.Render(p)); got > userdata.Limit-1024 {
-		t.Errorf("with 60 variables of 100 bytes the script has %d bytes, too near the limit of %d", got, userdata.Limit)
+	script := userdata.Render(p)
+	for i, c := range []byte(script) {
+		if c >= 0x80 {
+			t.Fatalf("byte %d is %#x: %q", i, c, script[max(0, i-30):i+1])
+		}
+	}
+	got, err := contract.FirstBootFrom(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p.Environment, got.WorkerTier.Environment); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	_, document, _ := strings.Cut(script, "<<'"+contract.FirstBootMarker+"'\n")
+	document, _, _ = strings.Cut(document, "\n"+contract.FirstBootMarker+"\n")
+	read := exec.Command("python3", "-c", `import json, sys; sys.stdout.buffer.write(json.load(sys.stdin)["worker_tier"]["environment"]["SIGNS"].encode())`)
+	read.Stdin = strings.NewReader(document)
+	if out, err := read.Output(); err != nil || string(out) != p.Environment["SIGNS"] {
+		t.Errorf("the bundle's scripts read %q, %v", out, err)
+	}
+}
+
+// Of the 16 KiB that EC2 takes the script leaves ten to the variables of a content type, whatever its names become.
+func TestScriptLeavesRoom(t *testing.T) {
+	p := props()
+	pool := userdata.Pool{
+		Tier: strings.Repeat("t", 31), Environment: strings.Repeat("e", 31), Chef: p.Chef,
+		ContentType: tierspec.NewContentType(strings.Repeat("c", 31), "exec"),
+	}
+	pool.ContentType.Files, pool.ContentType.Cookbooks = "files", "cookbooks"
+	if got := pool.Longest(); got > 6<<10 {
+		t.Errorf("without variables the script may have %d bytes", got)
+	}
+	before := pool.Longest()
+	pool.ContentType.Variables = map[string]string{"NAME": strings.Repeat("x", 100)}
+	if got, want := pool.Longest()-before, len("\"NAME\":\"\",\n")+100; got != want {
+		t.Errorf("a variable of 100 bytes adds %d, want %d", got, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -98,7 +99,7 @@ func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile strin
 			TagSpecifications: []*awsec2.CfnLaunchTemplate_TagSpecificationProperty{{
 				ResourceType: new("volume"), Tags: name.volumeTags(),
 			}},
-			UserData: awscdk.Fn_Base64(pool.userData(name, code)),
+			UserData: pool.userData(name, code),
 		},
 	}
 	if name.NetworkMode != "" {
@@ -121,46 +122,23 @@ func inbound(from []tierspec.Inbound) any {
 	return &rules
 }
 
-// userData is the script that turns an instance into a worker of this pool.
+// userData is the script that turns an instance into a worker of this pool, as a launch template takes it. Its lines are
+// joined when the stack is deployed, so that cdk diff shows the lines that differ. Fn_Join would make one text of them.
 func (pool *WorkerPool) userData(name names, code assets) *string {
-	environment := maps.Clone(name.ContentType.Variables)
-	if environment == nil {
-		environment = map[string]string{}
+	its := userdata.Pool{
+		Tier: name.Tier, Environment: name.Environment, Region: name.Region, ContentType: name.ContentType, Chef: name.Chef,
+		Names: userdata.Names{
+			QueueURL: name.queueURL, DeadLetterQueueURL: name.deadLetterQueueURL, Table: name.Table, ArtifactsBucket: name.ArtifactsBucket,
+			LogGroup: name.logGroup, Bundle: code.bundle, Files: code.files, Cookbooks: code.cookbooks,
+		},
 	}
-	maps.Copy(environment, name.settings().Environ())
-	environment["AWS_REGION"] = name.Region
-	script := userdata.Render(userdata.Props{
-		Role:        name.ContentType.Role,
-		Chef:        name.Chef,
-		Boot:        name.ContentType.Boot,
-		RunList:     name.ContentType.RunList,
-		Bundle:      code.bundle,
-		Files:       code.files,
-		Cookbooks:   code.cookbooks,
-		LogGroup:    name.logGroup,
-		Environment: environment,
-		Hardening:   name.ContentType.Hardening,
-	})
-	if len(script) > userdata.Limit {
-		panic(fmt.Sprintf("%s: ContentType: its user-data has %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",
-			*pool.Node().Path(), len(script), userdata.Limit))
+	if size := its.Longest(); size > userdata.Limit {
+		panic(fmt.Sprintf("%s: ContentType: its user-data may have %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",
+			*pool.Node().Path(), size, userdata.Limit))
 	}
-	return &script
-}
-
-// settings are what the pool's workers are told.
-func (n names) settings() contract.Settings {
-	t := n.ContentType
-	return contract.Settings{
-		Tier: n.Tier, Environment: n.Environment, ContentType: t.Name,
-		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
-		QueueURL: n.queueURL, DeadLetterQueueURL: n.deadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
-		Timing:     t.Job,
-		Retry:      t.Retry,
-		LaunchHook: launchHook, TerminationHook: terminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
-		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
-		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
-	}
+	lines := strings.Split(userdata.Render(its.Props()), "\n")
+	joined := awscdk.NewIntrinsic(map[string]any{"Fn::Base64": map[string]any{"Fn::Join": []any{"\n", lines}}}, nil)
+	return awscdk.Token_AsString(joined, nil)
 }
 
 // tags are those of the group and of everything it launches, in order of their keys.

@@ -9,18 +9,10 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-const (
-	// launchHook is the name of the lifecycle hook that keeps a new instance from counting as capacity
-	// until its worker has passed its check.
-	launchHook = "boot"
-	// terminationHook is the name of the lifecycle hook that holds a terminating instance until its
-	// worker has drained.
-	terminationHook = "drain"
-	// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it step
-	// policies take the default cooldown, 300, and would not scale in for that long.
-	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
-	warmup = 120
-)
+// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it step
+// policies take the default cooldown, 300, and would not scale in for that long.
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
+const warmup = 120
 
 // hooks stand in the group's own list: as resources of their own they would miss its first instances. An
 // instance that nobody speaks for is abandoned when it launches and let go when it terminates.
@@ -29,13 +21,13 @@ func (n names) hooks() []*awsautoscaling.CfnAutoScalingGroup_LifecycleHookSpecif
 	t := n.ContentType
 	return []*awsautoscaling.CfnAutoScalingGroup_LifecycleHookSpecificationProperty{
 		{
-			LifecycleHookName:   new(launchHook),
+			LifecycleHookName:   new(contract.LaunchHook),
 			LifecycleTransition: new("autoscaling:EC2_INSTANCE_LAUNCHING"),
 			HeartbeatTimeout:    new(t.Boot.LaunchHookTimeout().Seconds()),
 			DefaultResult:       new("ABANDON"),
 		},
 		{
-			LifecycleHookName:   new(terminationHook),
+			LifecycleHookName:   new(contract.TerminationHook),
 			LifecycleTransition: new("autoscaling:EC2_INSTANCE_TERMINATING"),
 			HeartbeatTimeout:    new(t.TerminationHookTimeout().Seconds()),
 			DefaultResult:       new("CONTINUE"),

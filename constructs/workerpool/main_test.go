@@ -69,7 +69,7 @@ func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 		"test/Pool: ContentType.Retry is not set":                          func(p *Props) { p.ContentType.Retry.FailureLimit = 0 },
 		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },
 		`test/Pool: ContentType.Tags: "cost center" may not be the key of`: func(p *Props) { p.ContentType.Tags = map[string]string{"cost center": "7"} },
-		"test/Pool: ContentType: its user-data has ":                       func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
+		"test/Pool: ContentType: its user-data may have ":                  func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
 	} {
 		props := mail(t)
 		change(&props)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/bootstrap/userdata"
 	"github.com/worker-tier/worker-tier/test/synthtest"
 	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -62,7 +63,7 @@ func TestWhatAWorkerShowsIsOptedInto(t *testing.T) {
 	variables := func(change func(*tierspec.ContentType)) map[string]string {
 		props := mail(t)
 		change(&props.ContentType)
-		return names{Props: props.withDefaults()}.settings().Environ()
+		return userdata.Pool{ContentType: props.ContentType}.Props().Environment
 	}
 	watched := func(c *tierspec.ContentType) {
 		c.Watch = tierspec.Watch{Port: 9464, Graphite: "carbon:2003", EMF: true}

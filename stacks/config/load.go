@@ -72,6 +72,9 @@ func read(r *report, data []byte, c checker, environment string) *tierspec.Tier 
 	c.report, c.file, c.unread, c.settings = r, &f, slices.Clone(r.problems), builtin[settings]()
 	chosen := c.choose(environment)
 	c.check(chosen)
+	if len(r.problems) == 0 {
+		c.checkUserData()
+	}
 	if len(r.problems) > 0 {
 		return nil
 	}

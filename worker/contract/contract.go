@@ -102,6 +102,12 @@ const (
 	TagContentType = "worker-tier:content-type"
 )
 
+// Lifecycle hooks of a pool's group.
+const (
+	LaunchHook      = "boot"  // keeps a new instance from counting as capacity until its worker has passed its check
+	TerminationHook = "drain" // holds a terminating instance until its worker has drained
+)
+
 // StackName is the name of the stack of one content type.
 func StackName(tier, environment, contentType string) string {
 	return MetricEnvironment(tier, environment) + "-" + contentType

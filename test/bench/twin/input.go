@@ -153,29 +153,17 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 
 // script is a type's user-data, with names where the CDK knows the values.
 func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) string {
-	environment := contract.Settings{
-		Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
-		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
-		QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@",
-		Timing:     t.Job,
-		Retry:      t.Retry,
-		LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
-		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
-		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
-	}.Environ()
-	for name, value := range t.Variables {
-		environment[name] = value
-	}
-	environment["AWS_REGION"] = tier.Environment.Region
-	props := userdata.Props{
-		Role: t.Role, Chef: tier.Chef, Boot: t.Boot, RunList: t.RunList,
-		Bundle:   contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@", SHA256: code},
-		LogGroup: "@logGroup@", Environment: environment, Hardening: t.Hardening,
+	pool := userdata.Pool{
+		Tier: tier.Name, Environment: tier.Environment.Name, Region: tier.Environment.Region, ContentType: t, Chef: tier.Chef,
+		Names: userdata.Names{
+			QueueURL: "@queueURL@", DeadLetterQueueURL: "@deadLetterQueueURL@", Table: "@table@", ArtifactsBucket: "@artifacts@", LogGroup: "@logGroup@",
+			Bundle: contract.Object{Bucket: "@bundleBucket@", Key: "@bundleKey@", SHA256: code},
+		},
 	}
 	if t.Files != "" {
-		props.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}
+		pool.Names.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}
 	}
-	return userdata.Render(props)
+	return userdata.Render(pool.Props())
 }
 
 func newAlarm(a scaling.Alarm) alarm {

@@ -143,7 +143,7 @@ function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
         ebs: { volumeSize: t.RootVolumeGiB, volumeType: 'gp3', encrypted: true, deleteOnTermination: true },
       }],
       tagSpecifications: [{ resourceType: 'volume', tags: tagsOf(tier, type) }],
-      userData: cdk.Fn.base64(userData),
+      userData: cdk.Token.asString(new cdk.Intrinsic({ 'Fn::Base64': { 'Fn::Join': ['\n', userData.split('\n')] } })),
     },
   });
 }
