@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/worker-tier/worker-tier/internal/operator"
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
@@ -39,6 +40,20 @@ func TestJobsOfStrangersAreOneLineEach(t *testing.T) {
 		}
 		if acts := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); acts >= 0 {
 			t.Errorf("%s: a terminal acts on what is printed at %q", name, out.String()[acts:])
+		}
+	}
+}
+
+// TestATextThatIsNoJSONSpoilsNoList: a payload or cursor that another release or a person has broken is shown as a string.
+func TestATextThatIsNoJSONSpoilsNoList(t *testing.T) {
+	j := job.Job{Key: job.Key{ContentType: "mail", ID: "one"}, Payload: json.RawMessage(`{"a":"&`), Cursor: "\xff"}
+	text, err := plainjson.Marshal([]jobView{viewOf(j)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"payload":"{\"a\":\"&"`, `"cursor":"\ufffd"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("want %s in %s", want, text)
 		}
 	}
 }

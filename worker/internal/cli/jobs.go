@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/store"
 )
@@ -81,8 +82,18 @@ func viewOf(j job.Job) jobView {
 		ContentType: j.ContentType, ID: j.ID, Tenant: j.Tenant, State: j.State, Paused: j.Paused, CancelRequested: j.CancelRequested,
 		Owner: j.Owner, Epoch: j.Epoch, Seq: j.Seq, Done: j.Done, Total: j.Total, Unit: j.Unit,
 		Drains: j.Drains, Crashes: j.Crashes, Failures: j.Failures, FailureLimit: j.FailureLimit, Returns: j.Returns, Rings: j.Rings, NotBefore: j.NotBefore, LastError: j.LastError,
-		Payload: j.Payload, PayloadRef: j.PayloadRef, Cursor: json.RawMessage(j.Cursor), CursorRef: j.CursorRef, CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
+		Payload: asJSON(string(j.Payload)), PayloadRef: j.PayloadRef, Cursor: asJSON(j.Cursor), CursorRef: j.CursorRef, CursorVersion: j.CursorVersion, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}
+}
+
+// asJSON is a text of an item as a part of a JSON document. A text that is no JSON becomes a string, so that one bad item
+// spoils no list.
+func asJSON(text string) json.RawMessage {
+	if text == "" || json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	quoted, _ := plainjson.Marshal(text) // a string
+	return quoted
 }
 
 func (v jobView) status() string {
