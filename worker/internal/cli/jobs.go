@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/worker-tier/worker-tier/internal/plainjson"
@@ -117,9 +118,12 @@ func (v jobView) progress() string {
 }
 
 // inBucket says where what is too large for the table stands.
-func inBucket(ref string) string {
-	if ref == "" {
+func inBucket(j job.Job, ref string) string {
+	switch {
+	case ref == "":
 		return ""
+	case slices.Contains(j.Needless(), ref):
+		return ref + " (deleted from the artifacts bucket with the job's end)"
 	}
 	return ref + " (in the artifacts bucket)"
 }

@@ -100,10 +100,21 @@ func (p *typeHandles) change(ctx context.Context, key job.Key, v verb) (job.Job,
 			return job.Job{}, answered(err, fmt.Sprintf("worker jobs show %s --type %s", key.ID, key.ContentType))
 		}
 		after, err := job.FromItem(item)
+		if err == nil {
+			p.tidy(ctx, after)
+		}
 		if err == nil && v.rings && after.State == job.Ready && !after.Paused {
 			err = p.ring(ctx, after)
 		}
 		return after, err
 	}
 	return job.Job{}, fmt.Errorf("job %s keeps moving: it was not changed, try again", key.ID)
+}
+
+// tidy deletes what a job no longer needs that has ended. What the operator may not delete, or cannot, is left to the
+// bucket's lifecycle rule: it does not change what became of the job.
+func (p *typeHandles) tidy(ctx context.Context, j job.Job) {
+	for _, ref := range j.Needless() {
+		_ = p.objects.Delete(ctx, ref)
+	}
 }

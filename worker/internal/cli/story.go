@@ -27,8 +27,8 @@ func tell(ctx context.Context, e *env, p *typeHandles, j job.Job) error {
 		{"job", j.Key.String()}, {"tenant", v.Tenant}, {"state", v.status()}, {"progress", v.progress()}, {"pace", v.pace()},
 		{"expected end", v.ETA.text(now)}, {"owner", v.Owner}, {"submitted", moment(v.CreatedAt, now)}, {"last word", moment(v.UpdatedAt, now)},
 		{"so far", soFar(j)}, {"last error", v.LastError}, {"next", next(j, typePaused, now)},
-		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)}, {"payload", string(v.Payload) + inBucket(v.PayloadRef)},
-		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(v.CursorRef))},
+		{"epoch, seq", fmt.Sprintf("%d, %d", v.Epoch, v.Seq)}, {"payload", string(v.Payload) + inBucket(j, v.PayloadRef)},
+		{"cursor", strings.TrimSpace(v.CursorVersion + " " + string(v.Cursor) + inBucket(j, v.CursorRef))},
 	}
 	return e.out.Table(slices.DeleteFunc(rows, func(row []string) bool { return row[1] == "" }))
 }

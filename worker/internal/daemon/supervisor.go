@@ -44,7 +44,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 	messages := queue.NewSQS(sqs.NewFromConfig(cfg), settings.QueueURL, settings.DeadLetterQueueURL)
 	objects := blob.NewS3(s3.NewFromConfig(cfg), settings.ArtifactsBucket)
 	random, tally := supervisor.Random(), &lease.Tally{}
-	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: settings.Timing}
+	claimer := &lease.Claimer{Store: table, Blobs: objects, Clock: clock, Rand: random, ContentType: settings.ContentType, Worker: member.Instance, Timing: settings.Timing, Log: log}
 	return &supervisor.Supervisor{
 		Slot: slot.Options{
 			Executable: executable, Args: o.Slot, Log: log, Confinement: confine.New(memoryOf(settings, log), log),
@@ -57,7 +57,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 			Intake:    &lease.Intake{Inbox: messages, Claimer: claimer, Log: log, Tally: tally},
 			Attempts:  lease.Deps{Store: table, Blobs: objects, Bells: messages, Clock: clock, Rand: random, Timing: settings.Timing, Log: log, Retry: settings.Retry, Tally: tally},
 			Sweeper: &sweep.Sweeper{
-				Store: table, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
+				Store: table, Blobs: objects, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, CrashLimit: crashLimit,
 				JobTime: settings.JobTime,
 			},

@@ -59,6 +59,20 @@ func CheckRef(ref string, content []byte) error {
 	return nil
 }
 
+// Needless are the objects of job j that nobody needs any more, now that it has ended. The cursor of a DONE job is what came
+// out of it, and a DEAD job needs both to be redriven. The item goes on naming them: by the digest of its payload a second
+// message with the job's id is recognised.
+func (j Job) Needless() []string {
+	var refs []string
+	if j.PayloadRef != "" && (j.State == Done || j.State == Cancelled) {
+		refs = append(refs, j.PayloadRef)
+	}
+	if j.CursorRef != "" && j.State == Cancelled {
+		refs = append(refs, j.CursorRef)
+	}
+	return refs
+}
+
 func digestOf(ref string) string { return ref[strings.LastIndexByte(ref, '.')+1:] }
 
 // CursorDigest tells cursors apart. It must have changed for a crash or a return to count as a first one: the cursor, not seq (a poison

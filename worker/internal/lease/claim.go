@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -22,6 +23,7 @@ type Claimer struct {
 	ContentType string
 	Worker      string // instance id; the visible part of an owner
 	Timing      contract.Timing
+	Log         *slog.Logger // required with Blobs
 
 	unsettled map[job.Key]string // owners of claims that were given up before their outcome was known
 }
@@ -147,6 +149,7 @@ func (c *Claimer) follow(ctx context.Context, a asked, item job.Item, stamp time
 	case !current.State.Known():
 		return nil, nil, unfit(current)
 	}
+	c.unspill(ctx, a.submission, current)
 	if a.submission != nil {
 		if difference := current.Differs(*a.submission); difference != "" {
 			return nil, nil, &RejectedError{fmt.Sprintf("id %s is taken: its job (%s, submitted %s) has another %s",

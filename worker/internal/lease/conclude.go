@@ -157,7 +157,15 @@ func (a *Attempt) finish(ctx context.Context, e job.End) {
 			}
 		}
 		a.end(outcome, "job ended", "state", e.State, "reason", e.Reason, "applied", refusal == nil)
+		if refusal == nil || a.ended(refusal.Current, e.State) {
+			a.tidy(ctx, e.State, cp)
+		}
 	}
+}
+
+// ended reports whether the item has the end that this attempt wrote: the answer to a first try may have been lost.
+func (a *Attempt) ended(item job.Item, state job.State) bool {
+	return item[contract.AttrState] == string(state) && item[contract.AttrEpoch] == a.claim.Epoch+1
 }
 
 // returned is the outcome of an attempt that hands its job back.

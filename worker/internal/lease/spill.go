@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/blob"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
@@ -40,6 +44,17 @@ func (c *Claimer) spill(ctx context.Context, key job.Key, s *job.Submission) (jo
 		return item, err
 	}
 	return nil, Spill(call, c.Blobs, key, s)
+}
+
+// unspill deletes the payload that was written for a submission whose job, as another claimer made it, has no use for it.
+func (c *Claimer) unspill(ctx context.Context, s *job.Submission, made job.Job) {
+	if s == nil || s.PayloadRef == "" || made.Schema > contract.Schema { // a newer release may name it in another way
+		return
+	}
+	needed := made.PayloadRef == s.PayloadRef && !slices.Contains(made.Needless(), s.PayloadRef)
+	if !needed {
+		discard(ctx, disposal{c.Blobs, c.Clock, c.Rand, c.Timing, c.Log}, s.PayloadRef)
+	}
 }
 
 // load reads what the slot is given of the job, wherever it stands.
@@ -123,15 +138,56 @@ func (a *Attempt) lastCheckpoint(ctx context.Context) (*job.Checkpoint, error) {
 	}
 }
 
-// drop removes the object of a cursor that the item names no longer. One that stays is removed by the
-// bucket's lifecycle rule.
-func (a *Attempt) drop(ctx context.Context, ref string) {
-	if ref == "" || a.Blobs == nil {
+// deleteTries bounds how often the deletion of an object is tried.
+const deleteTries = 3
+
+// discard deletes objects that no job needs. One that stays is removed by the bucket's lifecycle rule: nothing waits for
+// it, and all tries together take no longer than a call to the table may.
+func discard(ctx context.Context, d disposal, refs ...string) {
+	if d.blobs == nil || len(refs) == 0 {
 		return
 	}
-	call, cancel := a.Clock.WithTimeout(ctx, callLimit(a.Timing))
+	call, cancel := d.clock.WithTimeout(ctx, callLimit(d.timing))
 	defer cancel()
-	if err := a.Blobs.Delete(call, ref); err != nil {
-		a.log.Warn("old cursor not deleted", "object", ref, "error", err.Error())
+	for _, ref := range refs {
+		for n := int64(1); ; n++ {
+			err := d.blobs.Delete(call, ref)
+			if err == nil {
+				break
+			}
+			if n == deleteTries || d.clock.Sleep(call, pause(d.random, n, time.Second)) != nil {
+				d.log.Warn("object that is no longer needed not deleted", "object", ref, "error", err.Error())
+				break
+			}
+		}
 	}
+}
+
+// disposal is what [discard] needs.
+type disposal struct {
+	blobs  Blobs
+	clock  Clock
+	random *rand.Rand
+	timing contract.Timing
+	log    *slog.Logger
+}
+
+func (a *Attempt) disposal() disposal { return disposal{a.Blobs, a.Clock, a.Rand, a.Timing, a.log} }
+
+// drop removes the object of a cursor that the item names no longer.
+func (a *Attempt) drop(ctx context.Context, ref string) {
+	if ref != "" {
+		discard(ctx, a.disposal(), ref)
+	}
+}
+
+// tidy deletes what the job no longer needs, once its end is written: ended is the job after that, as far as it is known.
+func (a *Attempt) tidy(ctx context.Context, state job.State, cp *job.Checkpoint) {
+	ended := a.job
+	ended.State = state
+	if cp != nil {
+		a.drop(ctx, a.job.CursorRef)
+		ended.CursorRef = cp.Ref
+	}
+	discard(ctx, a.disposal(), ended.Needless()...)
 }

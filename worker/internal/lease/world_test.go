@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) claimer() *lease.Claimer {
-	return &lease.Claimer{Store: w.table, Blobs: w.blobs, Clock: w.clock, Rand: w.deps.Rand, ContentType: "mail", Worker: "i-1", Timing: timing}
+	return &lease.Claimer{Store: w.table, Blobs: w.blobs, Clock: w.clock, Rand: w.deps.Rand, ContentType: "mail", Worker: "i-1", Timing: timing, Log: w.deps.Log}
 }
 
 // begin submits and claims a job and hands it to the slot.
@@ -174,13 +174,18 @@ func (s *table) Write(ctx context.Context, w job.Write) (job.Item, error) {
 // blobs is a bucket that can be away.
 type blobs struct {
 	*blob.Memory
-	away bool
-	puts int // that reached it
+	away    bool
+	keep    bool // deletes fail
+	puts    int  // that reached it
+	deletes int  // tried
 	calls
 }
 
 func (b *blobs) Delete(ctx context.Context, key string) error {
 	b.note(ctx)
+	if b.deletes++; b.keep {
+		return errOutage
+	}
 	return b.Memory.Delete(ctx, key)
 }
 

@@ -36,6 +36,8 @@ const (
 	AnySeq               NegativeControl = "checkpoint without seq" // a late one replaces a newer cursor
 	NamelessCursor       NegativeControl = "cursors in S3 without epoch and seq"
 	NamedFirst           NegativeControl = "cursors in S3 named before they are written"
+	EarlyDeletes         NegativeControl = "payloads deleted before the end is written"
+	KeptPayloads         NegativeControl = "payloads kept after the end"
 	UnfencedSteering     NegativeControl = "operators' changes that are not fenced" // of jobs and of the content type
 	WallClockLead        NegativeControl = "leadership judged by wall clocks"
 	UnseenPause          NegativeControl = "pause of the type that workers do not see"
@@ -65,7 +67,7 @@ const lateObject = time.Second
 var NegativeControls = map[NegativeControl]string{
 	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutHeartbeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
 	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafHeartbeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
-	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", UnfencedSteering: "S9", WallClockLead: "L4",
+	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", EarlyDeletes: "O1", KeptPayloads: "O2", UnfencedSteering: "S9", WallClockLead: "L4",
 	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
 	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2",
 }

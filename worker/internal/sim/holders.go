@@ -11,18 +11,19 @@ import (
 
 // holder is one attempt as the harness knows it: what it believes, and what really became of it.
 type holder struct {
-	node     *node
-	claim    job.Claim
-	lease    time.Duration
-	deadline time.Duration // that it believes in, on its node's monotonic clock
-	since    time.Duration // true time from which the claim's lease runs
-	calling  time.Duration // on its node's monotonic clock: when its call in flight began; 0: none
-	troubled bool          // a call of it failed or was slow
-	crashed  bool
-	over     bool
-	owed     bool // it handed its job back, which is to be announced by a bell
-	belled   bool
-	paused   bool // its job was paused while it held it
+	node      *node
+	claim     job.Claim
+	lease     time.Duration
+	deadline  time.Duration // that it believes in, on its node's monotonic clock
+	since     time.Duration // true time from which the claim's lease runs
+	calling   time.Duration // on its node's monotonic clock: when its call in flight began; 0: none
+	troubled  bool          // a call of it failed or was slow
+	crashed   bool
+	over      bool
+	owed      bool // it handed its job back, which is to be announced by a bell
+	belled    bool
+	discarded bool // it deleted the payload of its job, or tried to
+	paused    bool // its job was paused while it held it
 }
 
 // learnt is when a claimer was answered that it holds a job.

@@ -85,7 +85,7 @@ func (n *node) worker() *loop.Worker {
 		clock = claims.late
 	}
 	claimer := &lease.Claimer{
-		Store: tableClient{claims}, Blobs: n.blobs(claims), Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: timing,
+		Store: tableClient{claims}, Blobs: n.blobs(claims), Clock: clock, Rand: n.random, ContentType: contentType, Worker: n.name, Timing: timing, Log: log,
 	}
 	inbox := n.caller(takes)
 	watch := n.caller(sweeps)
@@ -96,7 +96,7 @@ func (n *node) worker() *loop.Worker {
 		Intake:   intake{&lease.Intake{Inbox: queueClient{inbox}, Log: log, Claimer: claimer}, n, claims.late},
 		Attempts: n.deps(n.caller(works), loopClock{n.clock, w.control.hot()}),
 		Sweeper: sweeper{&sweep.Sweeper{
-			Store: tableClient{watch}, Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
+			Store: tableClient{watch}, Blobs: n.blobs(watch), Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
 			ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
 			Interval: w.setup.Sweep, Slots: w.setup.slots, CrashLimit: w.setup.crashLimit, JobTime: w.setup.jobTime,
 		}, n},

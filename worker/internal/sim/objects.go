@@ -86,12 +86,54 @@ func (c blobClient) answers(ctx context.Context) error {
 // Delete removes an object.
 func (c blobClient) Delete(ctx context.Context, key string) error {
 	o := c.world.objects
-	if c.world.control == NamelessCursor { // the one object of the job stays
+	switch {
+	case c.world.control == NamelessCursor: // the one object of the job stays
 		return nil
+	case c.world.control == KeptPayloads && isPayload(key):
+		return nil
+	case c.holder != nil && isPayload(key):
+		c.holder.discarded = true
 	}
 	_, err := call(c.caller, ctx, &o.network, "delete object", func() (nothing, error) {
 		c.world.note("bucket: %s deleted", key)
+		c.world.oracle.deletes(key, c.caller)
 		return nothing{}, o.memory.Delete(context.Background(), key)
 	})
 	return err
+}
+
+// isPayload reports whether the object is the payload of a job.
+func isPayload(key string) bool { return strings.Contains(key, "/payload.") }
+
+// deleteFirst deletes, under a negative control, the payload of a job before its end is written.
+func (c tableClient) deleteFirst(ctx context.Context, w job.Write) {
+	if c.world.control != EarlyDeletes || !strings.HasPrefix(w.Op, "finish") {
+		return
+	}
+	if j, err := job.FromItem(c.world.table.get(w.Key)); err == nil && j.PayloadRef != "" {
+		_ = blobClient(c).Delete(ctx, j.PayloadRef)
+	}
+}
+
+// deletes checks O1: nobody deletes an object that a job still needs.
+func (o *oracle) deletes(key string, by *caller) {
+	for _, id := range o.world.ids {
+		item := o.world.table.get(contentType + "#" + id)
+		j, err := job.FromItem(item)
+		if err != nil {
+			continue
+		}
+		payload := j.PayloadRef == key && j.State != job.Done && j.State != job.Cancelled
+		if cursor := j.CursorRef == key && j.State != job.Cancelled; payload || cursor {
+			o.world.violate("O1", "%s deleted %s, which is needed: %s", by.name(), key, brief(item))
+		}
+	}
+}
+
+// tidied checks O2 at the end of an attempt: who ends a job for good deletes its payload, or has tried to.
+func (o *oracle) tidied(h *holder, outcome lease.Outcome, known job.Job) {
+	ended := outcome == lease.Ending(job.Done) || outcome == lease.Ending(job.Cancelled)
+	if ended && known.PayloadRef != "" && !h.discarded && h.node.release != older {
+		o.world.violate("O2", "%s ended its job and kept %s: %s", h.claim.Owner, known.PayloadRef, brief(o.world.table.get(h.claim.Key.String())))
+	}
 }

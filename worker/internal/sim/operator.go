@@ -76,7 +76,14 @@ func (w *world) change(id string, table tableClient, bells queueClient, build fu
 		if err != nil {
 			return
 		}
-		if after, err := job.FromItem(item); err == nil && after.State == job.Ready {
+		after, err := job.FromItem(item)
+		if err != nil {
+			return
+		}
+		for _, ref := range after.Needless() {
+			_ = blobClient(table).Delete(w.ctx(), ref)
+		}
+		if after.State == job.Ready {
 			_ = bells.Send(w.ctx(), job.Bell{ID: id, Epoch: after.Epoch}.JSON(), 0)
 		}
 		return

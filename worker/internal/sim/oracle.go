@@ -16,6 +16,7 @@ import (
 //   - B1: no bell is rung before its time. B2: no job is handed back without a bell. T1: no job is claimed before its time.
 //   - F1: the failures of a job are their pauses apart. F2: a job that is handed back for nobody's fault pauses.
 //   - E1: what may still run never expires. R1: no job goes back behind its cursor. M1: what is no message is dead-lettered.
+//   - O1: no object is deleted that a job needs. O2: who ends a job for good deletes its payload.
 //   - D1: a drain cuts no claim, no holder's call, no deletion of a used message. D2: no claim begins during a drain.
 //   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
 //   - P1 … P4: sweeps, restarts of idle slots, probes and failing receives keep their pauses.

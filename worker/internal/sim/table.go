@@ -130,6 +130,7 @@ var (
 func (c tableClient) Write(ctx context.Context, w job.Write) (job.Item, error) {
 	t := c.world.table
 	c.world.oracle.sends(ctx, w, c.caller)
+	c.deleteFirst(ctx, w)
 	item, err := call(c.caller, ctx, &t.network, w.Op, func() (job.Item, error) {
 		item, err := t.write(c.release().writes(w), c.caller)
 		if refused, ok := errors.AsType[*job.RefusedError](err); ok {

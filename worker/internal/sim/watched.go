@@ -178,6 +178,8 @@ func (a *attempt) Outcome() lease.Outcome {
 		a.slot.holder = nil
 	}
 	outcome := a.Attempt.Outcome()
-	a.holder.node.world.oracle.rungBy(a.holder, outcome, a.Account().Job)
+	oracle, known := a.holder.node.world.oracle, a.Account().Job
+	oracle.rungBy(a.holder, outcome, known)
+	oracle.tidied(a.holder, outcome, known)
 	return outcome
 }

@@ -70,6 +70,7 @@ func (s *Sweeper) reap(ctx context.Context, j job.Job, r *Result) error {
 	}
 	r.Reaped++
 	s.Log.Warn("job of a dead worker reaped", "job", j.Key.String(), "owner", j.Owner, "epoch", j.Epoch, "state", after.State, "crashes", after.Crashes)
+	s.discardLater(after)
 	if after.State != job.Ready {
 		r.Ended = append(r.Ended, after.State)
 		return nil
@@ -103,8 +104,48 @@ func (s *Sweeper) bellOfReaped(ctx context.Context, j job.Job, current job.Item)
 		}
 	}
 	after, err := job.FromItem(current)
-	if err != nil || after.State != job.Ready || after.Epoch != j.Epoch+1 {
+	if err != nil || after.Epoch != j.Epoch+1 {
 		return err
 	}
+	s.discardLater(after)
+	if after.State != job.Ready {
+		return nil
+	}
 	return s.bell(ctx, after)
+}
+
+// deleteTries bounds how often the deletion of an object is tried, once in each sweep. The bucket's lifecycle rule removes
+// what is left.
+const deleteTries = 3
+
+// needless is an object that is to be deleted.
+type needless struct {
+	ref   string
+	tries int
+}
+
+// discardLater has the objects of a job deleted that has ended and needs them no more.
+func (s *Sweeper) discardLater(j job.Job) {
+	if s.Blobs == nil {
+		return
+	}
+	for _, ref := range j.Needless() {
+		s.needless = append(s.needless, needless{ref: ref})
+	}
+}
+
+// discard deletes what is to be deleted. A bucket that is away holds up no sweep.
+func (s *Sweeper) discard(ctx context.Context) {
+	var left []needless
+	for _, n := range s.needless {
+		err := s.Blobs.Delete(ctx, n.ref)
+		if err == nil {
+			continue
+		}
+		s.Log.Warn("object that is no longer needed not deleted", "object", n.ref, "error", err.Error())
+		if n.tries++; n.tries < deleteTries {
+			left = append(left, n)
+		}
+	}
+	s.needless = left
 }

@@ -36,6 +36,11 @@ type Queue interface {
 	Visible(ctx context.Context) (int, error)
 }
 
+// Blobs are the objects of jobs that are too large for their items.
+type Blobs interface {
+	Delete(ctx context.Context, key string) error
+}
+
 // Clock is the time as a sweeper needs it; see lease.Clock.
 type Clock interface {
 	Now() time.Time
@@ -45,6 +50,7 @@ type Clock interface {
 // Sweeper sweeps one content type. One of a type's workers leads; the others only look whether it is late.
 type Sweeper struct {
 	Store       Store
+	Blobs       Blobs // nil: all jobs stand in their items
 	Queue       Queue
 	Clock       Clock
 	Log         *slog.Logger
@@ -65,6 +71,7 @@ type Sweeper struct {
 	deadCountedAt time.Duration
 	paused        bool       // the content type, as the control item last said
 	owed          []job.Bell // of jobs that were reaped, or may have been, without a bell
+	needless      []needless // objects of reaped jobs that were cancelled
 }
 
 // arrival is when a message was received and when it had been sent.
@@ -149,7 +156,9 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if err := s.countDead(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, s.ringAll(ctx, &r)
+	err = s.ringAll(ctx, &r)
+	s.discard(ctx)
+	return r, err
 }
 
 // ringAll announces again the READY jobs that were not claimed in time, and never multiplies a backlog:
