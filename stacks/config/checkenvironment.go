@@ -59,6 +59,7 @@ func (c checker) checkEnvironment(m *member[environment]) {
 			c.fail(builder.at, "cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)")
 		}
 	}
+	c.checkEnvironmentQuotas(env, network)
 	image := c.imageOf(m)
 	c.checkSettings(env, image)
 	if !c.file.Chef.Package.set && (!image.set || strings.HasPrefix(image.SSMParameter.value, "/aws/service/ami-amazon-linux")) {
@@ -105,6 +106,7 @@ func (c checker) checkZone(zone, region given[string]) {
 }
 
 func (c checker) checkImage(image baseImage) {
+	c.checkParameterName(image.SSMParameter)
 	switch {
 	case !image.set || c.broken(image.at.path):
 	case image.AMI.set && image.SSMParameter.set:

@@ -47,10 +47,13 @@ func (c checker) accessOf(env environment, m member[contentType]) access {
 	return a
 }
 
-// joined are the members of all tables; of two with one key the later wins.
+// joined are the members of all tables; of two with one key the later wins. Its place is that of the last one given.
 func joined[T any](tables ...table[T]) table[T] {
 	var all table[T]
 	for _, t := range tables {
+		if t.set {
+			all.section = t.section
+		}
 		for _, m := range t.members {
 			if known := all.find(m.key.value); known != nil {
 				*known = m
@@ -74,6 +77,7 @@ func (c checker) checkSettings(env environment, image baseImage) {
 		c.checkSpot(s)
 		c.checkScaleOut(s)
 		c.checkSchedule(s)
+		c.checkPoolQuotas(m, s, c.accessOf(env, m))
 		c.checkArchitecture(s.InstanceTypes, first, image)
 		if !first.set && s.InstanceTypes.usable() {
 			first = s.InstanceTypes

@@ -55,8 +55,8 @@ func edited(t *testing.T, edits []edit) string {
 // marked takes the ^ out of text and puts its position before the first line of want.
 func marked(text string, want []string) (string, []string) {
 	before, after, found := strings.Cut(text, "^")
-	if !found {
-		return text, want
+	if !found || len(want) == 0 {
+		return before + after, want
 	}
 	line, column := 1+strings.Count(before, "\n"), len(before)-strings.LastIndex(before, "\n")
 	return before + after, append([]string{fmt.Sprintf("%d:%d: %s", line, column, want[0])}, want[1:]...)
