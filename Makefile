@@ -120,6 +120,10 @@ releases: tools ## Run this release and the one before side by side on one table
 fuzz: go-there ## Fuzz every target for a while, one after the other (FUZZTIME=10s)
 	go run ./test/fuzz -time $(or $(FUZZTIME),10s)
 
+.PHONY: trials
+trials: tools ## Try on real workers what once did harm: sick instances, hostile senders, stuck logs, wrong clocks (ONLY=text, JSON=1)
+	@go run ./test/trials -only "$(ONLY)" $(if $(JSON),-json)
+
 .PHONY: chaos
 chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, restart the endpoint (KILLS=30, SEED=, JSON=1)
 	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0) $(if $(JSON),-json)
@@ -139,7 +143,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linte
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo chaos bootstrap-test test ## Run what CI runs
+check: lint race sim cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo trials chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)

@@ -54,6 +54,11 @@ func SharedWith(m *testing.M, program string, binary *string) int {
 	return Shared(m)
 }
 
+// Share has [StartT] return a server that a program has started, and will stop. It is called before StartT.
+func Share(server *Server) {
+	shared.once.Do(func() { shared.server = server })
+}
+
 // StartT returns the test package's server, which the first call starts. Tests share it, and its
 // state: each names its resources after itself. The package's TestMain calls [Shared].
 func StartT(t testing.TB) *Server {

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -122,22 +121,10 @@ func TestBadMessagesGoAsideWithTheirReasonAndTheWorkerGoesOn(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "bad-messages")
 	for _, body := range []string{"this is not JSON", `{"id":"no-payload"}`, `{"id":"good","payload":{"source":{"directory":"` + sourceTree(t) + `"}}}`} {
-		if _, err := tr.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &tr.settings.QueueURL, MessageBody: &body}); err != nil {
-			t.Fatal(err)
-		}
+		tr.message(body)
 	}
 	tr.start()
-	reasons := map[string]string{}
-	await(t, "both are in the dead-letter queue", func() bool {
-		out, err := tr.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range out.Messages {
-			reasons[*m.Body] = *m.MessageAttributes["Reason"].StringValue
-		}
-		return len(reasons) == 2
-	})
+	reasons := tr.deadLetters(2)
 	want := map[string]string{
 		"this is not JSON":    "not JSON: invalid character 'h' in literal true (expecting 'r')",
 		`{"id":"no-payload"}`: "payload: is missing",

@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
@@ -47,29 +44,4 @@ func BenchmarkDrainOfAHundredJobs(b *testing.B) {
 			b.Errorf("%d bells for %d jobs; requests %v", counts["SendMessage"], jobs, counts)
 		}
 	}
-}
-
-// send submits n jobs as a producer does, ten to a request.
-func (tr *tier) send(n int) {
-	tr.t.Helper()
-	for ; n > 0; n -= 10 {
-		in := &sqs.SendMessageBatchInput{QueueUrl: &tr.settings.QueueURL}
-		for i := range min(n, 10) {
-			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: new(fmt.Sprint(i)), MessageBody: new(`{"payload":{}}`)})
-		}
-		if _, err := tr.sqs.SendMessageBatch(tr.t.Context(), in); err != nil {
-			tr.t.Fatal(err)
-		}
-	}
-}
-
-// listed counts the unfinished jobs that match.
-func (tr *tier) listed(match func(job) bool) (n int) {
-	tr.t.Helper()
-	for _, j := range tr.list("--limit", "1000") {
-		if match(j) {
-			n++
-		}
-	}
-	return n
 }

@@ -1,27 +1,15 @@
 package worker
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// lines is a file of n submissions, ids job-0 and so on, of tenants a and b in turn.
-func lines(t *testing.T, n int) string {
-	t.Helper()
-	var text strings.Builder
-	for i := range n {
-		fmt.Fprintf(&text, `{"id":"job-%d","tenant":"%c","payload":{"source":{"directory":"/does/not/exist"}}}`+"\n", i, 'a'+i%2)
-	}
-	return write(t, "jobs.jsonl", text.String())
-}
 
 func ids(jobs []job) []string {
 	var out []string
@@ -230,19 +218,6 @@ func TestTail(t *testing.T) {
 			text, _ := os.ReadFile(said.Name())
 			t.Errorf("want a word on %q:\n%s", want, text)
 		}
-	}
-}
-
-// TestATimeThatIsPastIsNotNow: a program that asks to be run again at a time that is past waits for the least pause.
-func TestATimeThatIsPastIsNotNow(t *testing.T) {
-	t.Parallel()
-	tr, _ := newExecTier(t, "past", `echo '{"retryAt":"2020-01-01T00:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75`)
-	tr.start()
-	tr.submit("past", "{}")
-	await(t, "the job was run twice", func() bool { return tr.show("past").Returns >= 2 })
-	j := tr.show("past")
-	if lived := j.UpdatedAt.Sub(j.CreatedAt); j.Failures != 0 || lived < time.Duration(j.Returns-1)*15*time.Second {
-		t.Errorf("%d runs in %s, %d failures", j.Returns, lived, j.Failures)
 	}
 }
 

@@ -5,9 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -74,9 +72,6 @@ func TestAWarmWorkerIsNotReady(t *testing.T) {
 	b.says(t, readyPath)
 }
 
-// metric is a row of the list in docs/watching.md.
-type metric struct{ Name, Kind, Labels, Unit, Meaning string }
-
 // documented are the metrics in docs/watching.md.
 func documented(t *testing.T) []metric {
 	t.Helper()
@@ -96,37 +91,6 @@ func documented(t *testing.T) []metric {
 		rows = append(rows, metric{cells[1], cells[2], cells[3], cells[4], cells[5]})
 	}
 	return rows
-}
-
-// exposed are the metrics in a text in Prometheus' format, with the unit that their names promise, and the values by series.
-func exposed(t *testing.T, text string) (rows []metric, values map[string]float64) {
-	t.Helper()
-	values = map[string]float64{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if help, ok := strings.CutPrefix(line, "# HELP "); ok {
-			name, meaning, _ := strings.Cut(help, " ")
-			rows = append(rows, metric{Name: name, Meaning: meaning})
-			continue
-		}
-		last := &rows[len(rows)-1]
-		if kind, ok := strings.CutPrefix(line, "# TYPE "+last.Name+" "); ok {
-			last.Kind = kind
-			continue
-		}
-		series, value, _ := strings.Cut(line, " ")
-		number, err := strconv.ParseFloat(value, 64)
-		if err != nil || !strings.HasPrefix(series, last.Name) {
-			t.Errorf("line %q after %+v: %v", line, *last, err)
-		}
-		values[series] = number
-		var labels []string
-		for _, m := range regexp.MustCompile(`[{,]([a-z0-9_]+)=`).FindAllStringSubmatch(series, -1) {
-			labels = append(labels, m[1])
-		}
-		last.Labels = strings.Join(labels, ", ")
-	}
-	return rows, values
 }
 
 // A worker that has done a job, resumed another and been through an outage of its queue exposes what docs/watching.md lists.

@@ -50,6 +50,8 @@ type Server struct {
 	targetState string
 	spotAt      time.Time // zero: no interruption notice
 	rebalanceAt time.Time // zero: no rebalance recommendation
+	answers     map[string]string
+	delay       time.Duration
 }
 
 // Start serves identity on a free port of the loopback interface.
@@ -63,11 +65,14 @@ func Start(identity Identity) (*Server, error) {
 		identity:    identity,
 		served:      make(chan struct{}),
 		tokens:      map[string]time.Time{},
+		answers:     map[string]string{},
 		targetState: "InService",
 	}
 	mux := http.NewServeMux()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.note(r) {
+		away, delay := s.note(r)
+		time.Sleep(delay)
+		if away {
 			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
 			return
 		}
@@ -124,6 +129,24 @@ func (s *Server) SetAway(away bool) {
 	s.away = away
 }
 
+// Answer answers a path below /latest/ with a text, whatever it is; "": as before.
+func (s *Server) Answer(path, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if text == "" {
+		delete(s.answers, path)
+		return
+	}
+	s.answers[path] = text
+}
+
+// SetDelay makes each answer take so long.
+func (s *Server) SetDelay(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = d
+}
+
 // ExpireTokens ends all sessions before their time.
 func (s *Server) ExpireTokens() {
 	s.mu.Lock()
@@ -145,12 +168,12 @@ func (s *Server) Requests() []Request {
 	return slices.Clone(s.requests)
 }
 
-// note records a request and reports whether the service is away.
-func (s *Server) note(r *http.Request) bool {
+// note records a request and reports whether the service is away, and how long it takes.
+func (s *Server) note(r *http.Request) (away bool, delay time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, Request{r.Method, r.URL.Path, r.Header.Get(tokenHeader) != ""})
-	return s.away
+	return s.away, s.delay
 }
 
 // tokenHeader is the header of a request that carries its session's token.
@@ -193,7 +216,11 @@ func (s *Server) lookup(path string) (string, bool) {
 	i := s.identity
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch path = strings.TrimSuffix(path, "/"); path {
+	path = strings.TrimSuffix(path, "/")
+	if text, ok := s.answers[path]; ok {
+		return text, true
+	}
+	switch path {
 	case "meta-data/instance-id":
 		return i.InstanceID, true
 	case "meta-data/instance-type":

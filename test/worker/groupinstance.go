@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -64,12 +62,7 @@ func (tr *tier) inGroupOf(group string, prepare func(*groupInstance)) *groupInst
 	tr.t.Helper()
 	tr.settings.TerminationHook = "drain"
 	tr.hookedGroup(group, "drain", "autoscaling:EC2_INSTANCE_TERMINATING")
-	b := &groupInstance{tier: tr}
-	var err error
-	if b.aws, err = awsproxy.Start(tr.server.Endpoint(), io.Discard, nil); err != nil {
-		tr.t.Fatal(err)
-	}
-	tr.t.Cleanup(b.aws.Close)
+	b := &groupInstance{tier: tr, aws: tr.proxy()}
 	var environ []string
 	b.metadata, environ = tr.standsIn(instanceID, group)
 	run := runtimeFolder(tr.t)
@@ -78,6 +71,17 @@ func (tr *tier) inGroupOf(group string, prepare func(*groupInstance)) *groupInst
 	b.instance = tr.launch(append(environ, "AWS_ENDPOINT_URL="+b.aws.URL, "RUNTIME_DIRECTORY="+run,
 		"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=")...) // those of the role, from the metadata
 	return b
+}
+
+// proxy is a way to AWS that is recorded.
+func (tr *tier) proxy() *awsproxy.Proxy {
+	tr.t.Helper()
+	p, err := awsproxy.Start(tr.server.Endpoint(), io.Discard, nil)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.t.Cleanup(p.Close)
+	return p
 }
 
 // standsIn starts the metadata service of an instance of a group, "" for none, and returns what leads to it.
@@ -164,35 +168,8 @@ func (tr *tier) handedBack(id string) job {
 	return j
 }
 
-func (i *instance) signal(t testing.TB) {
-	t.Helper()
-	i.send(t, syscall.SIGTERM)
-}
-
-func (i *instance) send(t testing.TB, s syscall.Signal) {
-	t.Helper()
-	if err := i.cmd.Process.Signal(s); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// ends waits for the end of the worker and returns how long it took.
-func (i *instance) ends(t testing.TB, code int) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	select {
-	case <-i.end:
-	case <-time.After(patience):
-		t.Fatalf("the worker does not end within %s", patience)
-	}
-	if got := i.cmd.ProcessState.ExitCode(); got != code {
-		t.Errorf("exit status %d, want %d", got, code)
-	}
-	return time.Since(begin)
-}
-
 // stays checks that the worker waits for its machine to shut down, and does so.
-func (b *groupInstance) stays(t *testing.T) {
+func (b *groupInstance) stays(t testing.TB) {
 	t.Helper()
 	select {
 	case <-b.end:
@@ -224,24 +201,8 @@ func (b *groupInstance) said() []string {
 	return said
 }
 
-// gone checks that none of the processes in the file lives.
-func gone(t *testing.T, pids string) {
-	t.Helper()
-	text, err := os.ReadFile(pids)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, field := range strings.Fields(string(text)) {
-		pid, err := strconv.Atoi(field)
-		if err != nil {
-			t.Fatal(err)
-		}
-		await(t, "process "+field+" is gone", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
-	}
-}
-
 // drain runs worker drain on the instance.
-func (b *groupInstance) drain(t *testing.T, args ...string) (stdout, stderr string) {
+func (b *groupInstance) drain(t testing.TB, args ...string) (stdout, stderr string) {
 	t.Helper()
 	stdout, stderr, code := b.tier.worker(b.tier.environ, append([]string{"drain", "--socket", b.socket}, args...)...)
 	if code != 0 {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -51,7 +53,7 @@ func get(ctx context.Context, socket, path string) (status int, body []byte, err
 }
 
 // says waits until exactly the named checks of a report fail, and returns their details.
-func (b *groupInstance) says(t *testing.T, of string, failing ...string) string {
+func (b *groupInstance) says(t testing.TB, of string, failing ...string) string {
 	t.Helper()
 	var details []string
 	await(t, of+": these fail: "+strings.Join(failing, ", "), func() bool {
@@ -74,11 +76,45 @@ func (b *groupInstance) says(t *testing.T, of string, failing ...string) string 
 }
 
 // read returns what the worker shows at a path of its socket.
-func (b *groupInstance) read(t *testing.T, path string) string {
+func (b *groupInstance) read(t testing.TB, path string) string {
 	t.Helper()
 	status, body, err := get(t.Context(), b.socket, path)
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("%s: status %d, error %v", path, status, err)
 	}
 	return string(body)
+}
+
+// metric is a row of the list in docs/watching.md.
+type metric struct{ Name, Kind, Labels, Unit, Meaning string }
+
+// exposed are the metrics in a text in Prometheus' format, with the unit that their names promise, and the values by series.
+func exposed(t testing.TB, text string) (rows []metric, values map[string]float64) {
+	t.Helper()
+	values = map[string]float64{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if help, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, meaning, _ := strings.Cut(help, " ")
+			rows = append(rows, metric{Name: name, Meaning: meaning})
+			continue
+		}
+		last := &rows[len(rows)-1]
+		if kind, ok := strings.CutPrefix(line, "# TYPE "+last.Name+" "); ok {
+			last.Kind = kind
+			continue
+		}
+		series, value, _ := strings.Cut(line, " ")
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil || !strings.HasPrefix(series, last.Name) {
+			t.Errorf("line %q after %+v: %v", line, *last, err)
+		}
+		values[series] = number
+		var labels []string
+		for _, m := range regexp.MustCompile(`[{,]([a-z0-9_]+)=`).FindAllStringSubmatch(series, -1) {
+			labels = append(labels, m[1])
+		}
+		last.Labels = strings.Join(labels, ", ")
+	}
+	return rows, values
 }

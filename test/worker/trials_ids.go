@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// idTrials are about ids that come twice, or never.
+var idTrials = []Trial{
+	{"a second message with a known id and another payload", takenID},
+	{"the cancel of an id that never was", cancelOfNothing},
+}
+
+func takenID(t testing.TB) string {
+	tr, _ := newExecTier(t, "trial-taken", steady)
+	i := tr.start()
+	tr.underWay("job")
+	other := `{"id":"job","payload":{"other":"` + strings.Repeat("x", 5000) + `"}}` // large enough for the bucket
+	for _, body := range []string{`{"id":"job","payload":{}}`, other} {
+		tr.message(body)
+	}
+	reasons := tr.deadLetters(1)
+	if len(reasons) != 1 || !strings.Contains(reasons[other], "another payload") {
+		t.Errorf("dead letters: %v", reasons)
+	}
+	await(t, "the queue is empty", func() bool { return tr.messages(tr.settings.QueueURL) == 0 })
+	objects, err := s3.NewFromConfig(tr.aws).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &tr.settings.ArtifactsBucket})
+	if err != nil || len(objects.Contents) != 0 {
+		t.Errorf("objects %v, error %v: a payload was written that nobody will read", objects, err)
+	}
+	if i.count("message dead-lettered") != 1 || i.count("job claimed") != 1 {
+		t.Errorf("logged %d dead letters, %d claims", i.count("message dead-lettered"), i.count("job claimed"))
+	}
+	return fmt.Sprintf("dead_letters=%d: %s; the same body again: silent", len(reasons), reasons[other])
+}
+
+func cancelOfNothing(t testing.TB) string {
+	tr := newTier(t, "trial-cancel")
+	said := tr.refused(tr.environ, 1, []string{"there is no job typo", "--force"}, "jobs", "cancel", "typo", "--yes")
+	if tr.item("backup#typo") != nil {
+		t.Error("the id is reserved all the same")
+	}
+	tr.must("jobs", "cancel", "typo", "--yes", "--force")
+	if tr.show("typo").State != "CANCELLED" {
+		t.Error("--force does not reserve the id")
+	}
+	return said
+}
