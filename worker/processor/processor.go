@@ -8,7 +8,11 @@
 // at and the job's epoch.
 package processor
 
-import "context"
+import (
+	"context"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
+)
 
 // Processor is one kind of work.
 type Processor struct {
@@ -19,6 +23,9 @@ type Processor struct {
 	Version int
 	// Open starts or resumes a job. It should return quickly: long work belongs into steps.
 	Open func(ctx context.Context, job *Job) (Steps, error)
+	// Check says why no job can run on this instance, for example because a program is missing. It is called when a slot
+	// starts. After an error the instance takes no jobs until a check passes. nil: there is nothing to check.
+	Check func(contract.Settings) error
 }
 
 // Steps does one job from where it was opened.

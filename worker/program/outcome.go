@@ -20,6 +20,8 @@ func outcomeOf(err error, draining bool) protocol.Outcome {
 		return protocol.Outcome{Kind: protocol.Retry, Error: fmt.Sprintf("retry at %v: %v", wrong, err)}
 	case later:
 		return protocol.Outcome{Kind: protocol.Later, Error: err.Error(), At: at}
+	case errors.Is(err, protocol.ErrInstance):
+		return protocol.Outcome{Kind: protocol.Sick, Error: err.Error()}
 	case draining && errors.Is(err, processor.ErrStopped):
 		return protocol.Outcome{Kind: protocol.Stopped}
 	case draining:

@@ -30,6 +30,9 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 	if err != nil {
 		return fmt.Errorf("worker settings in the environment: %w", err)
 	}
+	if err := selfTest(p, settings); err != nil {
+		return err
+	}
 	endpoint, err := slot.Attach(versioned(p))
 	if err != nil {
 		return err
@@ -122,13 +125,21 @@ func (r runner) run(ctx context.Context) protocol.Outcome {
 	r.to = speaker
 	steps, err := r.processor.Open(ctx, r.job(version))
 	if err != nil {
-		return outcomeOf(err, r.draining())
+		return r.readableBy(outcomeOf(opened(err), r.draining()))
 	}
 	outcome := r.step(ctx, steps)
 	if err := steps.Close(); err != nil {
 		slog.WarnContext(ctx, "close job", "job", r.task.ID, "error", err)
 	}
 	return outcome
+}
+
+// readableBy is the outcome in words that the supervisor knows.
+func (r runner) readableBy(o protocol.Outcome) protocol.Outcome {
+	if o.Kind == protocol.Sick && !r.task.KnowsSick {
+		o.Kind = protocol.Unfit // leaves the job to another worker too
+	}
+	return o
 }
 
 // step goes from step to step until the job is done, fails or is asked to stop.

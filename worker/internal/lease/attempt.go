@@ -61,9 +61,10 @@ type Attempt struct {
 	progress     *protocol.Progress // newer than any checkpoint
 	pace         pace
 	stop         *stop
-	started      bool // the slot has taken the job
-	stalled      bool // the slot was killed because it said nothing
-	hasFailed    bool // counted as a failure of the job
+	begun        bool   // the slot has reported anything about the job: it has it
+	fault        string // the instance's, for which the slot did not begin the job; "": there was none
+	stalled      bool   // the slot was killed because it said nothing
+	hasFailed    bool   // counted as a failure of the job
 	over         bool
 	usable       bool
 	outcome      Outcome
@@ -108,14 +109,14 @@ func Begin(ctx context.Context, deps Deps, c Claimed, s Slot) *Attempt {
 	err = a.slot.Send(protocol.Order{Run: &protocol.Assignment{
 		ID: c.Job.ID, ContentType: c.Job.ContentType, Tenant: c.Job.Tenant, Epoch: c.Job.Epoch, Payload: payload,
 		Cursor: cursor, CursorVersion: c.Job.CursorVersion,
-		Progress: protocol.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline,
+		Progress: protocol.Progress{Done: c.Job.Done, Total: c.Job.Total, Unit: c.Job.Unit}, Deadline: c.Deadline, KnowsSick: true,
 	}})
 	if errors.Is(err, protocol.ErrUnencodable) {
 		a.usable = true // the slot has not seen the job
 		a.conclude(ctx, protocol.Outcome{Kind: protocol.Permanent, Error: "the job cannot be given to a slot: " + err.Error()})
 		return a
 	}
-	a.started = a.taken(err)
+	a.taken(err)
 	return a
 }
 
@@ -271,13 +272,14 @@ func (a *Attempt) ask(reason why, budget time.Duration) {
 // Report takes one line from the slot.
 func (a *Attempt) Report(ctx context.Context, r protocol.Report) {
 	a.heardAt = a.Clock.Monotonic()
+	a.begun = true
 	switch {
 	case a.over:
 	case r.Checkpoint != nil:
 		a.pending, a.pendingAt = r.Checkpoint, a.heardAt
 		a.progress = &r.Checkpoint.Progress
 		a.Tick(ctx)
-	case r.Progress != nil:
+	case r.Progress != nil && *r.Progress != a.Progress():
 		a.progress = r.Progress
 	case r.Outcome != nil:
 		a.usable = true
@@ -297,8 +299,12 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 		a.lose(Expired, "the lease ran out and the slot ended itself")
 		return
 	}
-	if !a.started { // no fault of the job
-		a.conclude(ctx, protocol.Outcome{Kind: protocol.Stopped, Error: "the slot had ended before it took the job"})
+	if !a.begun { // no fault of the job
+		text := "the slot ended before it had the job"
+		if err != nil {
+			text += ": " + err.Error()
+		}
+		a.conclude(ctx, protocol.Outcome{Kind: protocol.Sick, Error: text})
 		return
 	}
 	text := "the slot exited with status 0 before it reported how the job ended"
@@ -314,13 +320,12 @@ func (a *Attempt) Ended(ctx context.Context, err error) {
 // send hands an order to the slot.
 func (a *Attempt) send(o protocol.Order) { a.taken(a.slot.Send(o)) }
 
-// taken reports whether the slot took an order. One that could not is dead or deaf, and its end is reported.
-func (a *Attempt) taken(err error) bool {
+// taken sees to a slot that could not take an order. It is dead or deaf, and its end is reported.
+func (a *Attempt) taken(err error) {
 	if err != nil {
 		a.log.Warn("slot takes no orders: killed", "error", err.Error())
 		a.slot.Kill()
 	}
-	return err == nil
 }
 
 // lose ends the attempt without a word to the table: somebody else may hold the job by now.

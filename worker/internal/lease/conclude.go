@@ -25,9 +25,13 @@ const (
 	unfitDelay = 30 * time.Second
 )
 
+// sickPauses are those of a job that its instance could not begin. The first are short: another instance can. They grow in
+// case that it is the job with which no instance gets on.
+var sickPauses = backoff.Pauses{First: leastReturn, Most: 15 * time.Minute, Least: leastReturn}
+
 // conclude writes how the attempt ended. What ends a slot that was asked to stop is never a failure.
 func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
-	if a.stop != nil && (o.Kind == protocol.Retry || o.Kind == protocol.Later || o.Kind == protocol.Stopped) {
+	if a.stop != nil && (o.Kind == protocol.Retry || o.Kind == protocol.Later || o.Kind == protocol.Stopped || o.Kind == protocol.Sick) {
 		a.stopped(ctx, o)
 		return
 	}
@@ -40,6 +44,9 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 		a.comeBack(ctx, job.Return{NotBefore: o.At, Error: o.Error}, leastReturn)
 	case protocol.Unfit:
 		a.comeBack(ctx, job.Return{Error: o.Error}, unfitDelay)
+	case protocol.Sick:
+		a.fault, a.usable = o.Error, false // whatever the slot lacks, the next one may have
+		a.comeBack(ctx, job.Return{Error: "not begun, the instance's fault: " + o.Error}, sickPauses.After(a.returns(), a.Rand))
 	case protocol.Retry:
 		a.failed(ctx, o.Error)
 	default: // stopped without being asked

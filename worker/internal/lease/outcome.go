@@ -57,6 +57,7 @@ type Account struct {
 	Job     job.Job // as the table last answered
 	Outcome Outcome
 	Failed  bool          // the attempt counted as a failure of the job
+	Fault   string        // the instance's, for which the job was not begun; "": there was none
 	Lasted  time.Duration // from the claim to the end
 	Again   time.Duration // so long a part of it the next attempt does again: it is in no saved cursor
 	Units   int64         // of the job's unit, by which it got on
@@ -66,8 +67,8 @@ type Account struct {
 // Account is what the attempt came to, once it is over.
 func (a *Attempt) Account() Account {
 	progress, now := a.Progress(), a.Clock.Monotonic()
-	account := Account{Job: a.job, Outcome: a.outcome, Failed: a.hasFailed, Lasted: now - a.beganAt, Units: progress.Done - a.doneBefore, Unit: progress.Unit}
-	if a.started && !a.outcome.Final() {
+	account := Account{Job: a.job, Outcome: a.outcome, Failed: a.hasFailed, Fault: a.fault, Lasted: now - a.beganAt, Units: progress.Done - a.doneBefore, Unit: progress.Unit}
+	if a.begun && !a.outcome.Final() {
 		account.Again = now - a.durableAt
 	}
 	return account

@@ -37,8 +37,9 @@ func TestWhatIsNobodysFaultPausesAndEnds(t *testing.T) {
 		"a time that is past": {end: report(protocol.Outcome{Kind: protocol.Later, At: time.Unix(0, 0)}), why: "it was to go on later"},
 		"no time":             {end: report(protocol.Outcome{Kind: protocol.Later, Error: "busy"}), why: "busy"},
 		"a newer cursor":      {end: report(protocol.Outcome{Kind: protocol.Unfit, Error: "cursor of mail@9"}), why: "cursor of mail@9"},
+		"a sick instance":     {end: report(protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"}), why: "the instance's fault: no space left on device"},
 		"stopped unasked":     {end: report(protocol.Outcome{Kind: protocol.Stopped, Error: "at work"}), why: "at work"},
-		"a slot that had ended": {slot: fakeSlot{deaf: true}, why: "before it took the job", end: func(w *world, a *lease.Attempt) {
+		"a slot that had ended": {slot: fakeSlot{deaf: true}, why: "before it had the job: exit status 1", end: func(w *world, a *lease.Attempt) {
 			a.Ended(w.t.Context(), errors.New("exit status 1"))
 		}},
 	} {
@@ -60,6 +61,58 @@ func TestWhatIsNobodysFaultPausesAndEnds(t *testing.T) {
 				c.end(w, w.attempt(w.again()))
 			}
 		})
+	}
+}
+
+// TestWhoseFaultASlotsEndIs: before the slot has the job the end is the instance's fault, after its first report the job's.
+func TestWhoseFaultASlotsEndIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		before   []protocol.Report
+		failures int64
+		fault    string
+	}{
+		"before a report": {fault: "the slot ended before it had the job: exit status 1"},
+		"after a report":  {before: []protocol.Report{{Progress: &protocol.Progress{}}}, failures: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.begin()
+			for _, r := range c.before {
+				a.Report(t.Context(), r)
+			}
+			a.Ended(t.Context(), errors.New("exit status 1"))
+			if j := w.job(); j.Failures != c.failures || j.Crashes+j.Drains != 0 || a.Account().Fault != c.fault || a.SlotUsable() {
+				t.Errorf("failures %d, fault %q, want %d, %q", j.Failures, a.Account().Fault, c.failures, c.fault)
+			}
+		})
+	}
+}
+
+// TestAnotherInstanceGetsASickOnesJobSoon: the pauses grow only for a job with which no instance gets on.
+func TestAnotherInstanceGetsASickOnesJobSoon(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	for n := range 40 {
+		a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"}))
+		wait := w.job().NotBefore.Sub(w.clock.Now())
+		if n == 0 && wait != 15*time.Second || wait > 15*time.Minute {
+			t.Fatalf("hand-back %d: due again in %s", n, wait)
+		}
+		if a.SlotUsable() {
+			t.Fatal("the slot takes another job")
+		}
+		a = w.attempt(w.again())
+	}
+}
+
+// TestADrainOfASickInstanceIsADrain counts as such.
+func TestADrainOfASickInstanceIsADrain(t *testing.T) {
+	w := newWorld(t)
+	a := w.begin()
+	a.Drain("signal", timing.DrainBudget)
+	a.Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"}))
+	if j := w.job(); j.Drains != 1 || j.Returns != 0 || j.Failures != 0 || j.State != job.Ready {
+		t.Errorf("job %+v", j)
 	}
 }
 

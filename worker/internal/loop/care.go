@@ -126,6 +126,12 @@ func (w *Worker) judge(ctx context.Context, a lease.Account) {
 	if w.care.end(a, w.saved(), w.Attempts.Clock.Monotonic(), w.Attempts.Rand) {
 		w.Log.WarnContext(ctx, "each job fails here: one at a time until one gets on", "jobs", suspicious)
 	}
+	switch {
+	case a.Fault != "":
+		w.fall(ctx, a.Fault)
+	case a.Outcome == lease.Done || a.Outcome == lease.Dead || a.Outcome == lease.Failed:
+		w.illness.gotOn()
+	}
 }
 
 func (w *Worker) careHealth() health.Check {

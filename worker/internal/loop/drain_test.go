@@ -80,6 +80,8 @@ type stage struct {
 
 	received atomic.Int64 // receives that brought messages
 	begins   func()       // is called as a claim is written
+	sick     error        // with which no slot starts; nil: they do
+	tried    int          // such starts
 	refuse   func() error // why a claim gets no answer
 	prepare  func() error // why a slot gets no folder for its next job
 	fail     error        // with which a slot ends as soon as it is ready; nil: it lives
@@ -144,6 +146,10 @@ func (s *stage) run(t *testing.T) {
 	hurried, hurry := context.WithCancelCause(t.Context())
 	s.drain, s.hurry = begin, hurry
 	host := goroutines{clock: s.Attempts.Clock.(bubbleClock), start: func(task Task) (Process, error) {
+		if s.sick != nil {
+			s.tried++
+			return nil, s.sick
+		}
 		p := &puppet{task: task, orders: make(chan protocol.Order, 100), reports: make(chan protocol.Report, 10), kill: make(chan struct{}), prepare: s.prepare}
 		p.report(protocol.Report{Ready: &protocol.Ready{Protocol: protocol.Version}})
 		if s.slots = append(s.slots, p); len(s.slots) > 1000 {

@@ -14,6 +14,7 @@ func (w *Worker) Families() []metrics.Family {
 		{Name: "worker_slot_starts_total", Kind: metrics.Counter, Help: "Slot processes started; one that ended or was killed is replaced.", Read: metrics.Count(&w.signs.started)},
 		{Name: "worker_slot_start_failures_total", Kind: metrics.Counter, Help: "Starts of slot processes that failed; they are tried again.", Read: metrics.Count(&w.signs.unstarted)},
 		{Name: "worker_careful", Kind: metrics.Gauge, Help: "1: each job fails here, so that one is taken at a time until one gets on.", Read: metrics.One(func() float64 { return metrics.Truth(w.care.on()) })},
+		{Name: "worker_sick", Kind: metrics.Gauge, Help: "1: a fault of the instance keeps jobs from beginning, so that none is taken until a self-test passes.", Read: metrics.One(func() float64 { return metrics.Truth(w.illness.on()) })},
 		{Name: "worker_messages_dead_lettered_total", Kind: metrics.Counter, Help: "Messages put into the dead-letter queue: they break the envelope, or their id is taken by another job.", Read: metrics.Count(&tally.Rejected)},
 		{Name: "worker_beats_total", Kind: metrics.Counter, Help: "Leases renewed, those by a checkpoint too.", Read: metrics.Count(&tally.Heartbeats)},
 		{Name: "worker_beat_failures_total", Kind: metrics.Counter, Help: "Renewals of leases that got no answer; they are tried again until the lease has run out.", Read: metrics.Count(&tally.FailedHeartbeats)},

@@ -35,7 +35,7 @@ func note(at *atomic.Pointer[string], err error) {
 
 // Health says what keeps this worker from taking jobs; a busy slot does not. It may be called at any time.
 func (w *Worker) Health() []health.Check {
-	return []health.Check{w.slotsHealth(), w.pauseHealth(), w.tableHealth(), w.queueHealth(), w.careHealth()}
+	return []health.Check{w.slotsHealth(), w.pauseHealth(), w.tableHealth(), w.queueHealth(), w.careHealth(), w.sickHealth()}
 }
 
 func (w *Worker) slotsHealth() health.Check {

@@ -108,7 +108,7 @@ func TestHealthOfTheQueue(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.withIdle(1)
 		ended := make(chan struct{})
-		go func() { w.receiveLoop(ctx, nil); close(ended) }()
+		go func() { w.receiveLoop(ctx); close(ended) }()
 		time.Sleep(10 * time.Second)
 		if got := health.Of(w.queueHealth()).Failed(); got != "queue: the last receive failed: away" {
 			t.Errorf("the queue is away: %q", got)

@@ -21,10 +21,10 @@ const (
 // receiveLoop claims jobs until ctx is cancelled, never more than there are idle slots. A drain cuts the long poll before
 // the slots hand jobs back, or their bells would come to the very worker that drains. Everything else that has begun is
 // brought to its end.
-func (w *Worker) receiveLoop(ctx context.Context, slots []*slot) {
+func (w *Worker) receiveLoop(ctx context.Context) {
 	w.receive(ctx)
 	w.Vitals.Rest(receiving)
-	for _, s := range slots {
+	for _, s := range w.slots {
 		close(s.jobs)
 		s.task.Wake()
 	}
@@ -38,6 +38,10 @@ func (w *Worker) receive(ctx context.Context) {
 		most := w.takeCare(ctx, min(len(free), queue.MaxReceived))
 		if most == 0 || !w.mayClaim(ctx) {
 			return
+		}
+		if w.illness.on() {
+			w.awaitWell(ctx)
+			continue
 		}
 		w.Vitals.Within(receiving, longPoll+slack)
 		messages, err := w.Receiver.Receive(ctx, most, longPoll)
@@ -54,6 +58,10 @@ func (w *Worker) receive(ctx context.Context) {
 			continue
 		}
 		failures = 0
+		if w.illness.on() { // since the receive began
+			w.returnMessages(ctx, messages)
+			continue
+		}
 		free = w.take(ctx, free, messages, most)
 	}
 }

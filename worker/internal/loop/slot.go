@@ -38,7 +38,7 @@ func (s *slot) loop(ctx, hurried context.Context) {
 	var process Process
 	for announced := false; ; {
 		if process == nil {
-			if process = s.startPatiently(ctx); process == nil {
+			if process, announced = s.startPatiently(ctx, announced); process == nil {
 				if announced {
 					s.refuse(ctx)
 				}
@@ -58,7 +58,7 @@ func (s *slot) loop(ctx, hurried context.Context) {
 		case given:
 			usable := s.run(ctx, hurried, process, *claimed)
 			announced = false
-			if usable && s.prepared(process) {
+			if usable && s.prepared(ctx, process) {
 				continue
 			}
 		case broken:
@@ -69,11 +69,11 @@ func (s *slot) loop(ctx, hurried context.Context) {
 	}
 }
 
-// prepared prepares a process that has ended a job for its next one.
-func (s *slot) prepared(process Process) bool {
+// prepared prepares a process that has ended a job for its next one. One that cannot be prepared makes the instance sick.
+func (s *slot) prepared(ctx context.Context, process Process) bool {
 	err := process.Prepare()
 	if err != nil {
-		s.log.Error("slot not prepared for its next job: restarting it", "error", err.Error())
+		s.fall(ctx, err.Error())
 	}
 	return err == nil
 }
@@ -126,7 +126,7 @@ func (s *slot) refuse(ctx context.Context) {
 	}
 }
 
-var errNoSlot = errors.New("the slot had ended and the worker drains")
+var errNoSlot = errors.New("the slot had ended")
 
 // noSlot is a slot that is gone.
 type noSlot struct{}
@@ -160,22 +160,27 @@ func (s *slot) end(process Process) error {
 	return nil
 }
 
-// startPatiently starts a slot process, however many tries it takes; nil: a drain began.
-func (s *slot) startPatiently(ctx context.Context) Process {
-	for failures := 0; ctx.Err() == nil; failures++ {
+// startPatiently starts a slot process, however many tries it takes; nil: a drain began. One that does not start makes
+// the instance sick. It reports whether the slot is still announced as idle.
+func (s *slot) startPatiently(ctx context.Context, announced bool) (Process, bool) {
+	for ctx.Err() == nil {
+		if s.illness.on() {
+			announced = s.awaitWell(ctx, announced)
+			continue
+		}
 		process, err := s.start(ctx)
 		if err == nil {
 			s.signs.slots.Add(1)
 			s.signs.started.Add(1)
-			return process
+			return process, announced
 		}
 		if ctx.Err() == nil {
 			s.signs.unstarted.Add(1)
-			s.log.ErrorContext(ctx, "slot not started, trying again", "error", err.Error())
-			s.pause(ctx, failures)
+			s.log.ErrorContext(ctx, "slot not started", "error", err.Error())
+			s.fall(ctx, "a slot does not start: "+err.Error())
 		}
 	}
-	return nil
+	return nil, announced
 }
 
 // start starts a slot process and waits until it is ready.

@@ -61,7 +61,7 @@ func lateIn(t *testing.T, idle int, prepare func(*Worker)) (broken time.Duration
 		prepare(s)
 		s.withIdle(idle)
 		ended := make(chan struct{})
-		go func() { s.receiveLoop(ctx, nil); close(ended) }()
+		go func() { s.receiveLoop(ctx); close(ended) }()
 		for begin := time.Now(); broken == 0 && time.Since(begin) < time.Hour; time.Sleep(time.Second) {
 			if loop, _ := s.Vitals.Late(); loop != "" {
 				broken = time.Since(begin)

@@ -1,5 +1,5 @@
 // Package loop is what a worker does, as sequential loops: one receives messages and claims jobs for idle slots, one for
-// each slot runs a job after the other, one sweeps, one publishes. It starts no goroutine, timer or process. Those are its
+// each slot runs a job after the other, one tests a sick instance, one sweeps, one publishes. It starts no goroutine, timer or process. Those are its
 // host's: the supervisor's, or the simulator's, which runs the same loops in virtual time.
 package loop
 
@@ -104,7 +104,7 @@ const longestPause = 30 * time.Second
 // pauses are those after a failing receive, probe or start of a slot. Each of them may fail at once.
 var pauses = backoff.Pauses{First: time.Second, Most: longestPause, Least: 100 * time.Millisecond}
 
-// Worker runs the jobs of one content type on one instance. All fields but Begin, Metrics, EMF and Vitals are required,
+// Worker runs the jobs of one content type on one instance. All fields but Replace, Begin, Metrics, EMF and Vitals are required,
 // and so is the tally of Attempts.
 type Worker struct {
 	Processes int // slots
@@ -113,11 +113,12 @@ type Worker struct {
 	Attempts  lease.Deps
 	Begin     func(ctx context.Context, c lease.Claimed, s lease.Slot) Attempt // begins an attempt; nil: lease.Begin with Attempts
 	Sweeper   Sweeper
-	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
-	Meter     *metrics.Meter                  // counts what happens
-	Metrics   *metrics.Publisher              // nil: not published
-	EMF       *metrics.EMF                    // nil: attempts are not logged in this format
-	Vitals    *vitals.Deadlines               // is promised that the loops turn; nil: nobody asks
+	Probe     func(ctx context.Context) error                // asks table and bucket anything: nil means that both answer
+	Replace   func(ctx context.Context, reason string) error // asks for another instance in the place of a sick one, or says why not; nil: nobody can be asked
+	Meter     *metrics.Meter                                 // counts what happens
+	Metrics   *metrics.Publisher                             // nil: not published
+	EMF       *metrics.EMF                                   // nil: attempts are not logged in this format
+	Vitals    *vitals.Deadlines                              // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	host     Host
@@ -130,6 +131,10 @@ type Worker struct {
 	census atomic.Pointer[census] // of the last sweep; nil: another worker leads
 	signs  signs
 	care   care
+
+	illness illness
+	nurse   *slot   // has the processes of self-tests
+	slots   []*slot // that run jobs
 }
 
 // Run works on host until ctx is cancelled, then drains: it stops receiving at once, lets the jobs in progress reach a
@@ -137,15 +142,16 @@ type Worker struct {
 // under way has less time than it had. Run returns once every slot process has ended.
 func (w *Worker) Run(ctx, hurried context.Context, host Host) {
 	w.host, w.receiver, w.idle = host, host.Task(), make(chan *slot, w.Processes)
-	slots := make([]*slot, w.Processes)
+	w.slots, w.nurse = make([]*slot, w.Processes), &slot{Worker: w, task: w.host.Task(), log: w.Log}
 	bodies := []func(){
-		func() { w.receiveLoop(ctx, slots) },
+		func() { w.receiveLoop(ctx) },
+		func() { w.nurseLoop(ctx) },
 		func() { w.sweepLoop(ctx) },
 		func() { w.publishLoop(ctx) },
 	}
-	for i := range slots {
+	for i := range w.slots {
 		s := w.newSlot(i)
-		slots[i] = s
+		w.slots[i] = s
 		bodies = append(bodies, func() { s.loop(ctx, hurried) })
 	}
 	host.Together(bodies...)
@@ -162,6 +168,9 @@ func (w *Worker) State() string {
 	}
 	if w.care.on() {
 		text += fmt.Sprintf(", one job at a time because %d different jobs failed", suspicious)
+	}
+	if reason, _, _ := w.illness.now(); reason != "" {
+		text += ", sick: " + reason
 	}
 	if w.away.Load() {
 		text += ", table or bucket does not answer"

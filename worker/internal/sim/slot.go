@@ -123,6 +123,7 @@ func (p *slotProcess) take() {
 		case o.Run != nil:
 			p.task, p.draining = o.Run, false
 			p.setDeadline(o.Run.Deadline)
+			p.report(protocol.Report{Progress: &o.Run.Progress})
 		case p.task == nil:
 		case o.Deadline != nil:
 			p.setDeadline(o.Deadline.At)

@@ -109,6 +109,9 @@ func (e *Endpoint) obey(o protocol.Order) {
 	case o.Run != nil:
 		e.task = &Task{Assignment: *o.Run, drain: make(chan struct{})}
 		e.fuse.set(o.Run.Deadline)
+		if o.Run.KnowsSick { // the slot has the job: its end from now on may be the job's fault
+			_ = e.send(protocol.Report{Progress: &o.Run.Progress})
+		}
 		e.tasks <- e.task
 	case e.task == nil: // about a job that ended meanwhile
 	case o.Deadline != nil:

@@ -19,6 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/snapshot"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
@@ -81,7 +83,10 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	}
 	aws, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
+		return nil, protocol.Instance(fmt.Errorf("AWS configuration: %w", err))
+	}
+	if err := awsaccess.HasCredentials(ctx, aws); err != nil {
+		return nil, protocol.Instance(err)
 	}
 	client := snapshot.NewClient(aws)
 	src, err := openSource(spec, client)

@@ -34,18 +34,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
 // New is the processor "exec".
 func New() processor.Processor {
-	return processor.Processor{Name: "exec", Version: 1, Open: open}
+	return processor.Processor{Name: "exec", Version: 1, Open: open, Check: check}
 }
 
 // jobFile is the content of the job file.
@@ -57,13 +57,14 @@ type jobFile struct {
 	Payload     json.RawMessage `json:"payload"`
 }
 
+// open starts the program. Until it runs, each error is the instance's fault and not the job's.
 func open(_ context.Context, job *processor.Job) (processor.Steps, error) {
-	if len(job.Settings.Command) == 0 {
-		return nil, fmt.Errorf("%s is not set: content type %s needs a command in the configuration", contract.EnvCommand, job.ContentType)
+	if err := hasCommand(job.Settings); err != nil {
+		return nil, protocol.Instance(err)
 	}
 	dir, err := os.MkdirTemp("", "worker-job-")
 	if err != nil {
-		return nil, err
+		return nil, protocol.Instance(err)
 	}
 	s := &steps{job: job, dir: dir, reached: processor.Step{Progress: job.Progress}}
 	if job.Cursor != nil {
@@ -88,7 +89,7 @@ func (s *steps) start() (*program, error) {
 	}
 	jobPath, cursorPath := filepath.Join(s.dir, "job.json"), filepath.Join(s.dir, "cursor.json")
 	if err := errors.Join(os.WriteFile(jobPath, job, 0o600), os.WriteFile(cursorPath, cursor, 0o600)); err != nil {
-		return nil, err
+		return nil, protocol.Instance(err)
 	}
 	return startProgram(s.job.Settings.Command, []string{contract.EnvJobFile + "=" + jobPath, contract.EnvCursorFile + "=" + cursorPath})
 }

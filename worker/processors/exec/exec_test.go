@@ -248,9 +248,47 @@ func TestCommandIsMissing(t *testing.T) {
 		"executable file not found in $P": {"no-such-program"},
 	} {
 		_, err := New().Open(t.Context(), &processor.Job{Settings: settings(command...)})
-		if err == nil || !strings.Contains(err.Error(), want) || processor.IsPermanent(err) {
-			t.Errorf("command %q: %v, want %q and another try", command, err, want)
+		if !errors.Is(err, protocol.ErrInstance) || !strings.Contains(err.Error(), want) || processor.IsPermanent(err) {
+			t.Errorf("command %q: %v, want %q as the instance's fault", command, err, want)
 		}
+	}
+}
+
+// TestWhatCannotBeStartedFailsTheCheck has programs that no instance can start, and such that one can.
+func TestWhatCannotBeStartedFailsTheCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		mode os.FileMode
+		want string // "": can be started
+	}{
+		"script":              {"#!/bin/sh\nexit 65\n", 0o700, ""},
+		"script with a word":  {"#! /bin/sh -e\nexit 0\n", 0o700, ""},
+		"not executable":      {"#!/bin/sh\n", 0o600, "permission denied"},
+		"no such interpreter": {"#!/no/such/sh\nexit 0\n", 0o700, "/no/such/sh"},
+	} {
+		path := filepath.Join(t.TempDir(), "program")
+		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
+			t.Fatal(err)
+		}
+		err := New().Check(settings(path))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if err := New().Check(settings()); err == nil {
+		t.Error("no command passes")
+	}
+}
+
+// TestAJobFolderThatCannotBeWrittenIsTheInstancesFault: the program is not started.
+func TestAJobFolderThatCannotBeWrittenIsTheInstancesFault(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", file)
+	if _, err := New().Open(t.Context(), &processor.Job{Settings: settings("/bin/true")}); !errors.Is(err, protocol.ErrInstance) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -55,7 +55,7 @@ func startProgram(command, variables []string) (*program, error) {
 		Leftovers: func() { confine.EndMarked(variables[0]) },
 	})
 	if err := p.child.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.name, err)
+		return nil, protocol.Instance(fmt.Errorf("start %s: %w", p.name, err))
 	}
 	go p.live()
 	return p, nil

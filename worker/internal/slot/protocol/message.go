@@ -17,6 +17,16 @@ var ErrKilled = errors.New("killed by the supervisor")
 // ErrUnencodable is wrapped by the error about an order that no slot can be sent: it is no JSON, or too long.
 var ErrUnencodable = errors.New("it cannot be encoded as an order")
 
+// ErrInstance is wrapped by errors that are the fault of the instance: the processor or the program has not had the job.
+var ErrInstance = errors.New("the instance cannot begin a job")
+
+// Instance marks err as the fault of the instance, see [ErrInstance]. Its text stays.
+func Instance(err error) error { return &instanceError{err} }
+
+type instanceError struct{ error }
+
+func (e *instanceError) Unwrap() []error { return []error{e.error, ErrInstance} }
+
 // Assignment is the job that a supervisor hands to a slot.
 type Assignment struct {
 	ID            string          `json:"id"`
@@ -27,8 +37,9 @@ type Assignment struct {
 	Cursor        json.RawMessage `json:"cursor,omitempty"`        // absent: from the start
 	CursorVersion string          `json:"cursorVersion,omitempty"` // "<processor>@<version>" that wrote Cursor
 	Progress      Progress        `json:"progress"`
-	Folder        string          `json:"folder,omitempty"` // for temporary files: empty, and removed when the job or the slot ends
-	Deadline      time.Duration   `json:"deadline"`         // absolute, on the clock of internal/monotonic, in nanoseconds
+	Folder        string          `json:"folder,omitempty"`    // for temporary files: empty, and removed when the job or the slot ends
+	KnowsSick     bool            `json:"knowsSick,omitempty"` // the supervisor can read the outcome [Sick] and wants a first report of progress at once
+	Deadline      time.Duration   `json:"deadline"`            // absolute, on the clock of internal/monotonic, in nanoseconds
 }
 
 // Progress is how far a job is. Total 0: not known yet.
@@ -88,12 +99,13 @@ const (
 	Permanent Kind = "permanent" // can never succeed: the payload is bad, the source is gone
 	Later     Kind = "later"     // not a failure: come back at time At
 	Unfit     Kind = "unfit"     // this release cannot read the cursor: leave the job to another worker, uncounted
+	Sick      Kind = "sick"      // the instance could not begin the job: leave it to another worker, uncounted
 )
 
 // Known reports whether this release knows the kind.
 func (k Kind) Known() bool {
 	switch k {
-	case Done, Stopped, Retry, Permanent, Later, Unfit:
+	case Done, Stopped, Retry, Permanent, Later, Unfit, Sick:
 		return true
 	}
 	return false

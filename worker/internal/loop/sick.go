@@ -1,0 +1,163 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/backoff"
+	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/lease"
+)
+
+// replaceAfter is how long an instance is sick until its worker asks for another one.
+const replaceAfter = 15 * time.Minute
+
+// testPauses are those before a self-test. They grow with the faults since a job last got on, so that a fault which no
+// self-test finds does not cost many claims either.
+var testPauses = backoff.Pauses{First: 2 * time.Second, Most: time.Minute, Least: 500 * time.Millisecond}
+
+// illness is the state of an instance that could not begin a job: its processor or program never had it. A sick instance
+// takes no jobs until a self-test passes. Its methods may be called by several loops.
+type illness struct {
+	mu     sync.Mutex
+	sick   bool
+	reason string
+	faults int64         // since a job last got on
+	since  time.Duration // the first of them, monotonic
+}
+
+// fall takes note of a fault. It reports whether the instance was well before.
+func (i *illness) fall(reason string, now time.Duration) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.faults == 0 {
+		i.since = now
+	}
+	before := i.sick
+	i.sick, i.reason, i.faults = true, reason, i.faults+1
+	return !before
+}
+
+// recover takes note of a self-test that passed.
+func (i *illness) recover() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sick = false
+}
+
+// gotOn takes note of a job that the instance did begin. Only a self-test ends a sickness.
+func (i *illness) gotOn() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.sick {
+		i.faults = 0
+	}
+}
+
+// now is the state: the reason, "" of a well instance, the faults so far and the time of the first.
+func (i *illness) now() (reason string, faults int64, since time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.sick {
+		return "", i.faults, i.since
+	}
+	return i.reason, i.faults, i.since
+}
+
+func (i *illness) on() bool { reason, _, _ := i.now(); return reason != "" }
+
+// fall takes no more jobs, because of a fault of the instance.
+func (w *Worker) fall(ctx context.Context, reason string) {
+	if w.illness.fall(reason, w.Attempts.Clock.Monotonic()) {
+		w.Log.ErrorContext(ctx, "the instance cannot begin jobs: none is taken until a self-test passes", "reason", reason)
+	}
+	w.nurse.task.Wake()
+}
+
+// nurseLoop tests a sick instance with growing pauses until it is well. After a quarter of an hour it asks for another
+// instance, too.
+func (w *Worker) nurseLoop(ctx context.Context) {
+	clock := w.Attempts.Clock
+	for ctx.Err() == nil {
+		_, faults, since := w.illness.now()
+		if !w.illness.on() {
+			w.nurse.task.Wait(ctx, lease.Never)
+			continue
+		}
+		if clock.Sleep(ctx, testPauses.After(faults-1, w.Attempts.Rand)) != nil {
+			return
+		}
+		if w.selfTest(ctx); w.illness.on() && w.Replace != nil && clock.Monotonic()-since >= replaceAfter {
+			w.replace(ctx)
+		}
+	}
+}
+
+// selfTest starts a slot, which tries what each job needs before it is ready, and ends it.
+func (w *Worker) selfTest(ctx context.Context) {
+	process, err := w.nurse.start(ctx)
+	if err == nil {
+		err = w.nurse.end(process)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.Log.WarnContext(ctx, "self-test failed, trying again", "error", err.Error())
+		w.illness.fall("self-test: "+err.Error(), w.Attempts.Clock.Monotonic())
+	default:
+		w.Log.InfoContext(ctx, "self-test passed: jobs are taken again")
+		w.illness.recover()
+		w.receiver.Wake()
+		for _, s := range w.slots {
+			s.task.Wake()
+		}
+	}
+}
+
+// replace asks for another instance in the place of this one.
+func (w *Worker) replace(ctx context.Context) {
+	reason, _, _ := w.illness.now()
+	w.try(ctx, "no other instance asked for, trying again", func(ctx context.Context) error { return w.Replace(ctx, reason) })
+}
+
+// awaitWell waits until a self-test has passed, or a drain begins.
+func (w *Worker) awaitWell(ctx context.Context) {
+	w.Intake.DeleteUsed(context.WithoutCancel(ctx))
+	for ctx.Err() == nil && w.illness.on() {
+		w.Vitals.Within(receiving, idleLook+slack)
+		w.receiver.Wait(ctx, w.Attempts.Clock.Monotonic()+idleLook)
+	}
+}
+
+// awaitWell hands back what was claimed for a slot without a process, until a self-test has passed or a drain begins. It
+// reports whether the slot is still announced as idle.
+func (s *slot) awaitWell(ctx context.Context, announced bool) bool {
+	for ctx.Err() == nil && s.illness.on() {
+		select {
+		case claimed, open := <-s.jobs:
+			if !open {
+				return announced
+			}
+			reason, _, _ := s.illness.now()
+			work := context.WithoutCancel(ctx)
+			attempt := s.begin(work, claimed, noSlot{})
+			attempt.Ended(work, fmt.Errorf("%w: %s", errNoSlot, reason))
+			s.count(work, attempt)
+			announced = false
+		default:
+			s.task.Wait(ctx, s.Attempts.Clock.Monotonic()+idleLook)
+		}
+	}
+	return announced
+}
+
+func (w *Worker) sickHealth() health.Check {
+	reason, _, since := w.illness.now()
+	if reason == "" {
+		return health.Check{Name: "instance", OK: true, Detail: "no fault of it keeps jobs from beginning"}
+	}
+	ago := (w.Attempts.Clock.Monotonic() - since).Round(time.Second)
+	return health.Check{Name: "instance", Detail: fmt.Sprintf("sick for %s, no job is taken until a self-test passes: %s", ago, reason)}
+}

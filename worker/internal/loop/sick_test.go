@@ -1,0 +1,174 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/job"
+	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
+)
+
+// sickStage is a stage with twenty jobs whose slot cannot begin one while the instance is sick.
+type sickStage struct {
+	*stage
+	served int // slots whose orders were looked at
+}
+
+func newSickStage(t *testing.T) *sickStage {
+	t.Helper()
+	s := &sickStage{stage: newStage(t)}
+	for n := range 20 {
+		if err := s.queue.Send(t.Context(), fmt.Sprintf(`{"id":"job-%d","payload":{}}`, n), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// serve ends each job that comes within d with the outcome, and counts them.
+func (s *sickStage) serve(d time.Duration, end protocol.Outcome) (ended int) {
+	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(time.Second) {
+		synctest.Wait()
+		for slot := s.slots[len(s.slots)-1]; len(slot.orders) > 0; {
+			if o := <-slot.orders; o.Run != nil {
+				slot.report(protocol.Report{Progress: &o.Run.Progress})
+				slot.report(protocol.Report{Outcome: &end})
+				ended++
+			}
+		}
+	}
+	return ended
+}
+
+// jobs are the jobs that the table has.
+func (s *sickStage) jobs(t *testing.T) (all []job.Job) {
+	t.Helper()
+	for n := range 20 {
+		item, err := s.table.Get(t.Context(), fmt.Sprintf("mail#job-%d", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if item == nil {
+			continue
+		}
+		j, err := job.FromItem(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, j)
+	}
+	return all
+}
+
+func (s *sickStage) uncounted(t *testing.T) {
+	t.Helper()
+	for _, j := range s.jobs(t) {
+		if j.State == job.Dead || j.Failures+j.Crashes+j.Drains > 0 {
+			t.Errorf("%s is %s, failures %d, crashes %d, drains %d", j.ID, j.State, j.Failures, j.Crashes, j.Drains)
+		}
+	}
+}
+
+// TestASickInstanceTakesNoJobs: what its slot cannot begin is handed back uncounted, and no other job is claimed until a
+// self-test has passed. Then all are done.
+func TestASickInstanceTakesNoJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSickStage(t)
+		s.run(t)
+		synctest.Wait()
+		s.sick = errors.New("no space left on device") // from now on no slot starts
+		begun := s.serve(10*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"})
+		state, unready := s.State(), health.Of(s.Health()...).Failed()
+		if begun != 1 || !strings.Contains(state, "sick: ") || !strings.Contains(unready, "instance: sick for ") || !strings.Contains(unready, "no space left on device") {
+			t.Errorf("%d jobs tried in ten minutes, state %q, not ready: %q", begun, state, unready)
+		}
+		if tests := s.tried; tests < 12 || tests > 60 {
+			t.Errorf("%d self-tests in ten minutes", tests)
+		}
+		s.uncounted(t)
+		s.sick = nil
+		if done := s.serve(5*time.Minute, protocol.Outcome{Kind: protocol.Done}); done != 20 || s.illness.on() {
+			t.Errorf("%d jobs done on the mended instance, sick: %t", done, s.illness.on())
+		}
+		s.uncounted(t)
+		s.drain(nil)
+		<-s.ended
+	})
+}
+
+// TestAJobOfASlotThatDoesNotStartAgainIsHandedBack: it does not wait in the dead slot until its lease has run out.
+func TestAJobOfASlotThatDoesNotStartAgainIsHandedBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSickStage(t)
+		held, release := make(chan struct{}), make(chan struct{})
+		s.begins = func() {
+			select {
+			case <-held:
+			default:
+				close(held)
+				<-release
+			}
+		}
+		s.run(t)
+		<-held
+		s.sick = errors.New("resource temporarily unavailable")
+		s.slots[0].end(errors.New("signal: killed"))
+		time.Sleep(5 * time.Second)
+		close(release)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		jobs := s.jobs(t)
+		if len(jobs) != 1 || jobs[0].State != job.Ready || !strings.Contains(jobs[0].LastError, "resource temporarily unavailable") {
+			t.Errorf("jobs %+v, want one that is handed back", jobs)
+		}
+		s.uncounted(t)
+		s.drain(nil)
+		<-s.ended
+	})
+}
+
+// TestAFaultThatNoSelfTestFindsCostsFewClaims: the pauses grow until a job gets on.
+func TestAFaultThatNoSelfTestFindsCostsFewClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSickStage(t)
+		s.run(t)
+		if begun := s.serve(10*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "exec format error"}); begun < 5 || begun > 60 {
+			t.Errorf("%d jobs tried in ten minutes", begun)
+		}
+		s.uncounted(t)
+		s.drain(nil)
+		<-s.ended
+	})
+}
+
+// TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour, again and again until it is granted.
+func TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSickStage(t)
+		began, asked, first := time.Now(), 0, time.Duration(0)
+		s.Replace = func(_ context.Context, reason string) error {
+			if asked++; asked == 1 {
+				first = time.Since(began)
+			}
+			if !strings.Contains(reason, "exec format error") {
+				t.Errorf("reason %q", reason)
+			}
+			return errors.New("the group is in that state")
+		}
+		s.sick = errors.New("exec format error")
+		s.run(t)
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		if first < replaceAfter || first > replaceAfter+2*time.Minute || asked < 10 || asked > 60 {
+			t.Errorf("asked %d times, first after %s", asked, first)
+		}
+		s.drain(nil)
+		<-s.ended
+	})
+}
