@@ -24,21 +24,6 @@ const (
 	negate    = "/usr/lib/nagios/plugins/negate"
 )
 
-// inPublic is the binary in a folder that any user may enter, in which nobody may look around.
-func inPublic(t *testing.T, folder string) string {
-	t.Helper()
-	public := filepath.Join(folder, "worker")
-	if err := os.Chmod(folder, 0o711); err != nil { //nolint:gosec // others are to enter it
-		t.Fatal(err)
-	}
-	// By another process: one that this one starts meanwhile would inherit the open file, which cannot be run until it is closed.
-	// https://github.com/golang/go/issues/22315
-	if said, err := exec.CommandContext(t.Context(), "install", "--mode=0755", binary, public).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	return public
-}
-
 // TestReaderNRPE has a real NRPE, with the command that the cookbook gives it and as the user of its package, ask a worker.
 func TestReaderNRPE(t *testing.T) {
 	t.Parallel()
