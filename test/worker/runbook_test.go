@@ -31,6 +31,7 @@ var symptoms = map[string]symptom{
 	"silent":       {waitingTenants, state("READY", nil)},
 	"outage":       {waitingTenants, hasJob("corrected-1")},
 	"paused":       {waitingTenants, notPaused},
+	"erase":        {waitingTenants, state("CANCELLED", nil)},
 	"bad-release":  {deadJob, state("READY", func(j job) bool { return j.Failures == 0 })},
 }
 

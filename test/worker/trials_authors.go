@@ -2,7 +2,9 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // authorTrials are about what authors of jobs and producers send.
@@ -55,6 +58,11 @@ func bytesStayBytes(t testing.TB) string {
 				t.Fatal(err)
 			}
 			got = content.String()
+			await(t, "the payload of the job that has ended is deleted", func() bool {
+				_, err := objects.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &tr.settings.ArtifactsBucket, Key: &shown.PayloadRef})
+				missing, ok := errors.AsType[*smithyhttp.ResponseError](err)
+				return ok && missing.HTTPStatusCode() == http.StatusNotFound
+			})
 		} else if !strings.Contains(text, `<b>&</b>`+"\u2028é漢😀"+`\u003c`) {
 			t.Errorf("jobs show prints %s", text)
 		}

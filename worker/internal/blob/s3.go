@@ -47,6 +47,21 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	return s.wrap("delete", key, err)
 }
 
+// List returns the keys that begin with prefix.
+func (s *S3) List(ctx context.Context, prefix string) ([]string, error) {
+	var keys []string
+	for pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, s.wrap("list", prefix, err)
+		}
+		for _, object := range page.Contents {
+			keys = append(keys, *object.Key)
+		}
+	}
+	return keys, nil
+}
+
 // Answers asks for an object that need not exist: nil means that the bucket can be reached. Without the
 // permission to list, S3 calls a missing object forbidden.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html

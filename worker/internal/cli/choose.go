@@ -79,6 +79,7 @@ func (c *chosen) apply(ctx context.Context, e *env, v verb) error {
 			view.Unchanged = append(view.Unchanged, problems{key.ID, explain(err)})
 			continue
 		}
+		p.tidy(ctx, after)
 		view.Changed = append(view.Changed, viewOf(after))
 	}
 	if c.JSON {

@@ -22,6 +22,7 @@ type jobsCommand struct {
 	Resume  resumeCommand  `cmd:"" help:"Let paused jobs run again."`
 	Retry   retryCommand   `cmd:"" help:"Let jobs that wait after a failure run now."`
 	Redrive redriveCommand `cmd:"" help:"Give DEAD jobs a new life from their last cursor."`
+	Erase   eraseCommand   `cmd:"" help:"Erase what table and bucket hold of a tenant's jobs, after ending those that are not over."`
 }
 
 // jobView is a job as it is printed for machines.

@@ -100,9 +100,6 @@ func (p *typeHandles) change(ctx context.Context, key job.Key, v verb) (job.Job,
 			return job.Job{}, answered(err, fmt.Sprintf("worker jobs show %s --type %s", key.ID, key.ContentType))
 		}
 		after, err := job.FromItem(item)
-		if err == nil {
-			p.tidy(ctx, after)
-		}
 		if err == nil && v.rings && after.State == job.Ready && !after.Paused {
 			err = p.ring(ctx, after)
 		}
