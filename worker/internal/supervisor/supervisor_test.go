@@ -32,7 +32,13 @@ import (
 // slotVariable makes the test binary a slot process.
 const slotVariable = "SUPERVISOR_TEST_SLOT"
 
+// roles are what the test binary is, beside a slot process, if its first argument says so.
+var roles = map[string]func(){}
+
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		roles[os.Args[1]]()
+	}
 	if os.Getenv(slotVariable) == "" {
 		os.Exit(m.Run())
 	}
