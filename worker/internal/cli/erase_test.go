@@ -103,10 +103,10 @@ func (tt *tenants) count(prefix string) int {
 	return len(keys)
 }
 
-// erase runs the command, without its question.
-func (tt *tenants) erase(tenant string) eraseView {
+// eraseAcme runs the command, without its question.
+func (tt *tenants) eraseAcme() eraseView {
 	tt.t.Helper()
-	c := &eraseCommand{Tenant: tenant}
+	c := &eraseCommand{Tenant: "acme"}
 	keys, found, err := c.find(tt.t.Context(), &env{}, tt.typeHandles)
 	if err != nil {
 		tt.t.Fatal(err)
@@ -121,7 +121,7 @@ func (tt *tenants) erase(tenant string) eraseView {
 func TestNothingOfATenantIsLeft(t *testing.T) {
 	tt := newTenants(t)
 	before := tt.count("other")
-	view := tt.erase("acme")
+	view := tt.eraseAcme()
 	want := map[job.State]int{job.Ready: 1, job.Running: 1, job.Done: 1, job.Dead: 1, job.Cancelled: 1}
 	if diff := cmp.Diff(want, view.Found); diff != "" || view.Erased != 4 || len(view.Left) != 1 || !strings.Contains(view.Left[0].Error, "acme-running still runs") {
 		t.Fatalf("%+v (-want +found):\n%s", view, diff)
@@ -131,10 +131,10 @@ func TestNothingOfATenantIsLeft(t *testing.T) {
 		t.Fatalf("a job that runs: %+v, %d objects", running, tt.count("acme-running"))
 	}
 	tt.write(job.Finish(running.Claim(), job.End{State: job.Cancelled}, time.Now()))
-	if view := tt.erase("acme"); view.Erased != 1 || len(view.Left) != 0 || view.Objects != 2 {
+	if view := tt.eraseAcme(); view.Erased != 1 || len(view.Left) != 0 || view.Objects != 2 {
 		t.Errorf("the second run: %+v", view)
 	}
-	if view := tt.erase("acme"); len(view.Found) != 0 {
+	if view := tt.eraseAcme(); len(view.Found) != 0 {
 		t.Errorf("the third run found %v", view.Found)
 	}
 	if got := tt.count("acme"); got != 0 {
@@ -162,7 +162,7 @@ func TestNothingOfATenantIsLeft(t *testing.T) {
 // TestErasedJobDoesNotRunAgain when a late duplicate of its message comes, nor is the message dead-lettered.
 func TestErasedJobDoesNotRunAgain(t *testing.T) {
 	tt := newTenants(t)
-	tt.erase("acme")
+	tt.eraseAcme()
 	claimer := &lease.Claimer{
 		Store: tt.store, Blobs: tt.objects, Clock: supervisor.SystemClock{}, Rand: rand.New(rand.NewPCG(1, 2)), ContentType: "mail", Worker: "i-2",
 		Timing: contract.Timing{Lease: time.Minute}, Log: slog.New(slog.DiscardHandler),
@@ -183,12 +183,12 @@ func TestInterruptedEraseGoesOn(t *testing.T) {
 	tt := newTenants(t)
 	bucket := tt.objects
 	tt.objects = blob.NewS3(s3.NewFromConfig(tt.cfg), "missing-"+tt.table)
-	if view := tt.erase("acme"); len(view.Left) != 5 || view.Erased != 0 {
+	if view := tt.eraseAcme(); len(view.Left) != 5 || view.Erased != 0 {
 		t.Errorf("without a bucket: %+v", view)
 	}
 	tt.objects = bucket
 	tt.write(job.Write{Op: "test", Key: "mail#acme-running", Set: job.Item{contract.AttrState: string(job.Cancelled)}})
-	if view := tt.erase("acme"); len(view.Left) != 0 {
+	if view := tt.eraseAcme(); len(view.Left) != 0 {
 		t.Errorf("%+v", view)
 	}
 	if tt.count("acme") != 0 {

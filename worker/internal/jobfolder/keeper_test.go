@@ -13,6 +13,22 @@ import (
 // patience is how long a test waits for an event on a machine that has other work.
 const patience = time.Minute
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func isEmpty(t *testing.T, path string) {
+	t.Helper()
+	entries, err := os.ReadDir(path)
+	must(t, err)
+	if len(entries) > 0 {
+		t.Errorf("%s still holds %d entries, the first is %q", path, len(entries), entries[0].Name())
+	}
+}
+
 // newKeeper runs a keeper in base; stop ends it and waits.
 func newKeeper(t *testing.T, base string) (k *Keeper, stop func()) {
 	t.Helper()

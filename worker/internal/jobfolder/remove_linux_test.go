@@ -25,22 +25,6 @@ func top(t *testing.T) *os.File {
 
 func nothing(string) bool { return false }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func isEmpty(t *testing.T, path string) {
-	t.Helper()
-	entries, err := os.ReadDir(path)
-	must(t, err)
-	if len(entries) > 0 {
-		t.Errorf("%s still holds %d entries, the first is %q", path, len(entries), entries[0].Name())
-	}
-}
-
 // TestDeepTreeIsRemovedWithFewDescriptors has a tree whose path is longer than the kernel takes, and more levels than the
 // process may open files.
 func TestDeepTreeIsRemovedWithFewDescriptors(t *testing.T) {
