@@ -21,7 +21,8 @@ type Processor struct {
 	// Version is the version of its cursors, from 1. Raise it when releases before this one cannot read
 	// the new cursors: they leave such jobs to newer workers. This release must read those of Version-1.
 	Version int
-	// Open starts or resumes a job. It should return quickly: long work belongs into steps.
+	// Open starts or resumes a job. It should return quickly: long work belongs into steps. Temporary files belong into
+	// os.TempDir(): the worker makes that folder for the job, and removes it when the job or its process ends.
 	Open func(ctx context.Context, job *Job) (Steps, error)
 	// Check says why no job can run on this instance, for example because a program is missing. It is called when a slot
 	// starts. After an error the instance takes no jobs until a check passes. nil: there is nothing to check.

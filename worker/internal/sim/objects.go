@@ -124,7 +124,8 @@ func (o *oracle) deletes(key string, by *caller) {
 			continue
 		}
 		payload := j.PayloadRef == key && j.State != job.Done && j.State != job.Cancelled
-		if cursor := j.CursorRef == key && j.State != job.Cancelled; payload || cursor {
+		erased := j.State == job.Cancelled || j.State == job.Done && by.node == nil // an operator may erase a result
+		if cursor := j.CursorRef == key && !erased; payload || cursor {
 			o.world.violate("O1", "%s deleted %s, which is needed: %s", by.name(), key, brief(item))
 		}
 	}

@@ -96,7 +96,10 @@ func (w *world) steer() {
 		return
 	}
 	id := w.ids[w.random.IntN(len(w.ids))]
-	switch w.random.IntN(8) {
+	switch w.random.IntN(9) {
+	case 8:
+		w.jobs[id].cancelled = true
+		w.command(id, w.eraseCommand)
 	case 7:
 		w.command(id, w.retryCommand)
 	case 6:
@@ -179,4 +182,37 @@ func (w *world) redriveCommand(id string, table tableClient, bells queueClient) 
 		}
 		return job.Redrive(*j, w.operator.Now()), true
 	})
+}
+
+// eraseCommand ends a job and erases it, as long as the operator has patience.
+func (w *world) eraseCommand(id string, table tableClient, _ queueClient) {
+	key := job.Key{ContentType: contentType, ID: id}
+	for range 20 {
+		item, err := table.Get(w.ctx(), key.String())
+		if err == nil && item == nil {
+			return
+		}
+		j, parseErr := job.FromItem(item)
+		if err != nil || parseErr != nil {
+			_ = w.operator.Sleep(w.ctx(), sdkLimit)
+			continue
+		}
+		switch {
+		case j.State == job.Running && j.CancelRequested:
+			_ = w.operator.Sleep(w.ctx(), w.upTo(time.Minute))
+		case !j.State.Terminal():
+			_, _ = table.Write(w.ctx(), job.Cancel(key, &j, w.operator.Now()))
+		case j.State == job.Dead:
+			_, _ = table.Write(w.ctx(), job.GiveUp(j, w.operator.Now()))
+		default:
+			w.jobs[id].erased = true
+			for _, ref := range []string{j.PayloadRef, j.CursorRef} {
+				if ref != "" && blobClient(table).Delete(w.ctx(), ref) != nil {
+					return // the command says so, and is run again by a person who cares
+				}
+			}
+			_, _ = table.Write(w.ctx(), job.Erase(j, w.operator.Now()))
+			return
+		}
+	}
 }

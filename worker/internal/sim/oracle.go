@@ -141,7 +141,7 @@ func (o *oracle) monotone(w write) {
 		o.world.violate("S2", "%s: %s -> %s", w.Op, brief(w.before), brief(w.after))
 	case moved != (w.is.Epoch == w.was.Epoch+1):
 		o.world.violate("S2", "%s is not one epoch: %s -> %s", w.Op, brief(w.before), brief(w.after))
-	case (w.is.Cursor != w.was.Cursor || w.is.CursorRef != w.was.CursorRef) && w.is.Seq == w.was.Seq:
+	case w.Op != "erase" && (w.is.Cursor != w.was.Cursor || w.is.CursorRef != w.was.CursorRef) && w.is.Seq == w.was.Seq:
 		o.world.violate("S2", "%s changed the cursor at the same seq: %s -> %s", w.Op, brief(w.before), brief(w.after))
 	}
 }
@@ -157,9 +157,21 @@ func (o *oracle) terminal(w write) {
 		if w.script.ended {
 			o.world.violate("S3", "%s of a job that had ended and expired", w.Op)
 		}
-	case w.was.State.Terminal() && (w.was.State != job.Dead || w.Op != "redrive"):
+	case w.was.State.Terminal() && !w.afterEnd():
 		o.world.violate("S3", "%s was applied to %s", w.Op, brief(w.before))
 	}
+}
+
+// afterEnd reports whether a job that has ended may be changed like that: an operator gives a DEAD one a new life, or gives
+// it up, and erases what one that is DONE or CANCELLED holds of its tenant.
+func (w write) afterEnd() bool {
+	switch w.Op {
+	case "redrive", "give up":
+		return w.was.State == job.Dead
+	case "erase":
+		return w.was.State != job.Dead && w.is.State == w.was.State && w.is.Epoch == w.was.Epoch && w.is.Expires.Equal(w.was.Expires)
+	}
+	return false
 }
 
 // indexed checks S4: every READY, RUNNING or DEAD job is in the index where it belongs, no other is.
