@@ -2,11 +2,16 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
+	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
@@ -20,6 +25,12 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(text, "dev")
 		f.Add(text, "")
+	}
+	for _, table := range []map[string]mistake{mistakes, deploymentMistakes, warnings} {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			text, _ := marked(edited(f, table[name].edits), nil)
+			f.Add([]byte(text), "")
+		}
 	}
 	f.Add([]byte(minimal), "")
 	dir := folder(f)
@@ -36,11 +47,42 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("tier %v with problems %v", tier, r.problems)
 		}
 		if tier != nil {
-			if err := promises(tier); err != nil {
+			if err := errors.Join(promises(tier), built(tier)); err != nil {
 				t.Error(err)
 			}
 		}
 	})
+}
+
+// built makes of a tier all that is made of it before the CDK is asked for anything.
+func built(tier *tierspec.Tier) error {
+	var broken []error
+	for _, c := range tier.ContentTypes {
+		params := scaling.Params{
+			Processes: c.ProcessesPerInstance, TargetLatency: c.ScaleOut.TargetLatency, MeanJobTime: c.ScaleOut.MeanJobTime,
+			CPUBelow: c.ScaleIn.CPUBelow, CPUFor: c.ScaleIn.For, RemovePercent: c.ScaleIn.RemovePercent,
+			MinCapacity: c.LowestMin(), MaxCapacity: c.HighestMax(),
+		}
+		alarms := []scaling.Alarm{scaling.ScaleOut(params), scaling.ScaleIn(params), scaling.Late(params), scaling.Silent(), scaling.AtMax(), scaling.Zombies()}
+		for _, alarm := range alarms {
+			const longestEvaluation = 86400 // seconds, for periods of a minute
+			if len(alarm.Policy.Steps) > 20 || alarm.Periods < 1 || alarm.Periods*scaling.Period > longestEvaluation {
+				broken = append(broken, fmt.Errorf("%s: CloudWatch takes no alarm of %d periods and %d steps", alarm.Description, alarm.Periods, len(alarm.Policy.Steps)))
+			}
+		}
+		if c.ScaleOut.TargetTracking && scaling.Track(params).Target <= 0 {
+			broken = append(broken, fmt.Errorf("%s: a target of %v", c.Name, scaling.Track(params).Target))
+		}
+		for _, folder := range []string{c.Files, c.Cookbooks} {
+			if folder == "" {
+				continue
+			}
+			if _, err := bundle.Pack(filepath.Join(tier.Dir, folder), filepath.Join(tier.Dir, "archives")); err != nil {
+				broken = append(broken, err)
+			}
+		}
+	}
+	return errors.Join(broken...)
 }
 
 // promises checks what the comments of tier.go say.

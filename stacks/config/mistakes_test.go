@@ -40,7 +40,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 // edit replaces the first old with new in the minimal file; every test says what it changes.
 type edit struct{ old, new string }
 
-func edited(t *testing.T, edits []edit) string {
+func edited(t testing.TB, edits []edit) string {
 	t.Helper()
 	text := minimal
 	for _, e := range edits {
