@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,7 +19,7 @@ import (
 // Any bytes either resolve to a tier that keeps every promise of its types, or are refused with
 // problems that all stand on a line of the file.
 func FuzzRead(f *testing.F) {
-	for _, path := range []string{"../../worker-tier.yaml", "testdata/mistakes.yaml", "testdata/full.yaml"} {
+	for _, path := range []string{"../../worker-tier.yaml", "testdata/mistakes.yaml", "testdata/full.yaml", "../testdata/worker-tier.yaml", "../testdata/odd/worker-tier.yaml"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -94,6 +95,8 @@ func promises(tier *tierspec.Tier) error {
 		}
 	}
 	env := tier.Environment
+	text, err := json.Marshal(tier)
+	hold(err == nil && !reference.Match(text), "a text that the CDK or CloudFormation replaces")
 	hold(tier.Name != "" && env.Name != "" && env.Network.Mode != "", "a name or the network mode is empty")
 	hold(env.Account == "" || len(env.Account) == 12, "account has not twelve digits")
 	hold(len(env.AvailabilityZones) != 1, "one zone")

@@ -43,6 +43,10 @@ var mistakes = map[string]mistake{
 	"negative duration":    {[]edit{{docs, docs + ", job: {sweep: ^-5s}"}}, []string{"contentTypes.docs.job.sweep: -5s is out of range (1s to 1h)"}},
 	"measured what is not": {[]edit{{docs, docs + ", scaleOut: {targetLatency: ^measured}"}}, []string{`contentTypes.docs.scaleOut.targetLatency: must be a duration such as 90s, 10m or 1h30m, not the text "measured" (1m to 24h)`}},
 	"no job time":          {[]edit{{docs, docs + ", scaleOut: {meanJobTime: ^0s}"}}, []string{"contentTypes.docs.scaleOut.meanJobTime: 0s is out of range (1s to 720h, or measured)"}},
+	"token of the CDK":     {[]edit{{docs, docs + `, environment: {A: ^"${Token[TOKEN.7]}"}`}}, []string{`contentTypes.docs.environment.A: holds "${Token[", which the CDK or CloudFormation takes for a reference of its own (leave it out)`}},
+	"list of the CDK":      {[]edit{{"backup", `exec, command: [a, ^"#{Token[TOKEN.7]}"]`}}, []string{`contentTypes.docs.command[1]: holds "#{Token[", which the CDK or CloudFormation takes for a reference of its own (leave it out)`}},
+	"dynamic reference":    {[]edit{{"backup", `exec, command: [^"{{resolve:ssm:a}}"]`}}, []string{`contentTypes.docs.command[0]: holds "{{resolve:", which the CDK or CloudFormation takes for a reference of its own (leave it out)`}},
+	"braces are fine":      {[]edit{{"backup", `exec, command: ["${AWS::Region} {{a}} #{b}"]`}}, nil},
 	"empty text":           {[]edit{{docs, docs + `, files: ^""`}}, []string{`contentTypes.docs.files: "" is not possible (it must not be empty)`}},
 
 	// Scaling.

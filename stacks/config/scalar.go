@@ -97,6 +97,10 @@ func (d decoder) text(n *yaml.Node, at position, target *string, r rule) bool {
 			return false
 		}
 	}
+	if mark := reference.FindString(n.Value); mark != "" {
+		d.fail(at, "holds %s, which the CDK or CloudFormation takes for a reference of its own (leave it out)", quote(mark))
+		return false
+	}
 	words := mismatch(n.Value, r)
 	if words == "" {
 		return true
@@ -104,6 +108,12 @@ func (d decoder) text(n *yaml.Node, at position, target *string, r rule) bool {
 	d.fail(at, "%s is not possible%s", quote(n.Value), note(words, meant(n.Value, r.oneof)))
 	return false
 }
+
+// reference is how a text begins for which a template gets another: a token of the CDK, which ends synth if it made no
+// such token, and a dynamic reference of CloudFormation.
+// https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+var reference = regexp.MustCompile(`[$#][{]Token\[|[{][{]resolve:`)
 
 // mismatch says in words what is allowed if text is not; empty: it is.
 func mismatch(text string, r rule) string {
