@@ -50,15 +50,8 @@ contentTypes:
 // A first deploy that fails half-way deploys again once its cause is gone: in an environment that does not keep what
 // it has by itself, in one that does, whose stacks the CDK cannot replace, after tier unblock.
 func TestFailedFirstDeployDeploysAgain(t *testing.T) {
-	server, err := localaws.Start(t.Context(), localaws.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := localaws.StartOwnT(t, localaws.Options{})
+	cfg := server.ConfigT(t)
 	file := filepath.Join(t.TempDir(), "tier.yaml")
 	if err := errors.Join(os.WriteFile(file, []byte(keptAndNot), 0o600), os.WriteFile(filepath.Join(filepath.Dir(file), "worker"), nil, 0o700)); err != nil {
 		t.Fatal(err)
@@ -73,15 +66,11 @@ func TestFailedFirstDeployDeploysAgain(t *testing.T) {
 			return cdk(t, server, "deploy", "--app", assembly, "--require-approval", "never", stack)
 		}
 		obstacle := contract.QueueURLParameter("tier", environment, "mail") // somebody else's parameter
-		if _, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &obstacle, Value: aws.String("x"), Type: ssmtypes.ParameterTypeString}); err != nil {
-			t.Fatal(err)
-		}
+		localaws.Call(t, parameters.PutParameter, &ssm.PutParameterInput{Name: &obstacle, Value: aws.String("x"), Type: ssmtypes.ParameterTypeString})
 		if said, err := deploy(); err == nil || !strings.Contains(said, "ROLLBACK_COMPLETE") {
 			t.Fatalf("%s: the first deploy was to fail: %v\n%s", stack, err, said)
 		}
-		if _, err := parameters.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: &obstacle}); err != nil {
-			t.Fatal(err)
-		}
+		localaws.Call(t, parameters.DeleteParameter, &ssm.DeleteParameterInput{Name: &obstacle})
 		if environment == "kept" {
 			unblock := exec.CommandContext(t.Context(), "go", "run", "../cmd/tier", "unblock", "--environment", environment, "--config", file)
 			unblock.Env = append(os.Environ(), server.Environ()...)

@@ -41,21 +41,15 @@ type deployed struct {
 func deploy(t *testing.T, environment string, types ...string) *deployed {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	for _, v := range server.Environ() {
 		name, value, _ := strings.Cut(v, "=")
 		t.Setenv(name, value)
 	}
 	d := &deployed{t: t, cfg: cfg, config: filepath.Join(t.TempDir(), "worker-tier.yaml")}
-	_, err = ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{
+	localaws.Call(t, ssm.NewFromConfig(cfg).PutParameter, &ssm.PutParameterInput{
 		Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(d.config), "worker"), nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -111,15 +105,7 @@ func (d *deployed) create(environment, contentType string) {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		in.Tags = append(in.Tags, cfntypes.Tag{Key: &key, Value: aws.String(tags[key])})
 	}
-	client := cloudformation.NewFromConfig(d.cfg)
-	if _, err := client.CreateStack(d.t.Context(), in); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay = 50 * time.Millisecond
-	}).Wait(d.t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
-		d.t.Fatal(err)
-	}
+	localaws.CreateStack(d.t, d.cfg, in)
 }
 
 // delete removes what a test has left.
@@ -196,9 +182,7 @@ func (d *deployed) statements(queue string) (names []string, except string) {
 
 func (d *deployed) send(queue string) {
 	d.t.Helper()
-	if _, err := sqs.NewFromConfig(d.cfg).SendMessage(d.t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String(`{"payload":1}`)}); err != nil {
-		d.t.Fatal(err)
-	}
+	localaws.Call(d.t, sqs.NewFromConfig(d.cfg).SendMessage, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String(`{"payload":1}`)})
 }
 
 // putJob writes an item as far as the due index goes.
@@ -210,9 +194,7 @@ func (d *deployed) putJob(table, id, sort string) {
 	} {
 		item[attr] = &ddbtypes.AttributeValueMemberS{Value: value}
 	}
-	if _, err := dynamodb.NewFromConfig(d.cfg).PutItem(d.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
-		d.t.Fatal(err)
-	}
+	localaws.Call(d.t, dynamodb.NewFromConfig(d.cfg).PutItem, &dynamodb.PutItemInput{TableName: &table, Item: item})
 }
 
 func (d *deployed) endJob(table, id string) {

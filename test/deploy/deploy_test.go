@@ -160,10 +160,7 @@ func deploying(args []string) []string {
 
 func (p place) aws() aws.Config {
 	p.t.Helper()
-	cfg, err := p.server.AWSConfig(p.t.Context())
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	cfg := p.server.ConfigT(p.t)
 	cfg.Region, cfg.Credentials = p.Region, credentials.NewStaticCredentialsProvider(p.Account, "local", "")
 	return cfg
 }
@@ -171,10 +168,7 @@ func (p place) aws() aws.Config {
 // stacks are the states of the tier's stacks, by name.
 func (p place) stacks() map[string]string {
 	p.t.Helper()
-	found, err := cloudformation.NewFromConfig(p.aws()).DescribeStacks(p.t.Context(), nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	found := localaws.Call(p.t, cloudformation.NewFromConfig(p.aws()).DescribeStacks, nil)
 	states := map[string]string{}
 	for _, s := range found.Stacks {
 		if name := *s.StackName; strings.HasPrefix(name, "tier-") {
@@ -187,10 +181,7 @@ func (p place) stacks() map[string]string {
 // groupsOf are the Auto Scaling groups of a content type; found by the tags they are known by.
 func (p place) groupsOf(contentType string) []types.AutoScalingGroup {
 	p.t.Helper()
-	out, err := autoscaling.NewFromConfig(p.aws()).DescribeAutoScalingGroups(p.t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	out := localaws.Call(p.t, autoscaling.NewFromConfig(p.aws()).DescribeAutoScalingGroups, &autoscaling.DescribeAutoScalingGroupsInput{})
 	return slices.DeleteFunc(out.AutoScalingGroups, func(g types.AutoScalingGroup) bool {
 		tags := map[string]string{}
 		for _, tag := range g.Tags {
@@ -213,20 +204,15 @@ func (p place) group(contentType string) types.AutoScalingGroup {
 // scale sets how many instances a content type's group is to have, as its alarms do.
 func (p place) scale(contentType string, n int32) {
 	p.t.Helper()
-	if _, err := autoscaling.NewFromConfig(p.aws()).SetDesiredCapacity(p.t.Context(), &autoscaling.SetDesiredCapacityInput{
+	localaws.Call(p.t, autoscaling.NewFromConfig(p.aws()).SetDesiredCapacity, &autoscaling.SetDesiredCapacityInput{
 		AutoScalingGroupName: p.group(contentType).AutoScalingGroupName, DesiredCapacity: &n,
-	}); err != nil {
-		p.t.Fatal(err)
-	}
+	})
 }
 
 // queues are the URLs of a content type's queues.
 func (p place) queues(contentType string) []string {
 	p.t.Helper()
-	out, err := sqs.NewFromConfig(p.aws()).ListQueues(p.t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: aws.String("tier-" + p.Name + "-" + contentType)})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	out := localaws.Call(p.t, sqs.NewFromConfig(p.aws()).ListQueues, &sqs.ListQueuesInput{QueueNamePrefix: aws.String("tier-" + p.Name + "-" + contentType)})
 	return out.QueueUrls
 }
 

@@ -12,6 +12,8 @@ import (
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 // One tier lives through what operators do with it. The steps build on each other.
@@ -111,10 +113,7 @@ func twoEnvironments(t *testing.T, east, west place) {
 		if *group.MaxSize != c.most || len(group.AvailabilityZones) != c.zones {
 			t.Errorf("%s: mail has at most %d instances in %v", c.Name, *group.MaxSize, group.AvailabilityZones)
 		}
-		hooks, err := autoscaling.NewFromConfig(c.aws()).DescribeLifecycleHooks(t.Context(), &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
-		if err != nil {
-			t.Fatal(err)
-		}
+		hooks := localaws.Call(t, autoscaling.NewFromConfig(c.aws()).DescribeLifecycleHooks, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
 		results := map[string]string{}
 		for _, h := range hooks.LifecycleHooks {
 			results[aws.ToString(h.LifecycleHookName)] = aws.ToString(h.DefaultResult)
@@ -129,26 +128,17 @@ func twoEnvironments(t *testing.T, east, west place) {
 func (p place) dashboards() {
 	p.t.Helper()
 	client := cloudwatch.NewFromConfig(p.aws())
-	alarms, err := client.DescribeAlarms(p.t.Context(), &cloudwatch.DescribeAlarmsInput{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	alarms := localaws.Call(p.t, client.DescribeAlarms, &cloudwatch.DescribeAlarmsInput{})
 	var want, got []string
 	for _, a := range alarms.MetricAlarms {
 		want = append(want, *a.AlarmArn)
 	}
 	for _, contentType := range []string{"docs", "mail"} {
-		resources, err := cloudformation.NewFromConfig(p.aws()).DescribeStackResources(p.t.Context(), &cloudformation.DescribeStackResourcesInput{
+		resources := localaws.Call(p.t, cloudformation.NewFromConfig(p.aws()).DescribeStackResources, &cloudformation.DescribeStackResourcesInput{
 			StackName: aws.String("tier-" + p.Name + "-" + contentType),
 		})
-		if err != nil {
-			p.t.Fatal(err)
-		}
 		i := slices.IndexFunc(resources.StackResources, func(r cftypes.StackResource) bool { return *r.ResourceType == "AWS::CloudWatch::Dashboard" })
-		board, err := client.GetDashboard(p.t.Context(), &cloudwatch.GetDashboardInput{DashboardName: resources.StackResources[i].PhysicalResourceId})
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		board := localaws.Call(p.t, client.GetDashboard, &cloudwatch.GetDashboardInput{DashboardName: resources.StackResources[i].PhysicalResourceId})
 		var body struct {
 			Widgets []struct{ Properties struct{ Alarms []string } }
 		}

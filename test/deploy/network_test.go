@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 // networks are four environments of one account, one for each network mode; the last is put into the VPC of the first.
@@ -158,10 +160,7 @@ func (p place) way(table ec2types.RouteTable, zone string) string {
 
 func (p place) endpoints(vpc string) []ec2types.VpcEndpoint {
 	p.t.Helper()
-	out, err := ec2.NewFromConfig(p.aws()).DescribeVpcEndpoints(p.t.Context(), &ec2.DescribeVpcEndpointsInput{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	out := localaws.Call(p.t, ec2.NewFromConfig(p.aws()).DescribeVpcEndpoints, &ec2.DescribeVpcEndpointsInput{})
 	return slices.DeleteFunc(out.VpcEndpoints, func(e ec2types.VpcEndpoint) bool { return *e.VpcId != vpc })
 }
 

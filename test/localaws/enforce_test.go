@@ -14,31 +14,16 @@ import (
 
 // Who uses a queue with a key needs the key too, by way of SQS.
 func TestQueueWithAKeyAsksForTheKey(t *testing.T) {
-	server, err := Start(t.Context(), Options{Dir: t.TempDir(), EnforceIAM: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := StartOwnT(t, Options{EnforceIAM: true})
+	cfg := server.ConfigT(t)
 	const key = "arn:aws:kms:" + Region + ":" + Account + ":key/1"
-	queue, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{
+	queue := Call(t, sqs.NewFromConfig(cfg).CreateQueue, &sqs.CreateQueueInput{
 		QueueName: aws.String("jobs"), Attributes: map[string]string{"KmsMasterKeyId": key},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	users := iam.NewFromConfig(cfg)
 	user := aws.String("worker")
-	if _, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: user}); err != nil {
-		t.Fatal(err)
-	}
-	made, err := users.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: user})
-	if err != nil {
-		t.Fatal(err)
-	}
+	Call(t, users.CreateUser, &iam.CreateUserInput{UserName: user})
+	made := Call(t, users.CreateAccessKey, &iam.CreateAccessKeyInput{UserName: user})
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: *made.AccessKey.AccessKeyId, SecretAccessKey: *made.AccessKey.SecretAccessKey}, nil
 	})
@@ -54,9 +39,7 @@ func TestQueueWithAKeyAsksForTheKey(t *testing.T) {
 	} {
 		policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}, {"Effect": "Allow", "Action": [` + c.actions +
 			`], "Resource": "` + key + `", "Condition": {"StringEquals": {"kms:ViaService": "` + c.via + `.` + Region + `.amazonaws.com"}}}]}`
-		if _, err := users.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: user, PolicyName: aws.String("own"), PolicyDocument: &policy}); err != nil {
-			t.Fatal(err)
-		}
+		Call(t, users.PutUserPolicy, &iam.PutUserPolicyInput{UserName: user, PolicyName: aws.String("own"), PolicyDocument: &policy})
 		_, sending := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")})
 		_, receiving := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
 		if allowed(t, sending) != c.sends || allowed(t, receiving) != c.receives {

@@ -22,39 +22,14 @@ var groupTemplate string
 // deploy creates a stack and returns its outputs.
 func deploy(t *testing.T, cfg aws.Config, name, template string) map[string]string {
 	t.Helper()
-	client := cloudformation.NewFromConfig(cfg)
-	in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}
-	if _, err := client.CreateStack(t.Context(), in); err != nil {
-		t.Fatal(err)
-	}
-	find := &cloudformation.DescribeStacksInput{StackName: &name}
-	if err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay = 50 * time.Millisecond
-	}).Wait(t.Context(), find, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	found, err := client.DescribeStacks(t.Context(), find)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outputs := map[string]string{}
-	for _, o := range found.Stacks[0].Outputs {
-		outputs[*o.OutputKey] = *o.OutputValue
-	}
-	return outputs
+	return CreateStack(t, cfg, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template})
 }
 
 func TestGroupKeepsWhatItsTemplateSays(t *testing.T) {
-	cfg, err := StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := StartT(t).ConfigT(t)
 	outputs := deploy(t, cfg, "group", groupTemplate)
 	groups := autoscaling.NewFromConfig(cfg)
-	described, err := groups.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{outputs["Group"]}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	described := Call(t, groups.DescribeAutoScalingGroups, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{outputs["Group"]}})
 	group := described.AutoScalingGroups[0]
 	if diff := cmp.Diff([]string{"us-east-1a", "us-east-1b"}, group.AvailabilityZones); diff != "" {
 		t.Errorf("zones (-want +got):\n%s", diff)
@@ -66,10 +41,7 @@ func TestGroupKeepsWhatItsTemplateSays(t *testing.T) {
 	if got := *template.LaunchTemplateSpecification.Version; got != "1" || len(template.Overrides) != 2 {
 		t.Errorf("launch template version %s and %d instance types, want 1 and 2", got, len(template.Overrides))
 	}
-	hooks, err := groups.DescribeLifecycleHooks(t.Context(), &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
-	if err != nil {
-		t.Fatal(err)
-	}
+	hooks := Call(t, groups.DescribeLifecycleHooks, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: group.AutoScalingGroupName})
 	if len(hooks.LifecycleHooks) != 1 || *hooks.LifecycleHooks[0].HeartbeatTimeout != 300 {
 		t.Fatalf("hooks %v, want the one of the template", hooks.LifecycleHooks)
 	}
@@ -89,15 +61,9 @@ func TestGroupKeepsWhatItsTemplateSays(t *testing.T) {
 }
 
 func TestAlarmOnMetricMathIsStored(t *testing.T) {
-	cfg, err := StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := StartT(t).ConfigT(t)
 	outputs := deploy(t, cfg, "alarm", groupTemplate)
-	described, err := cloudwatch.NewFromConfig(cfg).DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{outputs["Alarm"]}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	described := Call(t, cloudwatch.NewFromConfig(cfg).DescribeAlarms, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{outputs["Alarm"]}})
 	alarm := described.MetricAlarms[0]
 	if len(alarm.Metrics) != 2 || *alarm.Metrics[0].Expression != "CEIL(visible / 2)" || *alarm.Metrics[1].MetricStat.Period != 60 || *alarm.Metrics[1].ReturnData {
 		t.Errorf("metrics %+v are not those of the template", alarm.Metrics)
@@ -108,16 +74,11 @@ func TestAlarmOnMetricMathIsStored(t *testing.T) {
 }
 
 func TestAlarmOnBadMetricMathIsRefused(t *testing.T) {
-	cfg, err := StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := StartT(t).ConfigT(t)
 	client := cloudformation.NewFromConfig(cfg)
 	for name, old := range map[string]string{"two-results": `"ReturnData": false, `, "bad-id": `"Id": "missing"`} {
 		template := strings.Replace(groupTemplate, old, map[string]string{"two-results": "", "bad-id": `"Id": "Missing"`}[name], 1)
-		if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
-			t.Fatal(err)
-		}
+		Call(t, client.CreateStack, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template})
 		err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
 			o.MinDelay = 50 * time.Millisecond
 		}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute)
@@ -129,15 +90,9 @@ func TestAlarmOnBadMetricMathIsRefused(t *testing.T) {
 
 // TestCutLongPollTakesNoMessage cuts a long poll and then sends: who polls next must get the message.
 func TestCutLongPollTakesNoMessage(t *testing.T) {
-	cfg, err := StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := StartT(t).ConfigT(t)
 	client := sqs.NewFromConfig(cfg)
-	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("polls")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	queue := Call(t, client.CreateQueue, &sqs.CreateQueueInput{QueueName: aws.String("polls")})
 	polling, cut := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -149,14 +104,9 @@ func TestCutLongPollTakesNoMessage(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatalf("the poll ended with %v", err)
 	}
-	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")}); err != nil {
-		t.Fatal(err)
-	}
+	Call(t, client.SendMessage, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")})
 	time.Sleep(300 * time.Millisecond) // a poll that goes on looks every 100 ms: give it the chance to take the message
-	got, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := Call(t, client.ReceiveMessage, &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
 	if len(got.Messages) != 1 {
 		t.Errorf("%d messages, want the one that was sent: the poll that was cut took it", len(got.Messages))
 	}

@@ -17,14 +17,8 @@ func TestMain(m *testing.M) { os.Exit(Shared(m)) }
 
 func TestAnswersAsTheLocalAccountAndNothingElse(t *testing.T) {
 	s := StartT(t)
-	cfg, err := s.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := s.ConfigT(t)
+	got := Call(t, sts.NewFromConfig(cfg).GetCallerIdentity, nil)
 	if *got.Account != Account {
 		t.Errorf("account %s, want %s", *got.Account, Account)
 	}
@@ -136,11 +130,7 @@ func TestEndsWithItsParent(t *testing.T) {
 
 // A server that did not answer for a while says so in its log, for whoever looks why a test has failed.
 func TestSilenceIsReported(t *testing.T) {
-	s, err := Start(t.Context(), Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
+	s := StartOwnT(t, Options{})
 	if err := s.Freeze(); err != nil {
 		t.Fatal(err)
 	}

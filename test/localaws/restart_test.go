@@ -21,15 +21,8 @@ import (
 // TestHaltedServerKeepsWhatItHolds stops a server for real, looks that its port refuses, and finds table,
 // index, queue, objects and groups as they were after its start.
 func TestHaltedServerKeepsWhatItHolds(t *testing.T) {
-	s, err := Start(t.Context(), Options{Dir: t.TempDir(), Persist: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	cfg, err := s.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := StartOwnT(t, Options{Persist: true})
+	cfg := s.ConfigT(t)
 	table, queues, store := dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), s3.NewFromConfig(cfg)
 	name := aws.String("kept")
 	CreateJobTable(t, table, *name)
@@ -40,22 +33,11 @@ func TestHaltedServerKeepsWhatItHolds(t *testing.T) {
 		contract.AttrDuePartition: &types.AttributeValueMemberS{Value: "mail#0"},
 		contract.AttrDueSort:      &types.AttributeValueMemberS{Value: "x#"},
 	}
-	if _, err := table.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: name, Item: item}); err != nil {
-		t.Fatal(err)
-	}
-	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: name}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: name, Key: aws.String("mail/pack"), Body: strings.NewReader("content")}); err != nil {
-		t.Fatal(err)
-	}
+	Call(t, table.PutItem, &dynamodb.PutItemInput{TableName: name, Item: item})
+	queue := Call(t, queues.CreateQueue, &sqs.CreateQueueInput{QueueName: name})
+	Call(t, queues.SendMessage, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("bell")})
+	Call(t, store.CreateBucket, &s3.CreateBucketInput{Bucket: name})
+	Call(t, store.PutObject, &s3.PutObjectInput{Bucket: name, Key: aws.String("mail/pack"), Body: strings.NewReader("content")})
 	deployed := deploy(t, cfg, "kept", groupTemplate)
 
 	if err := s.Halt(t.Context()); err != nil {
@@ -76,10 +58,7 @@ func TestHaltedServerKeepsWhatItHolds(t *testing.T) {
 	if err != nil || len(due.Items) != 1 {
 		t.Fatalf("the index lists %d items, want 1 (%v)", len(due.Items), err)
 	}
-	got, err := table.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: name, Key: map[string]types.AttributeValue{contract.AttrKey: item[contract.AttrKey]}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := Call(t, table.GetItem, &dynamodb.GetItemInput{TableName: name, Key: map[string]types.AttributeValue{contract.AttrKey: item[contract.AttrKey]}})
 	if diff := cmp.Diff(item, got.Item, cmp.AllowUnexported(types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberBOOL{})); diff != "" {
 		t.Errorf("item (-want +got):\n%s", diff)
 	}
@@ -87,10 +66,7 @@ func TestHaltedServerKeepsWhatItHolds(t *testing.T) {
 	if err != nil || len(received.Messages) != 1 || *received.Messages[0].Body != "bell" {
 		t.Errorf("received %v (%v), want the message that was sent", received, err)
 	}
-	object, err := store.GetObject(t.Context(), &s3.GetObjectInput{Bucket: name, Key: aws.String("mail/pack")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	object := Call(t, store.GetObject, &s3.GetObjectInput{Bucket: name, Key: aws.String("mail/pack")})
 	if text, err := io.ReadAll(object.Body); err != nil || string(text) != "content" {
 		t.Errorf("object %q (%v)", text, err)
 	}

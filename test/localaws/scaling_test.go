@@ -32,11 +32,9 @@ func deployGolden(t *testing.T, cfg aws.Config, path string) (group string) {
 		if !strings.HasPrefix(p.Type, "AWS::SSM::Parameter::Value") {
 			continue
 		}
-		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{
+		Call(t, ssm.NewFromConfig(cfg).PutParameter, &ssm.PutParameterInput{
 			Name: &p.Default, Value: aws.String("30"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
-		}); err != nil {
-			t.Fatal(err)
-		}
+		})
 	}
 	before := groups(t, cfg)
 	deploy(t, cfg, "golden", string(text))
@@ -51,10 +49,7 @@ func deployGolden(t *testing.T, cfg aws.Config, path string) (group string) {
 
 func groups(t *testing.T, cfg aws.Config) map[string]bool {
 	t.Helper()
-	out, err := autoscaling.NewFromConfig(cfg).DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := Call(t, autoscaling.NewFromConfig(cfg).DescribeAutoScalingGroups, &autoscaling.DescribeAutoScalingGroupsInput{})
 	names := map[string]bool{}
 	for _, g := range out.AutoScalingGroups {
 		names[*g.AutoScalingGroupName] = true
@@ -64,17 +59,11 @@ func groups(t *testing.T, cfg aws.Config) map[string]bool {
 
 // Target tracking, a schedule, a warm pool and protection, as the template says and as the API describes them.
 func TestScalingOptionsAreDeployed(t *testing.T) {
-	cfg, err := StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := StartT(t).ConfigT(t)
 	api := autoscaling.NewFromConfig(cfg)
 	group := deployGolden(t, cfg, "../../stacks/testdata/golden/lab/tier-lab-slides.json")
 
-	policies, err := api.DescribePolicies(t.Context(), &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &group})
-	if err != nil {
-		t.Fatal(err)
-	}
+	policies := Call(t, api.DescribePolicies, &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &group})
 	if n := len(policies.ScalingPolicies); n != 1 {
 		t.Fatalf("%d policies, want target tracking alone", n)
 	}
@@ -85,10 +74,7 @@ func TestScalingOptionsAreDeployed(t *testing.T) {
 		t.Errorf("follows %s to %v, want seconds of backlog to 600", *last.Expression, *tracking.TargetValue)
 	}
 
-	scheduled, err := api.DescribeScheduledActions(t.Context(), &autoscaling.DescribeScheduledActionsInput{AutoScalingGroupName: &group})
-	if err != nil {
-		t.Fatal(err)
-	}
+	scheduled := Call(t, api.DescribeScheduledActions, &autoscaling.DescribeScheduledActionsInput{AutoScalingGroupName: &group})
 	bounds := map[string][2]int32{}
 	for _, a := range scheduled.ScheduledUpdateGroupActions {
 		bounds[*a.Recurrence+" "+aws.ToString(a.TimeZone)] = [2]int32{aws.ToInt32(a.MinSize), aws.ToInt32(a.MaxSize)}
@@ -98,10 +84,7 @@ func TestScalingOptionsAreDeployed(t *testing.T) {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
 
-	warm, err := api.DescribeWarmPool(t.Context(), &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: &group})
-	if err != nil {
-		t.Fatal(err)
-	}
+	warm := Call(t, api.DescribeWarmPool, &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: &group})
 	if c := warm.WarmPoolConfiguration; c == nil || *c.MinSize != 2 || *c.MaxGroupPreparedCapacity != 2 || c.PoolState != "Stopped" {
 		t.Errorf("warm pool %+v, want two stopped instances", c)
 	}
@@ -111,9 +94,7 @@ func TestScalingOptionsAreDeployed(t *testing.T) {
 // protect sets and takes off an instance's protection.
 func protect(t *testing.T, api *autoscaling.Client, group string) {
 	t.Helper()
-	if _, err := api.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: aws.Int32(1)}); err != nil {
-		t.Fatal(err)
-	}
+	Call(t, api.SetDesiredCapacity, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: aws.Int32(1)})
 	instance := func() (string, bool) {
 		out, err := api.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
 		if err != nil || len(out.AutoScalingGroups[0].Instances) == 0 {
@@ -124,11 +105,9 @@ func protect(t *testing.T, api *autoscaling.Client, group string) {
 	}
 	id, _ := instance()
 	for _, want := range []bool{true, false} {
-		if _, err := api.SetInstanceProtection(t.Context(), &autoscaling.SetInstanceProtectionInput{
+		Call(t, api.SetInstanceProtection, &autoscaling.SetInstanceProtectionInput{
 			AutoScalingGroupName: &group, InstanceIds: []string{id}, ProtectedFromScaleIn: &want,
-		}); err != nil {
-			t.Fatal(err)
-		}
+		})
 		if _, got := instance(); got != want {
 			t.Errorf("protected %t, want %t", got, want)
 		}

@@ -1,13 +1,19 @@
 package localaws
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
 var shared struct {
@@ -72,4 +78,59 @@ func StartT(t testing.TB) *Server {
 		t.Fatal(shared.err)
 	}
 	return shared.server
+}
+
+// ConfigT is [Server.AWSConfig] for tests.
+func (s *Server) ConfigT(t testing.TB) aws.Config {
+	t.Helper()
+	cfg, err := s.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// StartOwnT returns a server of a test's own, which ends with it.
+func StartOwnT(t testing.TB, o Options) *Server {
+	t.Helper()
+	o.Dir = t.TempDir()
+	s, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Call calls AWS in a test, which fails with the call: localaws.Call(t, queues.CreateQueue, &sqs.CreateQueueInput{…}).
+func Call[In, Out, Option any](t testing.TB, operation func(context.Context, In, ...Option) (Out, error), in In) Out {
+	t.Helper()
+	out, err := operation(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// CreateStack creates a stack in a test and returns its outputs. Its template loses its indentation: AWS takes 51,200 bytes.
+func CreateStack(t testing.TB, cfg aws.Config, in *cloudformation.CreateStackInput) map[string]string {
+	t.Helper()
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(*in.TemplateBody)); err != nil {
+		t.Fatal(err)
+	}
+	in.TemplateBody = aws.String(compact.String())
+	client, find := cloudformation.NewFromConfig(cfg), &cloudformation.DescribeStacksInput{StackName: in.StackName}
+	Call(t, client.CreateStack, in)
+	found, err := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay = 50 * time.Millisecond
+	}).WaitForOutput(t.Context(), find, startTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := map[string]string{}
+	for _, o := range found.Stacks[0].Outputs {
+		outputs[*o.OutputKey] = *o.OutputValue
+	}
+	return outputs
 }

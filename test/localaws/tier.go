@@ -16,32 +16,22 @@ import (
 // with these attributes, and the parameters by which operators find them. The settings name them; processor and timing are the test's.
 func (s *Server) MakeTier(t testing.TB, tier, contentType string, queue map[string]string) contract.Settings {
 	t.Helper()
-	cfg, err := s.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := s.ConfigT(t)
 	made := contract.Settings{
 		Tier: tier, Environment: "test", ContentType: contentType, Table: tier + "-jobs", ArtifactsBucket: tier + "-artifacts", Retry: contract.DefaultRetry(),
 	}
 	for name, url := range map[string]*string{tier + "-queue": &made.QueueURL, tier + "-dead": &made.DeadLetterQueueURL} {
-		out, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: queue})
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := Call(t, sqs.NewFromConfig(cfg).CreateQueue, &sqs.CreateQueueInput{QueueName: &name, Attributes: queue})
 		*url = *out.QueueUrl
 	}
 	CreateJobTable(t, dynamodb.NewFromConfig(cfg), made.Table)
-	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &made.ArtifactsBucket}); err != nil {
-		t.Fatal(err)
-	}
+	Call(t, s3.NewFromConfig(cfg).CreateBucket, &s3.CreateBucketInput{Bucket: &made.ArtifactsBucket})
 	for parameter, value := range map[string]string{
 		contract.TableParameter(tier, "test"):                 made.Table,
 		contract.ArtifactsBucketParameter(tier, "test"):       made.ArtifactsBucket,
 		contract.QueueURLParameter(tier, "test", contentType): made.QueueURL,
 	} {
-		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: types.ParameterTypeString}); err != nil {
-			t.Fatal(err)
-		}
+		Call(t, ssm.NewFromConfig(cfg).PutParameter, &ssm.PutParameterInput{Name: &parameter, Value: &value, Type: types.ParameterTypeString})
 	}
 	return made
 }

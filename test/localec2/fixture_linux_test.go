@@ -136,10 +136,7 @@ type pool struct {
 func newPool(t *testing.T, desired int32, launch string) pool {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	p := pool{group: strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(t.Name())) + newID(), cfg: cfg}
 	p.deploy(t, desired, launch)
 	p.Launcher = New(Options{
@@ -178,13 +175,10 @@ func (p pool) deploy(t *testing.T, desired int32, launch string) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/bash\n" + contract.BundleVariable + "='s3://" + object.Bucket + "/" + object.Key + "'\ncat <<'" + contract.FirstBootMarker + "'\n" + string(document) + "\n" + contract.FirstBootMarker + "\n"
-	made, err := ec2.NewFromConfig(p.cfg).CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
+	made := localaws.Call(t, ec2.NewFromConfig(p.cfg).CreateLaunchTemplate, &ec2.CreateLaunchTemplateInput{
 		LaunchTemplateName: &p.group,
 		LaunchTemplateData: &types.RequestLaunchTemplateData{UserData: aws.String(base64.StdEncoding.EncodeToString([]byte(script)))},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	groups := autoscaling.NewFromConfig(p.cfg)
 	if _, err := groups.CreateAutoScalingGroup(t.Context(), groupInput(p.group, *made.LaunchTemplate.LaunchTemplateId, desired)); err != nil {
 		t.Fatal(err)
@@ -219,12 +213,8 @@ func upload(t *testing.T, client *s3.Client, bucket string) contract.Object {
 	if err := archive.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, client.CreateBucket, &s3.CreateBucketInput{Bucket: &bucket})
 	object := contract.Object{Bucket: bucket, Key: "bundle.zip"}
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &object.Bucket, Key: &object.Key, Body: bytes.NewReader(bundle.Bytes())}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, client.PutObject, &s3.PutObjectInput{Bucket: &object.Bucket, Key: &object.Key, Body: bytes.NewReader(bundle.Bytes())})
 	return object
 }

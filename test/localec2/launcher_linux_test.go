@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 func groupInput(name, template string, desired int32) *autoscaling.CreateAutoScalingGroupInput {
@@ -33,9 +35,7 @@ func hookInput(group, name, transition, result string) *autoscaling.PutLifecycle
 func (p pool) setDesired(t *testing.T, n int32) {
 	t.Helper()
 	groups := autoscaling.NewFromConfig(p.cfg)
-	if _, err := groups.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &p.group, DesiredCapacity: &n}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, groups.SetDesiredCapacity, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &p.group, DesiredCapacity: &n})
 }
 
 // report is what the fixture says about itself once it runs.

@@ -26,10 +26,7 @@ type stack struct {
 func newStack(t *testing.T) stack {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	s := stack{name: "refresh" + newID(), api: cloudformation.NewFromConfig(cfg)}
 	s.bundle = upload(t, s3.NewFromConfig(cfg), s.name)
 	s.Launcher = New(Options{
@@ -102,10 +99,7 @@ func (s stack) state(t *testing.T, each func()) string {
 	state := ""
 	eventually(t, "the end of the stack's operation", func() bool {
 		each()
-		found, err := s.api.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &s.name})
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := localaws.Call(t, s.api.DescribeStacks, &cloudformation.DescribeStacksInput{StackName: &s.name})
 		state = string(found.Stacks[0].StackStatus)
 		return !strings.HasSuffix(state, "_IN_PROGRESS")
 	})
@@ -125,18 +119,14 @@ func (s stack) serving() (out []*Instance) {
 // them and leaves those of before.
 func TestUpdateOfAStackRefreshesItsInstances(t *testing.T) {
 	s := newStack(t)
-	if _, err := s.api.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "CONTINUE", "1"))}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, s.api.CreateStack, &cloudformation.CreateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "CONTINUE", "1"))})
 	if state := s.state(t, func() {}); state != "CREATE_COMPLETE" {
 		t.Fatal(state)
 	}
 	eventually(t, "two instances in service", func() bool { return len(s.serving()) == 2 })
 	first := s.serving()
 
-	if _, err := s.api.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "CONTINUE", "2"))}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, s.api.UpdateStack, &cloudformation.UpdateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "CONTINUE", "2"))})
 	least := 2
 	if state := s.state(t, func() { least = min(least, len(s.serving())) }); state != "UPDATE_COMPLETE" || least < 2 {
 		t.Errorf("the stack is %s; at one time %d instances were in service, want never less than 2", state, least)
@@ -157,9 +147,7 @@ func TestUpdateOfAStackRefreshesItsInstances(t *testing.T) {
 		t.Errorf("%d instances in service, want 2", len(second))
 	}
 
-	if _, err := s.api.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "", "3"))}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, s.api.UpdateStack, &cloudformation.UpdateStackInput{StackName: &s.name, TemplateBody: new(s.template(t, "", "3"))})
 	// The alarm still rings when the update is rolled back, and a refresh does not start then.
 	if state := s.state(t, func() {}); state != "UPDATE_ROLLBACK_FAILED" {
 		t.Errorf("the stack is %s, want UPDATE_ROLLBACK_FAILED", state)

@@ -27,10 +27,7 @@ func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
 func newSandbox(t *testing.T) (*sandbox, *bytes.Buffer) {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	said := new(bytes.Buffer)
 	return &sandbox{
 		options: options{local: true, account: localaws.Account, environment: newEnvironment(), maxDollars: maxDollars},
@@ -49,11 +46,9 @@ func settings(policy string) string {
 func stacked(t *testing.T, s *sandbox, name, tag, template string) {
 	t.Helper()
 	api := cloudformation.NewFromConfig(s.aws)
-	if _, err := api.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+	localaws.Call(t, api.CreateStack, &cloudformation.CreateStackInput{
 		StackName: &name, TemplateBody: &template, Tags: []cfntypes.Tag{{Key: aws.String(contract.TagEnvironment), Value: &tag}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	if err := s.await(t.Context(), name, time.Minute, func(ctx context.Context) (bool, error) {
 		state, err := s.stackState(ctx, name)
 		return state == "CREATE_COMPLETE", err
@@ -163,13 +158,9 @@ func TestRefusals(t *testing.T) {
 	if err := s.cleanUp(t.Context(), "tier-prod"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := iam.NewFromConfig(s.aws).CreateAccountAlias(t.Context(), &iam.CreateAccountAliasInput{AccountAlias: aws.String("acme-prod")}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, iam.NewFromConfig(s.aws).CreateAccountAlias, &iam.CreateAccountAliasInput{AccountAlias: aws.String("acme-prod")})
 	refuses("a production account", "acme-prod", s.checkAccount)
-	if _, err := iam.NewFromConfig(s.aws).DeleteAccountAlias(t.Context(), &iam.DeleteAccountAliasInput{AccountAlias: aws.String("acme-prod")}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, iam.NewFromConfig(s.aws).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: aws.String("acme-prod")})
 }
 
 func TestOptionsSayWhatIsMissing(t *testing.T) {

@@ -33,10 +33,7 @@ func start(t *testing.T, journal io.Writer) (*Proxy, aws.Config) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	cfg.BaseEndpoint = &p.URL
 	return p, cfg
 }
@@ -44,13 +41,11 @@ func start(t *testing.T, journal io.Writer) (*Proxy, aws.Config) {
 func newTable(t *testing.T, client *dynamodb.Client) *string {
 	t.Helper()
 	name := new(t.Name())
-	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+	localaws.Call(t, client.CreateTable, &dynamodb.CreateTableInput{
 		TableName: name, BillingMode: types.BillingModePayPerRequest,
 		KeySchema:            []types.KeySchemaElement{{AttributeName: new("pk"), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: new("pk"), AttributeType: types.ScalarAttributeTypeS}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	waiter := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
 	if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: name}, time.Minute); err != nil {
 		t.Fatal(err)
@@ -76,16 +71,9 @@ func TestRequestsAreRecordedWithTheirAnswers(t *testing.T) {
 	bucket := new("recorded")
 	store := s3.NewFromConfig(cfg)
 	body := strings.Repeat("x", 3<<20)
-	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: new("mail/pack"), Body: strings.NewReader(body)}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := store.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: new("mail/pack")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, store.CreateBucket, &s3.CreateBucketInput{Bucket: bucket})
+	localaws.Call(t, store.PutObject, &s3.PutObjectInput{Bucket: bucket, Key: new("mail/pack"), Body: strings.NewReader(body)})
+	got := localaws.Call(t, store.GetObject, &s3.GetObjectInput{Bucket: bucket, Key: new("mail/pack")})
 	if back, err := io.ReadAll(got.Body); err != nil || string(back) != body {
 		t.Fatalf("read back %d bytes (%v), want the %d written", len(back), err, len(body))
 	}
@@ -153,10 +141,7 @@ func TestHeldWriteIsDeliveredLaterAndAnsweredByTheTable(t *testing.T) {
 	if !r.Held || r.Status != 400 || r.Code != "ConditionalCheckFailedException" {
 		t.Errorf("held write was answered %+v, want the table's refusal", r)
 	}
-	item, err := other.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: table, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "mail#1"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	item := localaws.Call(t, other.GetItem, &dynamodb.GetItemInput{TableName: table, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "mail#1"}}})
 	if epoch := item.Item["epoch"].(*types.AttributeValueMemberN).Value; epoch != "8" {
 		t.Errorf("epoch %s, want 8: the late write changed it", epoch)
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 // endpoint is an AWS that accepts everything and notes the bodies it gets.
@@ -167,9 +169,7 @@ func TestRepeatedRequestArrivesTwice(t *testing.T) {
 	if err := heartbeat(t.Context(), cfg, "mail#1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s3.NewFromConfig(cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: new("b"), Key: new("k"), Body: strings.NewReader("content")}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, s3.NewFromConfig(cfg).PutObject, &s3.PutObjectInput{Bucket: new("b"), Key: new("k"), Body: strings.NewReader("content")})
 	n.Settle()
 	bodies := e.got()
 	slices.Sort(bodies)

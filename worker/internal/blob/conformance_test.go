@@ -26,15 +26,10 @@ type objects interface {
 var implementations = map[string]func(t *testing.T) objects{
 	"memory": func(*testing.T) objects { return blob.NewMemory() },
 	"local AWS": func(t *testing.T) objects {
-		cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		cfg := localaws.StartT(t).ConfigT(t)
 		client := s3.NewFromConfig(cfg)
 		bucket := "blobs-" + strings.ToLower(rand.Text())
-		if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-			t.Fatal(err)
-		}
+		localaws.Call(t, client.CreateBucket, &s3.CreateBucketInput{Bucket: &bucket})
 		return blob.NewS3(client, bucket)
 	},
 }

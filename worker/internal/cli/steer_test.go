@@ -40,19 +40,11 @@ func (l *lossy) Do(r *http.Request) (*http.Response, error) {
 // newPool is the content type mail with a table, a queue and a bucket of its own.
 func newPool(t *testing.T) (*typeHandles, *lossy) {
 	t.Helper()
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := localaws.StartT(t).ConfigT(t)
 	name, network := "cli-"+strings.ToLower(rand.Text()), &lossy{}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), name)
-	q, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
-		t.Fatal(err)
-	}
+	q := localaws.Call(t, sqs.NewFromConfig(cfg).CreateQueue, &sqs.CreateQueueInput{QueueName: &name})
+	localaws.Call(t, s3.NewFromConfig(cfg).CreateBucket, &s3.CreateBucketInput{Bucket: &name})
 	return &typeHandles{
 		contentType: "mail", cfg: cfg, table: name, queueURL: *q.QueueUrl,
 		objects: blob.NewS3(s3.NewFromConfig(cfg), name), queue: queue.NewSQS(sqs.NewFromConfig(cfg), *q.QueueUrl, ""),

@@ -65,10 +65,7 @@ func TestRunningJobsCountAsBusyBeforeTheyEnd(t *testing.T) {
 // What is published must be found by the alarms: by the names and statistics of their formulas, and by
 // the dimensions environment and content type alone.
 func TestAlarmsFindWhatIsPublished(t *testing.T) {
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := localaws.StartT(t).ConfigT(t)
 	api := cloudwatch.NewFromConfig(cfg)
 	for i, busy := range []float64{20, 60} { // two instances
 		publisher := metrics.NewPublisher(api, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"})
@@ -88,7 +85,7 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 		if m.Source != scaling.ContentType {
 			continue
 		}
-		out, err := api.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
+		out := localaws.Call(t, api.GetMetricStatistics, &cloudwatch.GetMetricStatisticsInput{
 			Namespace: &m.Namespace, MetricName: &m.Name, Statistics: []types.Statistic{types.Statistic(m.Stat)},
 			Dimensions: []types.Dimension{
 				{Name: aws.String(contract.DimensionContentType), Value: aws.String("mail")},
@@ -96,9 +93,6 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 			},
 			StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Minute)), Period: aws.Int32(7200),
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, p := range out.Datapoints {
 			got[m.Name] = max(aws.ToFloat64(p.Average), aws.ToFloat64(p.Maximum))
 		}

@@ -38,10 +38,7 @@ type fixture struct {
 var implementations = map[string]func(t *testing.T, visibility time.Duration) fixture{
 	"memory": newMemory,
 	"local AWS": func(t *testing.T, visibility time.Duration) fixture {
-		cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		cfg := localaws.StartT(t).ConfigT(t)
 		return newSQS(t, cfg, visibility)
 	},
 }
@@ -60,22 +57,16 @@ func newMemory(_ *testing.T, visibility time.Duration) fixture {
 func newSQS(t *testing.T, cfg aws.Config, visibility time.Duration) fixture {
 	client := sqs.NewFromConfig(cfg)
 	create := func(name string) string {
-		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		out := localaws.Call(t, client.CreateQueue, &sqs.CreateQueueInput{
 			QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": fmt.Sprint(int(visibility.Seconds()))},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		return *out.QueueUrl
 	}
 	name := "q-" + rand.Text()
 	url, dead := create(name), create(name+"-dead")
 	return fixture{messages: queue.NewSQS(client, url, dead), deadEnd: queue.NewSQS(client, url, dead+"-gone"), rejected: func(t *testing.T) map[string]string {
 		t.Helper()
-		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &dead, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := localaws.Call(t, client.ReceiveMessage, &sqs.ReceiveMessageInput{QueueUrl: &dead, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
 		reasons := map[string]string{}
 		for _, m := range out.Messages {
 			reasons[*m.Body] = *m.MessageAttributes[queue.ReasonAttribute].StringValue

@@ -22,14 +22,9 @@ func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
 // newBucket makes a bucket on the local AWS.
 func newBucket(t *testing.T, name string) *Bucket {
 	t.Helper()
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := localaws.StartT(t).ConfigT(t)
 	client := NewClient(cfg)
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, client.CreateBucket, &s3.CreateBucketInput{Bucket: &name})
 	return NewBucket(client, name)
 }
 

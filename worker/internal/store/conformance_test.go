@@ -40,10 +40,7 @@ var (
 var implementations = map[string]func(t *testing.T) table{
 	"memory": func(*testing.T) table { return store.NewMemory() },
 	"local AWS": func(t *testing.T) table {
-		cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		cfg := localaws.StartT(t).ConfigT(t)
 		return newDynamo(t, cfg)
 	},
 }

@@ -30,14 +30,9 @@ func newBucket(t testing.TB, name string) *s3.Client {
 			t.Setenv(key, value)
 		}
 	}
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	client := snapshot.NewClient(cfg)
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, client.CreateBucket, &s3.CreateBucketInput{Bucket: &name})
 	return client
 }
 

@@ -21,10 +21,7 @@ func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
 func metered(t *testing.T, table string) (*Meter, *dynamodb.Client) {
 	t.Helper()
 	server := localaws.StartT(t)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), table)
 	m, err := Start(server.Endpoint())
 	if err != nil {
