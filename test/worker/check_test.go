@@ -95,15 +95,9 @@ func (tr *tier) alarmed(threshold int) *cloudwatch.Client {
 			"Metrics": [{"Id": "age", "ReturnData": true, "MetricStat": {"Period": 60, "Stat": "Maximum", "Metric": {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage",
 				"Dimensions": [{"Name": "QueueName", "Value": %q}]}}}]}}}}`, threshold, queue)
 	}
-	stacks := cloudformation.NewFromConfig(tr.aws)
 	stack := contract.StackName(tr.settings.Tier, "test", "backup")
 	for name, text := range map[string]string{stack: template(tr.queueName(), threshold), stack + "-big": template("another", 1)} {
-		if _, err := stacks.CreateStack(tr.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &text}); err != nil {
-			tr.t.Fatal(err)
-		}
-		if err := cloudformation.NewStackCreateCompleteWaiter(stacks).Wait(tr.t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute); err != nil {
-			tr.t.Fatal(err)
-		}
+		localaws.CreateStack(tr.t, tr.aws, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &text})
 	}
 	return cloudwatch.NewFromConfig(tr.aws)
 }
@@ -120,11 +114,9 @@ func queueDimension(queue string) []cwtypes.Dimension {
 func (tr *tier) messageIs(client *cloudwatch.Client, seconds float64, ago time.Duration) {
 	tr.t.Helper()
 	at := time.Now().Add(-ago)
-	if _, err := client.PutMetricData(tr.t.Context(), &cloudwatch.PutMetricDataInput{Namespace: new("AWS/SQS"), MetricData: []cwtypes.MetricDatum{
+	localaws.Call(tr.t, client.PutMetricData, &cloudwatch.PutMetricDataInput{Namespace: new("AWS/SQS"), MetricData: []cwtypes.MetricDatum{
 		{MetricName: new("ApproximateAgeOfOldestMessage"), Dimensions: queueDimension(tr.queueName()), Timestamp: &at, Value: &seconds},
-	}}); err != nil {
-		tr.t.Fatal(err)
-	}
+	}})
 }
 
 // TestCheckTypeFollowsTheJobs from an empty type through each thing that can be wrong with it.
@@ -181,12 +173,8 @@ func TestCheckTypeCountsDeadJobs(t *testing.T) {
 func (tr *tier) deadLetter() {
 	tr.t.Helper()
 	attributes := map[string]string{string(types.QueueAttributeNameRedrivePolicy): `{"deadLetterTargetArn":"arn:aws:sqs:` + localaws.Region + ":" + localaws.Account + ":" + tr.settings.Tier + `-dead","maxReceiveCount":20}`}
-	if _, err := tr.sqs.SetQueueAttributes(tr.t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &tr.settings.QueueURL, Attributes: attributes}); err != nil {
-		tr.t.Fatal(err)
-	}
-	if _, err := tr.sqs.SendMessage(tr.t.Context(), &sqs.SendMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MessageBody: new("not a job")}); err != nil {
-		tr.t.Fatal(err)
-	}
+	localaws.Call(tr.t, tr.sqs.SetQueueAttributes, &sqs.SetQueueAttributesInput{QueueUrl: &tr.settings.QueueURL, Attributes: attributes})
+	localaws.Call(tr.t, tr.sqs.SendMessage, &sqs.SendMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MessageBody: new("not a job")})
 }
 
 // TestWhatKeepsACheckFromItsAnswerIsUnknown: in one line on stdout, with exit status 3.

@@ -66,24 +66,15 @@ func without(all []statement, action string) []statement {
 // TestTheDocumentedPolicyIsEnoughAndNoMore for a check of a content type, where IAM is enforced.
 func TestTheDocumentedPolicyIsEnoughAndNoMore(t *testing.T) {
 	t.Parallel()
-	server, err := localaws.Start(t.Context(), localaws.Options{Dir: t.TempDir(), EnforceIAM: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := localaws.StartOwnT(t, localaws.Options{EnforceIAM: true})
 	tr := newTierOn(t, server, "nagios")
 	tr.alarmed(600)
 	tr.deadLetter()
 	tr.submit("waits", "{}")
 
 	users, user := iam.NewFromConfig(tr.aws), "monitoring"
-	if _, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &user}); err != nil {
-		t.Fatal(err)
-	}
-	made, err := users.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &user})
-	if err != nil {
-		t.Fatal(err)
-	}
+	localaws.Call(t, users.CreateUser, &iam.CreateUserInput{UserName: &user})
+	made := localaws.Call(t, users.CreateAccessKey, &iam.CreateAccessKeyInput{UserName: &user})
 	tr.environ = append(tr.environ, "AWS_ACCESS_KEY_ID="+*made.AccessKey.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+*made.AccessKey.SecretAccessKey)
 	may := func(statements []statement) {
 		t.Helper()

@@ -117,23 +117,19 @@ func runtimeFolder(t testing.TB) string {
 func (tr *tier) group(name string, size int32) *autoscaling.Client {
 	tr.t.Helper()
 	groups := autoscaling.NewFromConfig(tr.aws)
-	if _, err := groups.CreateAutoScalingGroup(tr.t.Context(), &autoscaling.CreateAutoScalingGroupInput{
+	localaws.Call(tr.t, groups.CreateAutoScalingGroup, &autoscaling.CreateAutoScalingGroupInput{
 		AutoScalingGroupName: &name, MinSize: &size, MaxSize: &size, DesiredCapacity: &size, AvailabilityZones: []string{"us-east-1a"},
 		LaunchTemplate: &types.LaunchTemplateSpecification{LaunchTemplateId: new("lt-0123456789abcdef0"), Version: new("1")},
-	}); err != nil {
-		tr.t.Fatal(err)
-	}
+	})
 	return groups
 }
 
 // hookedGroup makes a group with a lifecycle hook.
 func (tr *tier) hookedGroup(name, hook, transition string) {
 	tr.t.Helper()
-	if _, err := tr.group(name, 0).PutLifecycleHook(tr.t.Context(), &autoscaling.PutLifecycleHookInput{
+	localaws.Call(tr.t, tr.group(name, 0).PutLifecycleHook, &autoscaling.PutLifecycleHookInput{
 		AutoScalingGroupName: &name, LifecycleHookName: &hook, LifecycleTransition: &transition,
-	}); err != nil {
-		tr.t.Fatal(err)
-	}
+	})
 }
 
 // atWork starts an instance whose jobs are a script, and returns when the job "job" has a durable cursor. change is for its settings.

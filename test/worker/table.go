@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -19,18 +20,13 @@ func (tr *tier) edit(key string, set item) {
 	for name, value := range set {
 		update[name] = types.AttributeValueUpdate{Value: value}
 	}
-	if _, err := tr.table.UpdateItem(tr.t.Context(), &dynamodb.UpdateItemInput{TableName: &tr.settings.Table, Key: keyOf(key), AttributeUpdates: update}); err != nil {
-		tr.t.Fatal(err)
-	}
+	localaws.Call(tr.t, tr.table.UpdateItem, &dynamodb.UpdateItemInput{TableName: &tr.settings.Table, Key: keyOf(key), AttributeUpdates: update})
 }
 
 // item reads an item of the table as it is.
 func (tr *tier) item(key string) item {
 	tr.t.Helper()
-	out, err := tr.table.GetItem(tr.t.Context(), &dynamodb.GetItemInput{TableName: &tr.settings.Table, Key: keyOf(key), ConsistentRead: new(true)})
-	if err != nil {
-		tr.t.Fatal(err)
-	}
+	out := localaws.Call(tr.t, tr.table.GetItem, &dynamodb.GetItemInput{TableName: &tr.settings.Table, Key: keyOf(key), ConsistentRead: new(true)})
 	return out.Item
 }
 

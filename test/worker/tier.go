@@ -60,10 +60,7 @@ func newTier(t testing.TB, name string) *tier {
 
 func newTierOn(t testing.TB, server *localaws.Server, name string) *tier {
 	t.Helper()
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := server.ConfigT(t)
 	tr := &tier{t: t, settings: server.MakeTier(t, name, "backup", nil), environ: server.Environ(), server: server, aws: cfg, sqs: sqs.NewFromConfig(cfg), table: dynamodb.NewFromConfig(cfg)}
 	tr.settings.Processor, tr.settings.Processes = "backup", 2
 	tr.settings.Timing = contract.Timing{Lease: time.Minute, Heartbeat: time.Second, Sweep: time.Second, Checkpoint: 100 * time.Millisecond, DrainBudget: 5 * time.Second, Stall: time.Minute}
@@ -222,9 +219,7 @@ func (tr *tier) listed(match func(job) bool) (n int) {
 // message sends a message as any producer does.
 func (tr *tier) message(body string) {
 	tr.t.Helper()
-	if _, err := tr.sqs.SendMessage(tr.t.Context(), &sqs.SendMessageInput{QueueUrl: &tr.settings.QueueURL, MessageBody: &body}); err != nil {
-		tr.t.Fatal(err)
-	}
+	localaws.Call(tr.t, tr.sqs.SendMessage, &sqs.SendMessageInput{QueueUrl: &tr.settings.QueueURL, MessageBody: &body})
 }
 
 // deadLetters waits for n different messages in the dead-letter queue, and returns their reasons by body.
@@ -232,10 +227,7 @@ func (tr *tier) deadLetters(n int) map[string]string {
 	tr.t.Helper()
 	reasons := map[string]string{}
 	await(tr.t, fmt.Sprintf("%d messages in the dead-letter queue", n), func() bool {
-		out, err := tr.sqs.ReceiveMessage(tr.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
-		if err != nil {
-			tr.t.Fatal(err)
-		}
+		out := localaws.Call(tr.t, tr.sqs.ReceiveMessage, &sqs.ReceiveMessageInput{QueueUrl: &tr.settings.DeadLetterQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
 		for _, m := range out.Messages {
 			reasons[*m.Body] = *m.MessageAttributes["Reason"].StringValue
 		}
@@ -247,10 +239,7 @@ func (tr *tier) deadLetters(n int) map[string]string {
 // messages counts those in a queue: visible, received and delayed ones.
 func (tr *tier) messages(queue string) (n int) {
 	tr.t.Helper()
-	out, err := tr.sqs.GetQueueAttributes(tr.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
-	if err != nil {
-		tr.t.Fatal(err)
-	}
+	out := localaws.Call(tr.t, tr.sqs.GetQueueAttributes, &sqs.GetQueueAttributesInput{QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
 	for name, value := range out.Attributes {
 		if strings.HasPrefix(name, "ApproximateNumberOfMessages") {
 			count, err := strconv.Atoi(value)

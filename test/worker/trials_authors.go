@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 // authorTrials are about what authors of jobs and producers send.
@@ -49,10 +51,7 @@ func bytesStayBytes(t testing.TB) string {
 		shown := parse[job](t, text)
 		got := string(shown.Cursor)
 		if filler != "" {
-			object, err := objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &tr.settings.ArtifactsBucket, Key: &shown.CursorRef})
-			if err != nil {
-				t.Fatal(err)
-			}
+			object := localaws.Call(t, objects.GetObject, &s3.GetObjectInput{Bucket: &tr.settings.ArtifactsBucket, Key: &shown.CursorRef})
 			var content bytes.Buffer
 			if _, err := content.ReadFrom(object.Body); err != nil {
 				t.Fatal(err)
