@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +12,7 @@ import (
 	"time"
 
 	"github.com/worker-tier/worker-tier/test/localec2"
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
 // fault makes something wrong with a machine that is about to boot.
@@ -80,26 +77,11 @@ func userData(text, other string) fault {
 
 // between is the URL of a server before another.
 func between(before string, answer func(http.ResponseWriter, *http.Request) bool, change func(*http.Response) error) (string, error) {
-	target, err := url.Parse(before)
+	b, err := awsproxy.StartBetween(before, answer, change) // until this process ends
 	if err != nil {
 		return "", err
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	quiet := log.New(io.Discard, "", 0) // a machine that was ended in mid request is no news
-	pass := &httputil.ReverseProxy{ModifyResponse: change, ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
-	}}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if answer == nil || !answer(w, r) {
-			pass.ServeHTTP(w, r)
-		}
-	})
-	go func() { _ = http.Serve(l, handler) }() //nolint:gosec // on the loopback interface, until this process ends
-	return "http://" + l.Addr().String(), nil
+	return b.URL, nil
 }
 
 // s3Object is true for a request for an object.

@@ -3,9 +3,6 @@ package worker
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -106,8 +104,9 @@ func TestDoctorNamesWhatIsRefused(t *testing.T) {
 func TestDoctorNamesAClockThatIsWrong(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "clock")
-	findings, _, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.through(func(answer *http.Response) {
+	findings, _, code := tr.doctor("AWS_ENDPOINT_URL=" + tr.through(func(answer *http.Response) error {
 		answer.Header.Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+		return nil
 	}, nil))
 	if f := findings["clock"]; code != 1 || f.OK || !strings.Contains(f.Detail, "this machine's clock is off by 1h0m") {
 		t.Errorf("exit %d, %+v", code, f)
@@ -164,26 +163,12 @@ func (tr *tier) refusing(operation string) string {
 }
 
 // through is an endpoint in front of the local AWS; change changes its answers, instead answers in its place.
-func (tr *tier) through(change func(*http.Response), instead func(http.ResponseWriter, *http.Request) bool) string {
+func (tr *tier) through(change func(*http.Response) error, instead func(http.ResponseWriter, *http.Request) bool) string {
 	tr.t.Helper()
-	target, err := url.Parse(tr.server.Endpoint())
+	b, err := awsproxy.StartBetween(tr.server.Endpoint(), instead, change)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-		ModifyResponse: func(answer *http.Response) error {
-			if change != nil {
-				change(answer)
-			}
-			return nil
-		},
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if instead == nil || !instead(w, r) {
-			proxy.ServeHTTP(w, r)
-		}
-	}))
-	tr.t.Cleanup(server.Close)
-	return server.URL
+	tr.t.Cleanup(b.Close)
+	return b.URL
 }

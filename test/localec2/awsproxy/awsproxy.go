@@ -8,23 +8,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"sync"
 	"time"
 )
 
 // Proxy is one instance's way to AWS.
 type Proxy struct {
-	URL string // for AWS_ENDPOINT_URL
+	*Between
 
 	network *Network // nil: undisturbed
 	reverse *httputil.ReverseProxy
-	server  *http.Server
-	served  chan struct{}
 	ctx     context.Context //nolint:containedctx // the life of the proxy, which its requests share
 	close   context.CancelFunc
 
@@ -38,43 +33,22 @@ type Proxy struct {
 // is also written to journal as one line of JSON. A network may be shared with other proxies, and has writes ask for the
 // item after them, for who judges them; nil: requests pass undisturbed, unchanged and in no order.
 func Start(endpoint string, journal io.Writer, network *Network) (*Proxy, error) {
-	target, err := url.Parse(endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
-	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("proxy to the local AWS: %w", err)
-	}
-	p := &Proxy{URL: "http://" + l.Addr().String(), journal: journal, network: network, served: make(chan struct{})}
+	p := &Proxy{journal: journal, network: network}
 	p.ctx, p.close = context.WithCancel(context.Background())
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // what passes is what the two sides say
-	transport.MaxIdleConnsPerHost = 64
-	quiet := log.New(io.Discard, "", 0) // an instance that was killed in mid request is no news
-	p.reverse = &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // it is signed
-		},
-		Transport: transport,
-		ErrorLog:  quiet,
-		// What the endpoint does not answer is not answered: deliver ends the connection.
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
+	var err error
+	if p.reverse, err = passOn(endpoint); err != nil {
+		return nil, err
 	}
-	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ErrorLog: quiet}
-	go func() {
-		defer close(p.served)
-		_ = p.server.Serve(l) // ends with Close
-	}()
-	return p, nil
+	// What the endpoint does not answer is not answered: deliver ends the connection.
+	p.reverse.ErrorHandler = func(http.ResponseWriter, *http.Request, error) {}
+	p.Between, err = serve(p.serve)
+	return p, err
 }
 
 // Close cuts all connections. What is held is dropped.
 func (p *Proxy) Close() {
 	p.close()
-	_ = p.server.Close()
-	<-p.served
+	p.Between.Close()
 }
 
 // Requests are the answered requests that match, oldest first.

@@ -6,17 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 )
 
 // Request is one answered request.
@@ -33,10 +30,7 @@ type Request struct {
 
 // Meter is a process's way to the local AWS.
 type Meter struct {
-	URL string // for AWS_ENDPOINT_URL
-
-	server *http.Server
-	served chan struct{}
+	*awsproxy.Between
 
 	mu       sync.Mutex
 	requests []Request
@@ -44,40 +38,14 @@ type Meter struct {
 
 // Start serves on a free port of the loopback interface, in front of endpoint.
 func Start(endpoint string) (*Meter, error) {
-	target, err := url.Parse(endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("meter: %w", err)
-	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("meter: %w", err)
-	}
-	m := &Meter{URL: "http://" + l.Addr().String(), served: make(chan struct{})}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // what passes is what the two sides say
-	transport.MaxIdleConnsPerHost = 64
-	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-		ModifyResponse: m.record,
-		Transport:      transport,
-		ErrorLog:       log.New(io.Discard, "", 0), // a process that was killed in mid request is no news
-	}
-	m.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked, err := ask(r); err == nil {
-			proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, asked)))
-		}
-	})}
-	go func() {
-		defer close(m.served)
-		_ = m.server.Serve(l) // ends with Close
-	}()
-	return m, nil
-}
-
-// Close cuts all connections.
-func (m *Meter) Close() {
-	_ = m.server.Close()
-	<-m.served
+	m := &Meter{}
+	var err error
+	m.Between, err = awsproxy.StartBetween(endpoint, func(_ http.ResponseWriter, r *http.Request) bool {
+		asked, err := ask(r)
+		*r = *r.WithContext(context.WithValue(r.Context(), askedKey{}, asked))
+		return err != nil
+	}, m.record)
+	return m, err
 }
 
 // Requests are those answered so far that match, in the order of their answers.
