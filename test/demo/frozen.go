@@ -11,9 +11,6 @@ import (
 	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
-// takeoverTime bounds how long a held write may be under way.
-const takeoverTime = 30 * time.Second
-
 // frozen stops an instance past its lease while a write of its is on the way, lets another instance
 // take over, delivers the write, and thaws the instance. Both its slots have a job: a frozen instance
 // with an idle slot would have a long poll open, whose message nobody gets before the visibility timeout.
@@ -63,8 +60,8 @@ func (d *demo) writeAfterTakeover(ctx context.Context, zombie *localec2.Instance
 	held := zombie.AWS.Hold(about(id))
 	select {
 	case <-held.Arrived():
-	case <-time.After(takeoverTime):
-		return awsproxy.Request{}, fmt.Errorf("%s wrote nothing for job %s within %s", zombie.ID, id, takeoverTime)
+	case <-time.After(jobTime):
+		return awsproxy.Request{}, fmt.Errorf("%s wrote nothing for job %s within %s", zombie.ID, id, jobTime)
 	}
 	if err := zombie.Machine.Freeze(); err != nil {
 		return awsproxy.Request{}, err
@@ -93,7 +90,7 @@ func (d *demo) writeAfterTakeover(ctx context.Context, zombie *localec2.Instance
 }
 
 func deliver(ctx context.Context, held *awsproxy.Hold) (awsproxy.Request, error) {
-	ctx, cancel := context.WithTimeout(ctx, takeoverTime)
+	ctx, cancel := context.WithTimeout(ctx, jobTime)
 	defer cancel()
 	return held.Release(ctx)
 }

@@ -112,8 +112,8 @@ func (d *demo) howToLook() {
 	d.say("To stop it: make demo-stop")
 }
 
-// stopTime bounds how long a kept tier may take to stop.
-const stopTime = time.Minute
+// stopTime bounds how long a kept tier may take to stop. A loaded machine takes ten times a quiet one's seconds.
+const stopTime = 10 * time.Minute
 
 // stopKept stops what KEEP=1 left running, by its recorded process id, and checks that nothing is left.
 func stopKept(o options) error {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localtier"
@@ -20,19 +18,15 @@ const reasonAttribute = "Reason"
 // unreadable are messages that no job can be made of: one is not JSON, one has no payload.
 var unreadable = []string{"hello", `{"tenant": "acme"}`}
 
-// messageTime bounds how long messages may take from queue to queue.
-const messageTime = 30 * time.Second
-
 // badMessages sends unreadable messages and then a good one.
 func (d *demo) badMessages(ctx context.Context) (string, error) {
 	const contentType, id = "docs", "after-bad-messages"
-	name := contract.QueueURLParameter(d.config.tier.Name, environment, contentType)
-	queue, err := ssm.NewFromConfig(d.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+	queue, err := localtier.Parameter(ctx, d.AWS, contract.QueueURLParameter(d.config.tier.Name, environment, contentType))
 	if err != nil {
 		return "", err
 	}
 	send := func(body string) error {
-		_, err := d.tier.Queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.Parameter.Value, MessageBody: &body})
+		_, err := d.tier.Queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
 		return err
 	}
 	for _, body := range unreadable {
@@ -64,7 +58,7 @@ func (d *demo) badMessages(ctx context.Context) (string, error) {
 func (d *demo) deadLetters(ctx context.Context, i *localec2.Instance) ([]string, error) {
 	queue := i.Document.WorkerTier.Environment[contract.EnvDeadLetterQueueURL]
 	found := map[string]string{}
-	err := localtier.Await(ctx, "the unreadable messages in "+queue, messageTime, func(ctx context.Context) (bool, error) {
+	err := localtier.Await(ctx, "the unreadable messages in "+queue, jobTime, func(ctx context.Context) (bool, error) {
 		got, err := d.tier.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}})
 		if err != nil {
 			return false, err

@@ -66,25 +66,11 @@ const jobTime = 2*time.Minute + instanceTime
 
 // awaitJob waits until a job is as wanted, and returns it then. A job that ends otherwise is an error.
 func (d *demo) awaitJob(ctx context.Context, contentType, id, what string, wanted func(localtier.Record) bool) (localtier.Record, error) {
-	var r localtier.Record
-	err := localtier.Await(ctx, fmt.Sprintf("job %s of %s to be %s", id, contentType, what), jobTime, func(ctx context.Context) (bool, error) {
-		var err error
-		if r, err = d.tier.Job(ctx, contentType, id); err != nil {
-			return false, err
-		}
-		if wanted(r) {
-			return true, nil
-		}
-		if r.State == "DONE" || r.State == "DEAD" || r.State == "CANCELLED" {
-			return false, fmt.Errorf("it is %s after %d of %d: %s", r.State, r.Done, r.Total, r.LastError)
-		}
-		return false, nil
-	})
-	return r, err
+	return d.tier.AwaitJob(ctx, contentType, id, what, jobTime, wanted)
 }
 
 func (d *demo) awaitDone(ctx context.Context, contentType, id string) (localtier.Record, error) {
-	return d.awaitJob(ctx, contentType, id, "DONE", func(r localtier.Record) bool { return r.State == "DONE" })
+	return d.awaitJob(ctx, contentType, id, "DONE", localtier.IsDone)
 }
 
 // holder is the running instance that holds a job; nil: none does.

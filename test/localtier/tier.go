@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -59,6 +60,26 @@ type Record struct {
 	Epoch, Seq, Done, Total   int64
 	Drains, Crashes, Failures int64
 	Cursor                    string
+}
+
+// IsDone says whether the job is done.
+func IsDone(r Record) bool { return r.State == "DONE" }
+
+// AwaitJob waits until a job is as wanted, and returns it then. A job that ends otherwise is an error. The time limit is for when
+// something is broken.
+func (t *Tier) AwaitJob(ctx context.Context, contentType, id, what string, limit time.Duration, wanted func(Record) bool) (Record, error) {
+	var r Record
+	err := Await(ctx, fmt.Sprintf("job %s of %s to be %s", id, contentType, what), limit, func(ctx context.Context) (bool, error) {
+		var err error
+		if r, err = t.Job(ctx, contentType, id); err != nil || wanted(r) {
+			return err == nil, err
+		}
+		if r.State == "DONE" || r.State == "DEAD" || r.State == "CANCELLED" {
+			return false, fmt.Errorf("it is %s after %d of %d: %s", r.State, r.Done, r.Total, r.LastError)
+		}
+		return false, nil
+	})
+	return r, err
 }
 
 // Job reads a job's item; State is "" if there is none.

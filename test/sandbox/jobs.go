@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
 	"github.com/worker-tier/worker-tier/test/localtier"
@@ -34,11 +33,7 @@ type payload struct {
 
 // queue is the URL of work's queue.
 func (s *sandbox) queue(ctx context.Context) (string, error) {
-	p, err := ssm.NewFromConfig(s.aws).GetParameter(ctx, &ssm.GetParameterInput{Name: new(contract.QueueURLParameter(tierName, s.environment, contentType))})
-	if err != nil {
-		return "", fmt.Errorf("find the queue of %s: %w", contentType, err)
-	}
-	return *p.Parameter.Value, nil
+	return localtier.Parameter(ctx, s.aws, contract.QueueURLParameter(tierName, s.environment, contentType))
 }
 
 // submit sends a job.
@@ -75,14 +70,12 @@ func (s *sandbox) awaitJobs(ctx context.Context, ids []string, what string, onAW
 	return records, err
 }
 
-func done(r localtier.Record) bool { return r.State == "DONE" }
-
 // play submits one job and waits for its end.
 func (s *sandbox) play(ctx context.Context, id string, what payload) error {
 	if err := s.submit(ctx, id, what); err != nil {
 		return err
 	}
-	_, err := s.awaitJobs(ctx, []string{id}, "DONE", 5*time.Minute, done)
+	_, err := s.awaitJobs(ctx, []string{id}, "DONE", 5*time.Minute, localtier.IsDone)
 	return err
 }
 
@@ -154,7 +147,7 @@ func (s *sandbox) drain(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	records, err := s.awaitJobs(ctx, backlog, "DONE", 45*time.Minute, done)
+	records, err := s.awaitJobs(ctx, backlog, "DONE", 45*time.Minute, localtier.IsDone)
 	for n, r := range records {
 		if r.Failures+r.Crashes > 0 {
 			return fmt.Errorf("job %s has %d failures and %d crashes, want none", backlog[n], r.Failures, r.Crashes)

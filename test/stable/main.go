@@ -8,15 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-// limit bounds the whole run; it takes about two minutes.
-const limit = 20 * time.Minute
+// limit bounds the whole run; it takes about two minutes where the machine has nothing else to do.
+const limit = time.Hour
 
 // environments are all of the two configurations in the tree, the project's own and the one of the golden
 // templates.
@@ -31,19 +31,11 @@ func (e environment) folder() string {
 	return strings.NewReplacer("/", "-", ".yaml", "").Replace(e.config) + "-" + e.name
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	err := run(ctx)
-	cancel()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { stage.Main("stable", nil, run) }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, _ []string) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	root, err := os.Getwd()
 	if err != nil {
 		return err

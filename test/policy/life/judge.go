@@ -82,7 +82,7 @@ type caller struct {
 
 func (l *life) callers() []caller {
 	var all []caller
-	for _, i := range l.launcher.All() {
+	for _, i := range l.Launcher.All() {
 		all = append(all, caller{l.roleOf(i), i.Group, i.AWS})
 	}
 	for _, r := range l.roles {

@@ -7,37 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
 	"github.com/worker-tier/worker-tier/test/localtier"
+	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-// life is one run: the deployed tier, its roles and the instances that work in it.
+// life is one run: the deployed tier, its roles and the instances that work in it. Stage.AWS is of the account's root, who stands
+// for operators and producers.
 type life struct {
-	server   *localaws.Server
-	root     aws.Config // of the account's root, who stands for operators and producers
+	*stage.Stage
 	tier     tier
+	deployed *localtier.Tier
 	roles    []role
-	launcher *localec2.Launcher
 	standIn  *awsproxy.Proxy // for what is called in the place of backup's worker
-
-	jobs   *dynamodb.Client
-	queues *sqs.Client
-	groups *autoscaling.Client
 }
 
 // Options say where a run finds and puts things.
@@ -60,53 +52,32 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	server, err := localaws.Start(ctx, localaws.Options{Dir: filepath.Join(o.Dir, "localaws"), EnforceIAM: true})
-	if err != nil {
+	l := &life{tier: t}
+	if l.Stage, err = stage.Start(ctx, o.Dir, localaws.Options{EnforceIAM: true}); err != nil {
 		return err
 	}
-	defer server.Stop()
-	if err := t.deploy(ctx, o.Root, server); err != nil {
+	defer func() { _ = l.Stop() }() // after an error: its own is returned
+	if err := t.deploy(ctx, o.Root, l.Server); err != nil {
 		return err
 	}
-	l := &life{server: server, tier: t}
-	if l.root, err = server.AWSConfig(ctx); err != nil {
+	if l.deployed, err = localtier.Find(ctx, l.AWS, t.config.Name, environment); err != nil {
 		return err
 	}
-	l.jobs, l.queues, l.groups = dynamodb.NewFromConfig(l.root), sqs.NewFromConfig(l.root), autoscaling.NewFromConfig(l.root)
-	if l.roles, err = rolesOf(ctx, l.root, t); err != nil {
+	if l.roles, err = rolesOf(ctx, l.AWS, t); err != nil {
 		return err
 	}
-	if l.standIn, err = awsproxy.Start(server.Endpoint(), io.Discard, nil); err != nil {
+	if l.standIn, err = awsproxy.Start(l.Server.Endpoint(), io.Discard, nil); err != nil {
 		return err
 	}
 	defer l.standIn.Close()
 	o.Say("deployed %d content types on a local AWS that enforces IAM", len(l.roles))
-	if err := l.launch(ctx, o, func(ctx context.Context) error { return l.playAll(ctx, o.Say) }); err != nil {
+	if err := l.Launch(ctx, localec2.Options{Credentials: l.keyOf}); err != nil {
+		return err
+	}
+	if err := errors.Join(l.playAll(ctx, o.Say), l.End()); err != nil {
 		return err
 	}
 	return errors.Join(l.judge(ctx, o.Say), l.missing(o.Grants))
-}
-
-// launch runs the local EC2 while play goes on.
-func (l *life) launch(ctx context.Context, o Options, play func(context.Context) error) error {
-	log, err := os.Create(filepath.Join(o.Dir, "launcher.log"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = log.Close() }()
-	l.launcher = localec2.New(localec2.Options{
-		AWS: l.root, Endpoint: l.server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
-		Dir: filepath.Join(o.Dir, "instances"), Log: slog.New(slog.NewJSONHandler(log, nil)), Credentials: l.keyOf,
-	})
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- l.launcher.Run(running) }()
-	err = play(ctx)
-	stop()
-	if launched := <-ended; err == nil {
-		err = launched
-	}
-	return err
 }
 
 // keyOf is the key that instances with a profile get.
@@ -117,7 +88,7 @@ func (l *life) keyOf(profile string) aws.Credentials {
 
 // as is an SDK configuration with what a role grants, at an instance's own way to AWS or, with "", straight.
 func (l *life) as(r role, endpoint string) aws.Config {
-	cfg := l.root.Copy()
+	cfg := l.AWS.Copy()
 	cfg.Logger = logging.Nop{}
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return r.key, nil })
 	if endpoint != "" {
@@ -130,7 +101,7 @@ func (l *life) as(r role, endpoint string) aws.Config {
 // starts with a text.
 func (l *life) resource(ctx context.Context, stack, kind, id string) (string, error) {
 	stack = l.tier.config.Name + "-" + environment + "-" + stack
-	found, err := cloudformation.NewFromConfig(l.root).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
+	found, err := cloudformation.NewFromConfig(l.AWS).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &stack})
 	if err != nil {
 		return "", err
 	}
@@ -146,8 +117,8 @@ func (l *life) resource(ctx context.Context, stack, kind, id string) (string, er
 	return names[0], nil
 }
 
-// sceneTime bounds what a scene waits for; each takes seconds.
-const sceneTime = 90 * time.Second
+// sceneTime bounds what a scene waits for; each takes seconds where the machine has nothing else to do.
+const sceneTime = 15 * time.Minute
 
 // await waits until something holds.
 func await(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {

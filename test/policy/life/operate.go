@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -15,18 +14,15 @@ import (
 
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
+	"github.com/worker-tier/worker-tier/test/localtier"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // makeDue puts the next ring of a READY job into the past: five minutes have gone by.
 func (l *life) makeDue(ctx context.Context, key string) error {
-	table, err := l.table(ctx)
-	if err != nil {
-		return err
-	}
 	past := time.Now().Add(-time.Second).UnixMilli()
-	_, err = l.jobs.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &table, Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: key}},
+	_, err := l.deployed.Jobs.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.deployed.Table, Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: key}},
 		ConditionExpression: new("attribute_exists(" + contract.AttrKey + ")"),
 		UpdateExpression:    new("SET " + contract.AttrRingAt + " = :at, " + contract.AttrDueSort + " = :sort"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
@@ -40,7 +36,7 @@ func (l *life) makeDue(ctx context.Context, key string) error {
 func (l *life) called(operation string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return await(ctx, "a call of "+operation, func(context.Context) (bool, error) {
-			for _, i := range l.launcher.All() {
+			for _, i := range l.Launcher.All() {
 				if len(i.AWS.Requests(func(r awsproxy.Request) bool { return r.Operation == operation })) > 0 {
 					return true, nil
 				}
@@ -58,7 +54,7 @@ func (l *life) goesAndIsReplaced(ctx context.Context, i *localec2.Instance) erro
 		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
 	}
 	return await(ctx, "another instance", func(context.Context) (bool, error) {
-		all := l.launcher.All()
+		all := l.Launcher.All()
 		return all[len(all)-1] != i, nil
 	})
 }
@@ -89,7 +85,7 @@ func (l *life) send(ctx context.Context, contentType, body string) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
+	_, err = l.deployed.Queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
 	return err
 }
 
@@ -98,19 +94,15 @@ func (l *life) setDesired(ctx context.Context, contentType string, n int32) erro
 	if err != nil {
 		return err
 	}
-	_, err = l.groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &n})
+	_, err = l.deployed.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &n})
 	return err
-}
-
-func (l *life) table(ctx context.Context) (string, error) {
-	return l.resource(ctx, "shared", "AWS::DynamoDB::GlobalTable", "")
 }
 
 // instance waits for a running instance of a content type.
 func (l *life) instance(ctx context.Context, contentType string) (*localec2.Instance, error) {
 	var found *localec2.Instance
 	err := await(ctx, "an instance of "+contentType, func(context.Context) (bool, error) {
-		for _, i := range l.launcher.Instances() {
+		for _, i := range l.Launcher.Instances() {
 			if i.ContentType == contentType {
 				found = i
 			}
@@ -120,35 +112,18 @@ func (l *life) instance(ctx context.Context, contentType string) (*localec2.Inst
 	return found, err
 }
 
-// awaitJob waits until a job is in a state, with a counter at least at a value.
-func (l *life) awaitJob(ctx context.Context, key, state, counter string, least int64) error {
-	table, err := l.table(ctx)
-	if err != nil {
-		return err
-	}
-	return await(ctx, fmt.Sprintf("job %s to be %s with %s at least %d", key, state, counter, least), func(ctx context.Context) (bool, error) {
-		got, err := l.jobs.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: &table, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{contract.AttrKey: &types.AttributeValueMemberS{Value: key}},
-		})
-		if err != nil {
-			return false, err
-		}
-		var item struct {
-			State, LastError string
-		}
-		if v, ok := got.Item[contract.AttrState].(*types.AttributeValueMemberS); ok {
-			item.State = v.Value
-		}
-		if v, ok := got.Item[contract.AttrLastError].(*types.AttributeValueMemberS); ok {
-			item.LastError = v.Value
-		}
-		if item.State == "DEAD" && state != "DEAD" {
-			return false, fmt.Errorf("it is DEAD: %s", item.LastError)
-		}
-		n := int64(0)
-		if v, ok := got.Item[counter].(*types.AttributeValueMemberN); ok {
-			n, _ = strconv.ParseInt(v.Value, 10, 64)
-		}
-		return item.State == state && n >= least, nil
-	})
+// awaitJob waits until a job is as wanted.
+func (l *life) awaitJob(ctx context.Context, contentType, id, what string, wanted func(localtier.Record) bool) error {
+	_, err := l.deployed.AwaitJob(ctx, contentType, id, what, sceneTime, wanted)
+	return err
+}
+
+// awaitDone waits until a job is done.
+func (l *life) awaitDone(ctx context.Context, contentType, id string) error {
+	return l.awaitJob(ctx, contentType, id, "DONE", localtier.IsDone)
+}
+
+// underWay waits until a job has saved a cursor.
+func (l *life) underWay(ctx context.Context, contentType, id string) error {
+	return l.awaitJob(ctx, contentType, id, "under way", func(r localtier.Record) bool { return r.State == "RUNNING" && r.Seq >= 2 })
 }

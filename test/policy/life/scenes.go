@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/worker-tier/worker-tier/test/localtier"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -50,7 +51,7 @@ func (l *life) playAll(ctx context.Context, say func(string, ...any)) error {
 // rung submits a job to a type without instances and loses its bell; then an instance starts.
 func (l *life) rung(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, l.tier.worker, "submit", "--type", "backup", "--id", "rung", "--payload", `{"source": {"directory": "`+l.tier.assembly+`"}}`)
-	cmd.Env = append(withoutAWS(os.Environ()), append(l.server.Environ(), contract.EnvTier+"="+l.tier.config.Name, contract.EnvEnvironment+"="+environment)...)
+	cmd.Env = append(localtier.WithoutAWS(os.Environ()), append(l.Server.Environ(), contract.EnvTier+"="+l.tier.config.Name, contract.EnvEnvironment+"="+environment)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("worker submit: %w: %s", err, out)
 	}
@@ -58,7 +59,7 @@ func (l *life) rung(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &queue}); err != nil {
+	if _, err := l.deployed.Queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &queue}); err != nil {
 		return err
 	}
 	if err := l.makeDue(ctx, "backup#rung"); err != nil {
@@ -70,7 +71,7 @@ func (l *life) rung(ctx context.Context) error {
 	if err := l.setDesired(ctx, "backup", 1); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "backup#rung", "DONE", "", 0); err != nil {
+	if err := l.awaitDone(ctx, "backup", "rung"); err != nil {
 		return err
 	}
 	dead, err := l.resource(ctx, "backup", queueKind, "PoolDeadLetterQueue")
@@ -78,14 +79,14 @@ func (l *life) rung(ctx context.Context) error {
 		return err
 	}
 	return await(ctx, "the bad message in the dead-letter queue", func(ctx context.Context) (bool, error) {
-		got, err := l.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &dead})
+		got, err := l.deployed.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &dead})
 		return err == nil && len(got.Messages) == 1, err
 	})
 }
 
 // worked runs a job that uses all that the configuration grants, and a backup of what it wrote.
 func (l *life) worked(ctx context.Context) error {
-	if _, err := secretsmanager.NewFromConfig(l.root).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: new(secret), SecretString: new("a password")}); err != nil {
+	if _, err := secretsmanager.NewFromConfig(l.AWS).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: new(secret), SecretString: new("a password")}); err != nil {
 		return err
 	}
 	if err := l.setDesired(ctx, "docs", 1); err != nil {
@@ -94,18 +95,14 @@ func (l *life) worked(ctx context.Context) error {
 	if err := l.submit(ctx, "docs", "granted", ""); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "docs#granted", "DONE", "", 0); err != nil {
-		return err
-	}
-	bucket, err := l.resource(ctx, "shared", "AWS::S3::Bucket", "Artifacts")
-	if err != nil {
+	if err := l.awaitDone(ctx, "docs", "granted"); err != nil {
 		return err
 	}
 	for _, id := range []string{"first", "second"} { // the second finds its packs there
-		if err := l.send(ctx, "backup", `{"id": "`+id+`", "payload": {"source": {"s3": {"bucket": "`+bucket+`", "prefix": "docs/"}}}}`); err != nil {
+		if err := l.send(ctx, "backup", `{"id": "`+id+`", "payload": {"source": {"s3": {"bucket": "`+l.deployed.Artifacts.Name+`", "prefix": "docs/"}}}}`); err != nil {
 			return err
 		}
-		if err := l.awaitJob(ctx, "backup#"+id, "DONE", "", 0); err != nil {
+		if err := l.awaitDone(ctx, "backup", id); err != nil {
 			return err
 		}
 	}
@@ -114,7 +111,7 @@ func (l *life) worked(ctx context.Context) error {
 
 // fetched fetches what the script in user-data fetches, by its role.
 func (l *life) fetched(ctx context.Context) error {
-	for _, i := range l.launcher.Instances() {
+	for _, i := range l.Launcher.Instances() {
 		store := s3.NewFromConfig(l.as(l.roleOf(i), i.AWS.URL))
 		objects := []contract.Object{i.Document.WorkerTier.Bundle}
 		if files := i.Document.WorkerTier.Files; files != nil {
@@ -136,7 +133,7 @@ func (l *life) reaped(ctx context.Context) error {
 	if err := l.submit(ctx, "docs", "reaped", drainTime.String()); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "docs#reaped", "RUNNING", "seq", 2); err != nil {
+	if err := l.underWay(ctx, "docs", "reaped"); err != nil {
 		return err
 	}
 	i, err := l.instance(ctx, "docs")
@@ -147,7 +144,7 @@ func (l *life) reaped(ctx context.Context) error {
 		return err
 	}
 	i.Machine.PowerCut()
-	return l.awaitJob(ctx, "docs#reaped", "DONE", "crashes", 0) // the position advanced, so that the crash does not count
+	return l.awaitDone(ctx, "docs", "reaped")
 }
 
 // drained takes an instance out of its group in mid job, whose program does not hurry.
@@ -155,7 +152,7 @@ func (l *life) drained(ctx context.Context) error {
 	if err := l.submit(ctx, "docs", "drained", drainTime.String()); err != nil {
 		return err
 	}
-	if err := l.awaitJob(ctx, "docs#drained", "RUNNING", "seq", 2); err != nil {
+	if err := l.underWay(ctx, "docs", "drained"); err != nil {
 		return err
 	}
 	i, err := l.instance(ctx, "docs")
@@ -170,13 +167,13 @@ func (l *life) drained(ctx context.Context) error {
 	case <-time.After(sceneTime):
 		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
 	}
-	if err := l.awaitJob(ctx, "docs#drained", "READY", "drains", 1); err != nil {
+	if err := l.awaitJob(ctx, "docs", "drained", "handed back", func(r localtier.Record) bool { return r.State == "READY" && r.Drains >= 1 }); err != nil {
 		return err
 	}
 	if err := l.setDesired(ctx, "docs", 1); err != nil {
 		return err
 	}
-	return l.awaitJob(ctx, "docs#drained", "DONE", "drains", 1)
+	return l.awaitJob(ctx, "docs", "drained", "DONE", func(r localtier.Record) bool { return localtier.IsDone(r) && r.Drains >= 1 })
 }
 
 // replaced recommends an instance to go.
@@ -196,7 +193,7 @@ func (l *life) gaveUp(ctx context.Context) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(i.Dir, "bin", "worker"), "boot", "unhealthy")
-	cmd.Env = append(withoutAWS(os.Environ()), "AWS_ENDPOINT_URL="+i.AWS.URL, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+i.Metadata.URL)
+	cmd.Env = append(localtier.WithoutAWS(os.Environ()), "AWS_ENDPOINT_URL="+i.AWS.URL, "AWS_EC2_METADATA_SERVICE_ENDPOINT="+i.Metadata.URL)
 	for name, value := range i.Document.WorkerTier.Environment {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -1,7 +1,6 @@
 package life
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -17,6 +15,7 @@ import (
 	"github.com/worker-tier/worker-tier/stacks"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/localaws"
+	"github.com/worker-tier/worker-tier/test/localtier"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
@@ -77,24 +76,10 @@ func synthesize(ctx context.Context, root, dir string) (tier, error) {
 
 // deploy deploys the assembly with the stock CDK command line.
 func (t tier) deploy(ctx context.Context, root string, server *localaws.Server) error {
-	for _, args := range [][]string{
-		{"bootstrap", "aws://" + localaws.Account + "/" + localaws.Region},
-		{"deploy", "--all", "--require-approval", "never", "--app", t.assembly},
-	} {
-		cmd := exec.CommandContext(ctx, filepath.Join(root, "node_modules", ".bin", "cdk"), append(args, "--no-color", "--no-notices")...)
-		cmd.Dir = filepath.Dir(t.assembly) // not beside the project's cdk.json
-		cmd.Env = append(withoutAWS(os.Environ()), server.CDKEnviron()...)
-		var said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &said, &said
-		if err := cmd.Run(); err != nil {
-			lines := strings.Split(strings.TrimSpace(said.String()), "\n")
-			return fmt.Errorf("cdk %s: %w; it ended with:\n%s", args[0], err, strings.Join(lines[max(0, len(lines)-15):], "\n"))
-		}
+	dir := filepath.Dir(t.assembly) // not beside the project's cdk.json
+	cdk := localtier.CDK{Root: root, Dir: dir, Project: dir, Server: server, App: t.assembly}
+	if err := cdk.Bootstrap(ctx); err != nil {
+		return err
 	}
-	return nil
-}
-
-// withoutAWS is an environment without the user's AWS settings.
-func withoutAWS(environ []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	return cdk.Deploy(ctx, "--all")
 }

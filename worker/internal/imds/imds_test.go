@@ -152,6 +152,7 @@ func TestExpiredTokenIsRenewed(t *testing.T) {
 }
 
 func TestMetadataThatIsAwayIsNoNotice(t *testing.T) {
+	t.Parallel()
 	server, client := start(t)
 	server.SetAway(true)
 	var got watched
@@ -227,6 +228,7 @@ func TestOnlyWhatAWSDocumentsIsANotice(t *testing.T) {
 
 // TestSlowAnswersHideNoNotice: where one question is not answered at all, the others are, each time.
 func TestSlowAnswersHideNoNotice(t *testing.T) {
+	t.Parallel()
 	hung := make(chan struct{})
 	noticed := make(chan drain.Source, 1)
 	var asked atomic.Int32
@@ -263,6 +265,7 @@ func TestSlowAnswersHideNoNotice(t *testing.T) {
 
 // TestAnAnswerMayTakeSeconds: an instance under load answers late. The SDK by itself gives up after half a second.
 func TestAnAnswerMayTakeSeconds(t *testing.T) {
+	t.Parallel()
 	client := answering(t, func(path string) string {
 		time.Sleep(3 * time.Second)
 		return map[string]string{"spot/instance-action": `{"action":"terminate","time":"2026-11-23T10:00:00Z"}`}[path]
