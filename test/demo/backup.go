@@ -173,7 +173,7 @@ func (d *demo) drained(ctx context.Context) (string, error) {
 	id, victim := job.id, job.holder
 	at := time.Now()
 	victim.Machine.Shutdown()
-	if err := ended(ctx, victim); err != nil {
+	if err := victim.AwaitEnd(ctx, instanceTime); err != nil {
 		return "", err
 	}
 	drain := since(at)
@@ -193,18 +193,6 @@ func (d *demo) drained(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s were done again", size(again.bytes))
 	}
 	return fmt.Sprintf("ended in %s; done again: 0 bytes; drains 1, crashes 0, failures 0", drain), nil
-}
-
-// ended waits for an instance to end.
-func ended(ctx context.Context, i *localec2.Instance) error {
-	select {
-	case <-i.Machine.Done():
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(instanceTime):
-		return errors.New("instance " + i.ID + " did not end within " + instanceTime.String())
-	}
 }
 
 func size(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -124,7 +124,7 @@ func (d *demo) terminated(ctx context.Context) (string, error) {
 	}
 	leaving := instances[0]
 	at := time.Now()
-	if err := ended(ctx, leaving); err != nil {
+	if err := leaving.AwaitEnd(ctx, instanceTime); err != nil {
 		return "", err
 	}
 	completed := leaving.AWS.Requests(accepted(func(r awsproxy.Request) bool { return r.Operation == "CompleteLifecycleAction" }))

@@ -93,16 +93,12 @@ func (d *demo) running(ctx context.Context, contentType string, n int) ([]*local
 	var instances []*localec2.Instance
 	what := fmt.Sprintf("%d running instances of %s (see launcher.log and each instance's %s)", n, contentType, localec2.LogFile)
 	err := localtier.Await(ctx, what, instanceTime, func(context.Context) (bool, error) {
-		instances = nil
-		for _, i := range d.Launcher.Instances() {
-			if i.ContentType != contentType {
-				continue
-			}
+		instances = localec2.Of(contentType, d.Launcher.Instances())
+		for _, i := range instances {
 			log, err := os.ReadFile(filepath.Join(i.Dir, localec2.LogFile))
 			if err != nil || !bytes.Contains(log, []byte(`"worker started"`)) {
 				return false, nil
 			}
-			instances = append(instances, i)
 		}
 		return len(instances) == n, nil
 	})
@@ -111,11 +107,10 @@ func (d *demo) running(ctx context.Context, contentType string, n int) ([]*local
 
 // setDesired sets the desired capacity of a content type's group.
 func (d *demo) setDesired(ctx context.Context, contentType string, n int32) error {
-	for _, i := range d.Launcher.All() {
-		if i.ContentType == contentType {
-			_, err := d.tier.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &i.Group, DesiredCapacity: &n})
-			return err
-		}
+	all := localec2.Of(contentType, d.Launcher.All())
+	if len(all) == 0 {
+		return fmt.Errorf("no instance of %s was ever started", contentType)
 	}
-	return fmt.Errorf("no instance of %s was ever started", contentType)
+	_, err := d.tier.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &all[0].Group, DesiredCapacity: &n})
+	return err
 }

@@ -45,10 +45,32 @@ type Instance struct {
 // RequestsFile lists what an instance asked of AWS, inside the instance's folder.
 const RequestsFile = "aws-requests.jsonl"
 
+// Ended says whether the instance's machine has ended.
+func (i *Instance) Ended() bool {
+	select {
+	case <-i.Machine.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// AwaitEnd waits for the end of the instance's machine. The time limit is for when something is broken.
+func (i *Instance) AwaitEnd(ctx context.Context, limit time.Duration) error {
+	select {
+	case <-i.Machine.Done():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(limit):
+		return fmt.Errorf("instance %s did not end within %s", i.ID, limit)
+	}
+}
+
 // boot starts an instance of g in a zone.
-func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (*Instance, error) {
+func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (i *Instance, err error) {
 	id := newID()
-	i := &Instance{
+	i = &Instance{
 		ID: id, Group: g.name, Zone: zone, Version: *g.template.Version, Document: t.boot,
 		ContentType: t.boot.WorkerTier.Environment[contract.EnvContentType],
 	}
@@ -56,21 +78,22 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 	if err := os.MkdirAll(i.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	var err error
 	if i.requests, err = os.Create(filepath.Join(i.Dir, RequestsFile)); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			i.release()
+		}
+	}()
 	if i.AWS, err = awsproxy.Start(l.options.Endpoint, i.requests, l.options.Network); err != nil {
-		i.release()
-		return nil, err
+		return i, err
 	}
 	if i.Metadata, err = fakeimds.Start(l.identity(i, t)); err != nil {
-		i.release()
-		return nil, err
+		return i, err
 	}
 	if err := l.tag(ctx, i); err != nil {
-		i.release()
-		return nil, err
+		return i, err
 	}
 	i.Started = time.Now()
 	i.Machine, err = l.options.Start(Boot{
@@ -78,11 +101,7 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 		Install: func() error { return l.install(ctx, i.Dir, t.boot.WorkerTier) },
 		Failed:  func() { l.countFailure(ctx, i, t.userData) },
 	})
-	if err != nil {
-		i.release()
-		return nil, err
-	}
-	return i, nil
+	return i, err
 }
 
 // tag gives an instance the tag by which AWS knows its group.

@@ -247,14 +247,12 @@ func (l *Launcher) capacity(groupName string) []*Instance {
 
 // Instances are the instances that have not ended, oldest first.
 func (l *Launcher) Instances() []*Instance {
-	return slices.DeleteFunc(l.All(), func(i *Instance) bool {
-		select {
-		case <-i.Machine.Done():
-			return true
-		default:
-			return false
-		}
-	})
+	return slices.DeleteFunc(l.All(), (*Instance).Ended)
+}
+
+// Of are those of a content type.
+func Of(contentType string, instances []*Instance) []*Instance {
+	return slices.DeleteFunc(instances, func(i *Instance) bool { return i.ContentType != contentType })
 }
 
 // All are the instances since the start, ended ones too, oldest first.

@@ -106,12 +106,8 @@ func (t *trial) endOne(ctx context.Context, e ending) (string, error) {
 	if err := e.begin(ctx, t, victim); err != nil {
 		return "", err
 	}
-	select {
-	case <-victim.Machine.Done():
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case <-time.After(endingTime):
-		return "", fmt.Errorf("machine %s did not end within %s", victim.ID, endingTime)
+	if err := victim.AwaitEnd(ctx, endingTime); err != nil {
+		return "", err
 	}
 	took := time.Since(begun)
 	if err := t.awaitDone(ctx, e.contentType, ids); err != nil {

@@ -162,7 +162,7 @@ func (t *trial) failOne(ctx context.Context, n int) (outcome, error) {
 		what = "to be in service"
 	}
 	err = localtier.Await(ctx, "machine "+i.ID+" "+what, fleetTime, func(context.Context) (bool, error) {
-		in, gone := t.Launcher.InService(i), ended(i)
+		in, gone := t.Launcher.InService(i), i.Ended()
 		switch {
 		case in && !f.recovers:
 			return false, fmt.Errorf("machine %s counts as capacity", i.ID)
@@ -222,15 +222,6 @@ func (t *trial) shortenHook(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("group %s has no launch hook", group)
-}
-
-func ended(i *localec2.Instance) bool {
-	select {
-	case <-i.Machine.Done():
-		return true
-	default:
-		return false
-	}
 }
 
 func console(i *localec2.Instance) string {

@@ -151,13 +151,7 @@ func (t *trial) boot(b localec2.Boot) (localec2.Machine, error) {
 
 // instances are those of a content type that run and have not been told to end, oldest first.
 func (t *trial) instances(contentType string) []*localec2.Instance {
-	var out []*localec2.Instance
-	for _, i := range t.Launcher.Instances() {
-		if i.ContentType == contentType {
-			out = append(out, i)
-		}
-	}
-	return out
+	return localec2.Of(contentType, t.Launcher.Instances())
 }
 
 func (t *trial) setDesired(ctx context.Context, contentType string, n int32) error {

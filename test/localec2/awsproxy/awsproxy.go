@@ -41,8 +41,10 @@ func Start(endpoint string, journal io.Writer, network *Network) (*Proxy, error)
 	}
 	// What the endpoint does not answer is not answered: deliver ends the connection.
 	p.reverse.ErrorHandler = func(http.ResponseWriter, *http.Request, error) {}
-	p.Between, err = serve(p.serve)
-	return p, err
+	if p.Between, err = serve(p.serve); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Close cuts all connections. What is held is dropped.

@@ -48,10 +48,8 @@ func (l *life) called(operation string) func(context.Context) error {
 
 // goesAndIsReplaced waits until an instance has ended and its group has another.
 func (l *life) goesAndIsReplaced(ctx context.Context, i *localec2.Instance) error {
-	select {
-	case <-i.Machine.Done():
-	case <-time.After(sceneTime):
-		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	if err := i.AwaitEnd(ctx, sceneTime); err != nil {
+		return err
 	}
 	return await(ctx, "another instance", func(context.Context) (bool, error) {
 		all := l.Launcher.All()
@@ -102,10 +100,8 @@ func (l *life) setDesired(ctx context.Context, contentType string, n int32) erro
 func (l *life) instance(ctx context.Context, contentType string) (*localec2.Instance, error) {
 	var found *localec2.Instance
 	err := await(ctx, "an instance of "+contentType, func(context.Context) (bool, error) {
-		for _, i := range l.Launcher.Instances() {
-			if i.ContentType == contentType {
-				found = i
-			}
+		if running := localec2.Of(contentType, l.Launcher.Instances()); len(running) > 0 {
+			found = running[len(running)-1]
 		}
 		return found != nil, nil
 	})

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -56,10 +57,8 @@ type others struct{ queue, group, table, bucket, ownQueue, instance string }
 
 func (l *life) othersNames(ctx context.Context) (o others, err error) {
 	o.table, o.bucket = l.deployed.Table, l.deployed.Artifacts.Name
-	for _, i := range l.Launcher.All() {
-		if i.ContentType == "docs" {
-			o.instance = i.ID
-		}
+	for _, i := range localec2.Of("docs", l.Launcher.All()) {
+		o.instance = i.ID
 	}
 	for _, find := range []struct {
 		into            *string

@@ -162,10 +162,8 @@ func (l *life) drained(ctx context.Context) error {
 	if err := l.setDesired(ctx, "docs", 0); err != nil {
 		return err
 	}
-	select {
-	case <-i.Machine.Done():
-	case <-time.After(sceneTime):
-		return fmt.Errorf("instance %s did not end within %s", i.ID, sceneTime)
+	if err := i.AwaitEnd(ctx, sceneTime); err != nil {
+		return err
 	}
 	if err := l.awaitJob(ctx, "docs", "drained", "handed back", func(r localtier.Record) bool { return r.State == "READY" && r.Drains >= 1 }); err != nil {
 		return err
