@@ -137,7 +137,7 @@ func (c *chaos) startInstances(ctx context.Context) error {
 	for _, t := range c.config.ContentTypes {
 		instances += t.MinCapacity
 	}
-	err = localtier.Await(ctx, fmt.Sprintf("%d instances (see launcher.log)", instances), time.Minute, func(context.Context) (bool, error) {
+	err = localtier.Await(ctx, fmt.Sprintf("%d instances (see launcher.log)", instances), calmTime, func(context.Context) (bool, error) {
 		return len(c.Launcher.Instances()) >= instances, nil
 	})
 	c.say("%d instances run; on their network: %s", len(c.Launcher.Instances()), describe(network))

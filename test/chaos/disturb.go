@@ -110,7 +110,7 @@ const settled = 2 * time.Second
 
 // victim chooses an instance, and marks it as busy.
 func (c *chaos) victim(ctx context.Context) (*localec2.Instance, error) {
-	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; c.wait(ctx, 100*time.Millisecond) {
+	for end := time.Now().Add(drainTime); time.Now().Before(end) && ctx.Err() == nil; c.wait(ctx, 100*time.Millisecond) {
 		c.mu.Lock()
 		free := slices.DeleteFunc(c.Launcher.Instances(), func(i *localec2.Instance) bool {
 			return c.busy[i.ID] || !c.Launcher.InService(i) || time.Since(i.Started) < settled
@@ -123,7 +123,7 @@ func (c *chaos) victim(ctx context.Context) (*localec2.Instance, error) {
 		}
 		c.mu.Unlock()
 	}
-	return nil, fmt.Errorf("no instance to kill for a minute (see launcher.log): %w", ctx.Err())
+	return nil, fmt.Errorf("no instance to kill for %s (see launcher.log): %w", drainTime, ctx.Err())
 }
 
 // release makes an instance a victim again.
@@ -194,8 +194,9 @@ func (c *chaos) freeze(ctx context.Context, i *localec2.Instance) error {
 	return nil
 }
 
-// drainTime bounds a drain: the budget for its steps, and the writes and the outages around it.
-const drainTime = 40 * time.Second
+// drainTime is when a drain hangs: its budget for the steps, and the writes and the outages around it, take seconds where the machine
+// has nothing else to do.
+const drainTime = 10 * time.Minute
 
 // drain sends SIGTERM to an instance; it must end by itself.
 func (c *chaos) drain(ctx context.Context, i *localec2.Instance) error {

@@ -126,7 +126,7 @@ func (j *jobs) unfinished(contentType string) (n int) {
 }
 
 // submitTime bounds how long a submission may be tried: longer than any outage that the chaos makes.
-const submitTime = 2 * time.Minute
+const submitTime = 20 * time.Minute
 
 // submit submits a job until it is known to be: an id of its own makes that safe. Every third one goes
 // through the command line, which writes the item, the others are messages, as any producer sends them.
