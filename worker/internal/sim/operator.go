@@ -148,40 +148,32 @@ func (w *world) cancelCommand(id string, table tableClient, bells queueClient) {
 	})
 }
 
-func (w *world) pauseCommand(id string, table tableClient, bells queueClient) {
+// changeIf makes a change to a job that fits.
+func (w *world) changeIf(id string, table tableClient, bells queueClient, fits func(job.Job) bool, change func(job.Job, time.Time) job.Write) {
 	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
-		if j == nil || j.State.Terminal() {
+		if j == nil || !fits(*j) {
 			return job.Write{}, false
 		}
-		return job.Pause(*j, w.operator.Now()), true
+		return change(*j, w.operator.Now()), true
 	})
+}
+
+func unended(j job.Job) bool { return !j.State.Terminal() }
+
+func (w *world) pauseCommand(id string, table tableClient, bells queueClient) {
+	w.changeIf(id, table, bells, unended, job.Pause)
 }
 
 func (w *world) resumeCommand(id string, table tableClient, bells queueClient) {
-	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
-		if j == nil || j.State.Terminal() {
-			return job.Write{}, false
-		}
-		return job.Resume(*j, w.operator.Now()), true
-	})
+	w.changeIf(id, table, bells, unended, job.Resume)
 }
 
 func (w *world) retryCommand(id string, table tableClient, bells queueClient) {
-	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
-		if j == nil || j.State != job.Ready || j.Paused {
-			return job.Write{}, false
-		}
-		return job.Retry(*j, w.operator.Now()), true
-	})
+	w.changeIf(id, table, bells, func(j job.Job) bool { return j.State == job.Ready && !j.Paused }, job.Retry)
 }
 
 func (w *world) redriveCommand(id string, table tableClient, bells queueClient) {
-	w.change(id, table, bells, func(j *job.Job) (job.Write, bool) {
-		if j == nil || j.State != job.Dead {
-			return job.Write{}, false
-		}
-		return job.Redrive(*j, w.operator.Now()), true
-	})
+	w.changeIf(id, table, bells, func(j job.Job) bool { return j.State == job.Dead }, job.Redrive)
 }
 
 // eraseCommand ends a job and erases it, as long as the operator has patience.
