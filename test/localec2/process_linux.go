@@ -135,8 +135,8 @@ func (p *process) end() {
 	}
 }
 
-// freezeTime bounds how long a machine may take to stop or go on.
-const freezeTime = 10 * time.Second
+// freezeTime bounds how long a machine may take to stop or go on, on a computer that has much else to do.
+const freezeTime = 5 * time.Minute
 
 // Freeze stops all processes with SIGSTOP and returns once none of them runs.
 func (p *process) Freeze() error { return p.signalUntil(syscall.SIGSTOP, true) }
