@@ -51,7 +51,7 @@ func TestBuildThatIsInterruptedLeavesNothing(t *testing.T) {
 	if err := put(ctx, filepath.Join(parent, "image"), nil, "mkdir $1; mount -t tmpfs tmpfs $1; touch $1/file; setsid sleep 1000 & sleep 1000"); err == nil {
 		t.Error("no error")
 	}
-	if took := time.Since(begun); took > 30*time.Second {
+	if took := time.Since(begun); took > 5*time.Minute {
 		t.Errorf("took %s: something was left running", took)
 	}
 	wantOnly(t, parent, "lock")

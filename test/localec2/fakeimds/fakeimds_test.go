@@ -1,7 +1,6 @@
 package fakeimds
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -112,9 +111,7 @@ func TestNothingIsToldWithoutAToken(t *testing.T) {
 
 func status(t *testing.T, method, url string, header http.Header) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const visibility = 2 * time.Second
 func collect(t *testing.T, q messages, n int) map[string]queue.Message {
 	t.Helper()
 	got := map[string]queue.Message{}
-	for end := time.Now().Add(time.Minute); len(got) < n && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); len(got) < n && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		for _, m := range receive(t, q, 10) {
 			if before, again := got[m.Body]; again {
 				t.Fatalf("received twice: %+v and %+v", before, m)
