@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -59,9 +58,6 @@ func checkMachine(o options) error {
 		if err := local.Check(); err != nil {
 			return err
 		}
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make demo again")
 	}
 	if err := localtier.CheckCDK(o.root, "demo"); err != nil {
 		return err

@@ -38,22 +38,17 @@ var (
 
 func main() {
 	each := flag.Duration("time", 10*time.Second, "how long each target is run")
-	only := flag.String("run", "", "only targets whose folder and name match this regular expression")
 	flag.Parse()
-	if err := run(*each, *only); err != nil {
+	if err := run(*each); err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz:", err)
 		os.Exit(1)
 	}
 }
 
-func run(each time.Duration, only string) error {
+func run(each time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	chosen, err := regexp.Compile(only)
-	if err != nil {
-		return fmt.Errorf("-run: %w", err)
-	}
-	targets, err := find(chosen)
+	targets, err := find()
 	if err != nil {
 		return err
 	}
@@ -80,7 +75,7 @@ func run(each time.Duration, only string) error {
 func (t target) String() string { return t.folder + " " + t.name }
 
 // find reads the targets out of the source: compiling every package to ask it takes minutes.
-func find(chosen *regexp.Regexp) ([]target, error) {
+func find() ([]target, error) {
 	var targets []target
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -93,10 +88,7 @@ func find(chosen *regexp.Regexp) ([]target, error) {
 		}
 		text, err := os.ReadFile(path)
 		for _, match := range declaration.FindAllSubmatch(text, -1) {
-			t := target{"./" + filepath.ToSlash(filepath.Dir(path)), string(match[1])}
-			if chosen.MatchString(t.String()) {
-				targets = append(targets, t)
-			}
+			targets = append(targets, target{"./" + filepath.ToSlash(filepath.Dir(path)), string(match[1])})
 		}
 		return err
 	})

@@ -31,8 +31,12 @@ type CDK struct {
 // CDKProgram is where the project has the CDK command line.
 func CDKProgram(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
 
-// CheckCDK says what to do where the CDK command line is not installed; target is the make target that installs it, too.
+// CheckCDK says what to do where Node.js or the CDK command line is not installed; target is the make target that installs the
+// latter, too.
 func CheckCDK(root, target string) error {
+	if _, err := exec.LookPath("node"); err != nil {
+		return fmt.Errorf("node is not on the PATH: install Node.js 20 or later, then run make %s again", target)
+	}
 	if _, err := os.Stat(CDKProgram(root)); err != nil {
 		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make %s, which does", CDKProgram(root), target)
 	}

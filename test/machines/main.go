@@ -1,15 +1,10 @@
 // Command machines boots real machines: fourteen from the local base image, two for each of seven content types, which run
 // the deployed user-data with the real Chef client until they serve jobs. Then it ends machines in all the ways that EC2 does,
 // and makes boots fail in all the ways it knows. It needs root.
-//
-//	go run ./test/machines [-port 0]
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image/local"
@@ -21,23 +16,17 @@ func main() { stage.Main("bootstrap", nil, run) }
 
 // options are what the user chose and where things are.
 type options struct {
-	port int    // of the local AWS
 	root string // of the project
 	dir  string // everything that a run writes, but for the image and what the tools cache
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, _ []string) error {
 	var o options
 	var err error
 	if o.root, err = localtier.ProjectRoot(); err != nil {
 		return err
 	}
 	o.dir = filepath.Join(o.root, ".build", "machines")
-	flags := flag.NewFlagSet("machines", flag.ContinueOnError)
-	flags.IntVar(&o.port, "port", 0, "of the local AWS; 0: a free one")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
 	unlock, err := o.prepare()
 	if err != nil {
 		return err
@@ -50,9 +39,6 @@ func run(ctx context.Context, args []string) error {
 func (o options) prepare() (unlock func(), err error) {
 	if err := local.Check(); err != nil {
 		return nil, err
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		return nil, errors.New("node is not on the PATH: install Node.js 20 or later, then run this again")
 	}
 	if err := localtier.CheckCDK(o.root, "bootstrap-test"); err != nil {
 		return nil, err

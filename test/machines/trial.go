@@ -93,7 +93,7 @@ func (t *trial) deploy(ctx context.Context) error {
 		return err
 	}
 	t.say("base image %s", t.image)
-	if t.Stage, err = stage.Start(ctx, t.dir, localaws.Options{Port: t.port}); err != nil {
+	if t.Stage, err = stage.Start(ctx, t.dir, localaws.Options{}); err != nil {
 		return err
 	}
 	file := filepath.Join(t.root, "test", "machines", "worker-tier.yaml")

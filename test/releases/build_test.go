@@ -1,11 +1,10 @@
 //go:build releases
 
 // Package releases runs two releases of the worker side by side on one table and one queue: this one, and
-// the one before, built from the commit in the file "previous" (or in the variable RELEASES_PREVIOUS).
+// the one before, built from the commit in the file "previous".
 package releases
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +38,7 @@ func build() (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	commit := cmp.Or(os.Getenv("RELEASES_PREVIOUS"), strings.TrimSpace(string(text)))
+	commit := strings.TrimSpace(string(text))
 	if dir, err = os.MkdirTemp("", "releases-"); err != nil {
 		return "", err
 	}

@@ -111,7 +111,7 @@ func (f *fleet) job(id string) job {
 
 func (f *fleet) await(what string, holds func() bool) {
 	f.t.Helper()
-	for end := time.Now().Add(patience()); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if holds() {
 			return
 		}
@@ -119,17 +119,11 @@ func (f *fleet) await(what string, holds func() bool) {
 	for _, id := range f.ids {
 		f.t.Logf("%+v", f.job(id))
 	}
-	f.t.Fatalf("waited %s in vain: %s", patience(), what)
+	f.t.Fatalf("waited %s in vain: %s", patience, what)
 }
 
-// patience is how long the tests wait for the fleet, RELEASES_PATIENCE or 90 s. Releases up to c6d4d0c dropped the
-// bells of jobs that they could not read: such jobs wait five minutes for the next.
-func patience() time.Duration {
-	if d, err := time.ParseDuration(os.Getenv("RELEASES_PATIENCE")); err == nil {
-		return d
-	}
-	return 90 * time.Second
-}
+// patience bounds what the tests wait for. Only a test that fails takes so long.
+const patience = 15 * time.Minute
 
 func (f *fleet) finished() bool {
 	var page struct{ Jobs []job }

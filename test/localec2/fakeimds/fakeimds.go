@@ -101,13 +101,6 @@ func (s *Server) SetTargetState(state string) {
 	s.targetState = state
 }
 
-// TargetState is what the group moves the instance to.
-func (s *Server) TargetState() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.targetState
-}
-
 // InterruptSpot gives notice that the Spot instance ends at a time.
 func (s *Server) InterruptSpot(at time.Time) {
 	s.mu.Lock()
