@@ -24,7 +24,7 @@ var goldens = []struct{ dir, file, environment string }{
 // Rewrite them with make update.
 func TestGoldenTemplates(t *testing.T) {
 	for _, c := range goldens {
-		got := templates(t, synthesize(t, load(t, c.file, c.environment), standIn))
+		got := asConfigured(t, c.file, c.environment)
 		dir := filepath.Join("testdata", "golden", c.dir, c.environment)
 		if *update {
 			rewrite(t, dir, got)
@@ -61,7 +61,7 @@ func rewrite(t *testing.T, dir string, texts map[string]string) {
 // it stands in the list.
 func TestContentTypesDoNotTouchEachOther(t *testing.T) {
 	all := load(t, testConfig, "prod")
-	before := templates(t, synthesize(t, all, standIn))
+	before := asConfigured(t, testConfig, "prod")
 	for i, gone := range all.ContentTypes {
 		tier := *all
 		tier.ContentTypes = slices.Delete(slices.Clone(all.ContentTypes), i, i+1)
@@ -79,10 +79,9 @@ func TestContentTypesDoNotTouchEachOther(t *testing.T) {
 
 // The image pipeline is a stack and nothing else: with it and without, every other template is the same, byte for byte.
 func TestImagePipelineTouchesNoOtherStack(t *testing.T) {
-	with := load(t, testConfig, "prod")
-	without := *with
+	without := *load(t, testConfig, "prod")
 	without.Environment.ImageBuilder = nil
-	want, got := templates(t, synthesize(t, with, standIn)), templates(t, synthesize(t, &without, standIn))
+	want, got := asConfigured(t, testConfig, "prod"), templates(t, synthesize(t, &without, standIn))
 	if want["tier-prod-base-image"] == "" {
 		t.Fatal("the environment has no pipeline")
 	}

@@ -22,7 +22,7 @@ func TestStatefulResourcesKeepTheirLogicalIDs(t *testing.T) {
 	stateful := statefulTypes(t)
 	now := map[string]bool{}
 	for _, environment := range []string{"prod", "lab"} {
-		for stack, text := range templates(t, synthesize(t, load(t, testConfig, environment), standIn)) {
+		for stack, text := range asConfigured(t, testConfig, environment) {
 			for id, resource := range synthtest.Parse(t, []byte(text)) {
 				if stateful[resource.Type] {
 					now[stack+" "+resource.Type+" "+id] = true

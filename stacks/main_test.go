@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,19 @@ func synthesize(t *testing.T, tier *tierspec.Tier, bundles Bundles) string {
 	New(app, tier, bundles)
 	app.Synth(nil)
 	return dir
+}
+
+// synthesized are the templates of environments as their files have them, by file and environment.
+var synthesized = map[[2]string]map[string]string{}
+
+// asConfigured are the templates of an environment as its file has it, by stack. It is synthesized once for all tests.
+func asConfigured(t *testing.T, file, environment string) map[string]string {
+	t.Helper()
+	key := [2]string{file, environment}
+	if synthesized[key] == nil {
+		synthesized[key] = templates(t, synthesize(t, load(t, file, environment), standIn))
+	}
+	return maps.Clone(synthesized[key])
 }
 
 // lookup is the key under which cdk.context.json holds the AMI that a tier's SSM parameter names.

@@ -31,7 +31,7 @@ func TestMetricsArePublishedAndShown(t *testing.T) {
 		}
 	}
 	shown, compared := map[string]bool{}, map[string]bool{}
-	for stack, text := range templates(t, synthesize(t, load(t, testConfig, "prod"), standIn)) {
+	for stack, text := range asConfigured(t, testConfig, "prod") {
 		for _, m := range shownMetric.FindAllStringSubmatch(text, -1) {
 			shown[m[1]] = true
 		}

@@ -14,7 +14,7 @@ import (
 
 // An export that another stack imports cannot be removed, nor can its stack: a pool could not go.
 func TestStacksShareNothingThroughCloudFormation(t *testing.T) {
-	for stack, text := range templates(t, synthesize(t, load(t, testConfig, "prod"), standIn)) {
+	for stack, text := range asConfigured(t, testConfig, "prod") {
 		for _, forbidden := range []string{"Fn::ImportValue", "Fn::GetStackOutput", `"Export"`} {
 			if strings.Contains(text, forbidden) {
 				t.Errorf("%s uses %s", stack, forbidden)
@@ -27,7 +27,7 @@ func TestStacksShareNothingThroughCloudFormation(t *testing.T) {
 // pipeline, which goes with its stack, has the name below which Image Builder may write.
 func TestNothingHasAPhysicalName(t *testing.T) {
 	named := regexp.MustCompile(`"(QueueName|TableName|BucketName|TopicName|RoleName|InstanceProfileName|GroupName|LaunchTemplateName|AutoScalingGroupName|AlarmName|DashboardName|LogGroupName)": "`)
-	for stack, text := range templates(t, synthesize(t, load(t, testConfig, "prod"), standIn)) {
+	for stack, text := range asConfigured(t, testConfig, "prod") {
 		text = strings.Replace(text, `"LogGroupName": "/aws/imagebuilder/`+stack, "", 1)
 		if found := named.FindString(text); found != "" {
 			t.Errorf("%s: %s…", stack, found)
