@@ -28,9 +28,7 @@ func TestAFileOfJobs(t *testing.T) {
 	if got := tr.must("submit", "--from", lines(t, 20), "--rate", "200"); got != "19 jobs submitted, 1 existed already\n" {
 		t.Errorf("submit says %q", got)
 	}
-	if got := tr.must("submit", "--from", lines(t, 20), "--json"); !strings.Contains(got, `"existing": 20`) {
-		t.Errorf("the same file again: %s", got)
-	}
+	tr.says([]string{`"existing": 20`}, "submit", "--from", lines(t, 20), "--json")
 	bad := write(t, "bad.jsonl", `{"id":"new","payload":1}`+"\n"+`{"id":"new","payload":1}`+"\n\n"+`{"payload":1,"prio":2}`+"\n"+`{"id":"a/b","payload":1}`+"\n"+`nonsense`)
 	_, stderr, code := tr.operate("submit", "--from", bad)
 	for _, want := range []string{"nothing was submitted", "line 2: id new stands in line 1 already", `line 4: want {"id"?, "tenant"?, "payload"}`, `"prio"`, "line 5: id", "line 6:"} {
@@ -106,13 +104,8 @@ func TestManyJobsAtOnce(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "many")
 	tr.must("submit", "--from", lines(t, 6))
-	_, stderr, code := tr.operate("jobs", "cancel", "--all", "--tenant", "a")
-	if code != 1 || !strings.Contains(stderr, "cancel 3 jobs of backup?") || !strings.Contains(stderr, "job-4") || !strings.Contains(stderr, "Nothing was changed") {
-		t.Errorf("exit %d: %s", code, stderr)
-	}
-	if _, stderr, code := tr.operate("jobs", "cancel", "job-1"); code != 1 || !strings.Contains(stderr, "cancel 1 job of backup?") {
-		t.Errorf("one job: exit %d: %s", code, stderr)
-	}
+	tr.refused(tr.environ, 1, []string{"cancel 3 jobs of backup?", "job-4", "Nothing was changed"}, "jobs", "cancel", "--all", "--tenant", "a")
+	tr.refused(tr.environ, 1, []string{"cancel 1 job of backup?"}, "jobs", "cancel", "job-1")
 	if n := len(tr.list()); n != 6 {
 		t.Fatalf("%d jobs are left without a yes", n)
 	}
@@ -148,30 +141,18 @@ func TestTheStoryOfAJob(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "story")
 	tr.submit("waits", `{"source":{"directory":"/does/not/exist"}}`)
-	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "the next free process takes it") || !strings.Contains(got, "never handed back, never failed") {
-		t.Errorf("a waiting job:\n%s", got)
-	}
-	if got := tr.must("jobs", "stats"); !strings.Contains(got, "READY          1") || !strings.Contains(got, "1 waiting") {
-		t.Errorf("stats:\n%s", got)
-	}
+	tr.says([]string{"the next free process takes it", "never handed back, never failed"}, "jobs", "show", "waits")
+	tr.says([]string{"READY          1", "1 waiting"}, "jobs", "stats")
 	tr.must("type", "pause")
-	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "nothing until 'worker type resume'") {
-		t.Errorf("of a paused type:\n%s", got)
-	}
+	tr.says([]string{"nothing until 'worker type resume'"}, "jobs", "show", "waits")
 	tr.must("type", "resume")
 	tr.must("jobs", "pause", "waits")
-	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "nothing until 'worker jobs resume'") {
-		t.Errorf("a paused job:\n%s", got)
-	}
-	if _, stderr, code := tr.operate("jobs", "retry", "waits"); code != 1 || !strings.Contains(stderr, "job waits is paused") {
-		t.Errorf("retry of a paused job: exit %d, %s", code, stderr)
-	}
+	tr.says([]string{"nothing until 'worker jobs resume'"}, "jobs", "show", "waits")
+	tr.refused(tr.environ, 1, []string{"job waits is paused"}, "jobs", "retry", "waits")
 	tr.must("jobs", "resume", "waits")
 	tr.start()
 	await(t, "the job is DEAD", func() bool { return tr.show("waits").State == "DEAD" })
-	if got := tr.must("jobs", "show", "waits"); !strings.Contains(got, "nothing until 'worker jobs redrive'") || !strings.Contains(got, "/does/not/exist") {
-		t.Errorf("a DEAD job:\n%s", got)
-	}
+	tr.says([]string{"nothing until 'worker jobs redrive'", "/does/not/exist"}, "jobs", "show", "waits")
 	if stats := parse[struct{ Jobs map[string]int }](t, tr.must("jobs", "stats", "--json")); stats.Jobs["DEAD"] != 1 || stats.Jobs["READY"] != 0 {
 		t.Errorf("stats %+v", stats)
 	}
@@ -202,9 +183,7 @@ func TestTail(t *testing.T) {
 	}
 	await(t, "an end is expected", func() bool { return strings.Contains(tr.must("jobs", "show", "watched"), "expected end") })
 	await(t, "the job was seen to wait", has("watched is READY again"))
-	if got := tr.must("jobs", "show", "watched"); !strings.Contains(got, "next try between 2099-12-31") {
-		t.Errorf("a job that waits:\n%s", got)
-	}
+	tr.says([]string{"next try between 2099-12-31"}, "jobs", "show", "watched")
 	tr.must("jobs", "retry", "watched")
 	await(t, "the job was seen to end", has("watched DONE"))
 	if err := tail.Process.Signal(os.Interrupt); err != nil {

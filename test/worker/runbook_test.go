@@ -159,7 +159,5 @@ func hasJob(id string) func(*testing.T, *tier, string) {
 }
 
 func notPaused(t *testing.T, tr *tier, _ string) {
-	if got := tr.must("jobs", "stats", "--json"); !strings.Contains(got, `"paused": false`) {
-		t.Errorf("stats: %s", got)
-	}
+	tr.says([]string{`"paused": false`}, "jobs", "stats", "--json")
 }

@@ -127,6 +127,17 @@ func (tr *tier) must(args ...string) string {
 	return stdout
 }
 
+// says runs an operator's command that is to succeed and to say all of some texts.
+func (tr *tier) says(want []string, args ...string) {
+	tr.t.Helper()
+	said := tr.must(args...)
+	for _, text := range want {
+		if !strings.Contains(said, text) {
+			tr.t.Errorf("worker %s does not say %q:\n%s", strings.Join(args, " "), text, said)
+		}
+	}
+}
+
 // job is what `worker jobs show --json` prints, as far as the tests look at it.
 type job struct {
 	ID                        string

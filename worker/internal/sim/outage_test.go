@@ -59,10 +59,7 @@ func TestOutageOfAnHour(t *testing.T) {
 				}
 			})
 			w.fill()
-			w.playUntil(8 * time.Hour)
-			if w.violation != nil {
-				t.Fatal(w.violation)
-			}
+			w.playWell(t, 8 * time.Hour)
 			var reaped, failed int64
 			for _, id := range w.ids {
 				j, err := job.FromItem(w.table.get(contentType + "#" + id))

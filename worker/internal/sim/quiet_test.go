@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -37,4 +38,12 @@ func (w *world) submission(id string) {
 func (w *world) playUntil(end time.Duration) {
 	w.at(end, func() { w.finished = true })
 	w.play()
+}
+
+// playWell plays a world in which nothing is violated.
+func (w *world) playWell(t *testing.T, end time.Duration) {
+	t.Helper()
+	if w.playUntil(end); w.violation != nil {
+		t.Fatal(w.violation)
+	}
 }

@@ -30,10 +30,7 @@ func crashes(t *testing.T, seed uint64) []Restart {
 			}
 		})
 	}
-	w.playUntil(100 * time.Minute)
-	if w.violation != nil {
-		t.Error(w.violation)
-	}
+	w.playWell(t, 100 * time.Minute)
 	for _, l := range w.oracle.losses {
 		t.Errorf("seed %d: %s never ran again", seed, l.key)
 	}
