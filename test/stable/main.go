@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +71,7 @@ func run(ctx context.Context, _ []string) error {
 		for _, name := range differing {
 			errs = append(errs, fmt.Errorf("%s: %s differs between two folders", e.folder(), name))
 		}
-		n := count(files[0])
+		n := templatesIn(slices.Collect(maps.Keys(files[0])))
 		total, identical = total+n, identical+n-templatesIn(differing)
 		fmt.Printf("     %s: %d files of which %d templates, %d differ\n", e.folder(), len(files[0]), n, len(differing))
 	}

@@ -167,20 +167,6 @@ func difference(a, b map[string]string) []string {
 
 func isTemplate(name string) bool { return strings.HasSuffix(name, ".template.json") }
 
-func count(files map[string]string) (templates int) {
-	for name := range files {
-		if isTemplate(name) {
-			templates++
-		}
-	}
-	return templates
-}
-
-func templatesIn(names []string) (templates int) {
-	for _, name := range names {
-		if isTemplate(name) {
-			templates++
-		}
-	}
-	return templates
+func templatesIn(names []string) int {
+	return len(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isTemplate(name) }))
 }
