@@ -48,6 +48,8 @@ func newStack(app awscdk.App, tier *tierspec.Tier, name, description string, tag
 		Tags:                  &all,
 		Env:                   &awscdk.Environment{Account: &env.Account, Region: &env.Region},
 		TerminationProtection: new(!env.Disposable),
+		// Instances may read the archives below the prefix, see [workerpool.Props.Bundle].
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: new(prefix(tier) + "/")}),
 	})
 }
 

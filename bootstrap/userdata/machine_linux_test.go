@@ -151,7 +151,7 @@ func (m machine) pool(t *testing.T) userdata.Props {
 			"bin/worker": 0o755, "bin/bootstrap": 0o755, "bin/chef-leave": 0o755, "cookbooks/worker/metadata.rb": 0o644, "roles/worker-base.json": 0o644,
 		}, map[string][]byte{"bin/bootstrap": userdata.Bootstrap, "bin/chef-leave": userdata.ChefLeave}),
 		Files: &files, Cookbooks: &cookbooks,
-		LogGroup: "the-logs",
+		LogGroup: "the-logs", LaunchTemplate: "0123abcd",
 		Environment: map[string]string{
 			"AWS_REGION": "us-east-1", "QUERY": `a "b" $(touch /broken) 'c'`,
 			contract.EnvTier: "tier", contract.EnvEnvironment: "prod", contract.EnvContentType: "mail", contract.EnvLaunchHook: "boot",

@@ -1,7 +1,11 @@
 package userdata
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/worker-tier/worker-tier/tierspec"
@@ -14,6 +18,8 @@ type Pool struct {
 	ContentType               tierspec.ContentType
 	Chef                      tierspec.Chef
 	Names                     Names
+	// LaunchTemplate tells failed boots from those of other launch templates of the pool.
+	LaunchTemplate string
 }
 
 // Names are what the deployment knows and the configuration does not. All may be CDK tokens.
@@ -31,16 +37,18 @@ func (p Pool) Props() Props {
 	maps.Copy(environment, p.settings().Environ())
 	environment["AWS_REGION"] = p.Region
 	return Props{
-		Role:        p.ContentType.Role,
-		Chef:        p.Chef,
-		Boot:        p.ContentType.Boot,
-		RunList:     p.ContentType.RunList,
-		Bundle:      p.Names.Bundle,
-		Files:       p.Names.Files,
-		Cookbooks:   p.Names.Cookbooks,
-		LogGroup:    p.Names.LogGroup,
-		Environment: environment,
-		Hardening:   p.ContentType.Hardening,
+		Role:      p.ContentType.Role,
+		Chef:      p.Chef,
+		Boot:      p.ContentType.Boot,
+		RunList:   p.ContentType.RunList,
+		Bundle:    p.Names.Bundle,
+		Files:     p.Names.Files,
+		Cookbooks: p.Names.Cookbooks,
+		LogGroup:  p.Names.LogGroup,
+
+		LaunchTemplate: p.LaunchTemplate,
+		Environment:    environment,
+		Hardening:      p.ContentType.Hardening,
 	}
 }
 
@@ -59,6 +67,25 @@ func (p Pool) settings() contract.Settings {
 	}
 }
 
+// Digest stands for all that replaces the pool's instances when it changes: the script, what the launch template holds beside
+// it, and more, such as the image. Names count by the content of what they name alone.
+func (p Pool) Digest(more ...string) string {
+	t, known := p.ContentType, Names{Bundle: contract.Object{SHA256: p.Names.Bundle.SHA256}}
+	if p.Names.Files != nil {
+		known.Files = &contract.Object{SHA256: p.Names.Files.SHA256}
+	}
+	if p.Names.Cookbooks != nil {
+		known.Cookbooks = &contract.Object{SHA256: p.Names.Cookbooks.SHA256}
+	}
+	p.Names = known
+	all := []any{Render(p.Props()), t.InstanceTypes, t.SpotPercent, t.OnDemandBase, t.RootVolumeGiB, t.Tags, more}
+	sum := sha256.Sum256([]byte(token.ReplaceAllString(fmt.Sprintf("%q", all), "")))
+	return hex.EncodeToString(sum[:4])
+}
+
+// token is a value that the CDK knows later. Its text depends on what was defined before.
+var token = regexp.MustCompile(`\$\{Token\[[^]]*\]\}`)
+
 // The longest names that AWS allows, in bytes.
 const (
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
@@ -76,14 +103,14 @@ const (
 // Longest is the size of the pool's script in bytes if every one of its Names, which do not count, is as long as it may become.
 // [Limit] is the most that EC2 takes.
 func (p Pool) Longest() int {
-	if p.Region == "" || strings.Contains(p.Region, "${Token[") {
+	if p.Region == "" || token.MatchString(p.Region) {
 		p.Region = strings.Repeat("r", longestRegion)
 	}
 	url := "https://sqs." + p.Region + ".amazonaws.com.cn/111122223333/" + strings.Repeat("q", longestQueue)
 	id := strings.Repeat("i", longestID)
 	object := contract.Object{
 		Bucket: strings.Repeat("b", longestBucket),
-		Key:    strings.Repeat("0", 64) + ".zip",
+		Key:    contract.MetricEnvironment(p.Tier, p.Environment) + "/" + strings.Repeat("0", 64) + ".zip",
 		SHA256: strings.Repeat("0", 64),
 	}
 	p.Names = Names{
@@ -91,6 +118,7 @@ func (p Pool) Longest() int {
 		Table:    contract.StackName(p.Tier, p.Environment, "shared") + id,
 		LogGroup: contract.StackName(p.Tier, p.Environment, p.ContentType.Name) + id,
 	}
+	p.LaunchTemplate = strings.Repeat("0", 8)
 	if p.ContentType.Files != "" {
 		p.Names.Files = &object
 	}

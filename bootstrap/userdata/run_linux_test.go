@@ -91,6 +91,7 @@ const givenUp = "systemctl is-system-running\nsystemctl stop worker\n" + token +
 ` + token + `curl -sSfm5 -H X-aws-ec2-metadata-token: the-token http://169.254.169.254/latest/meta-data/tags/instance/aws:autoscaling:groupName
 systemd-run --on-active=900 -E AWS_REGION aws autoscaling complete-lifecycle-action --lifecycle-action-result ABANDON --lifecycle-hook-name boot --instance-id i-1 --auto-scaling-group-name the-group
 aws --cli-connect-timeout 5 cloudwatch put-metric-data --namespace WorkerTier/tier-prod --metric-name BootFailures --value 1 --dimensions ContentType=mail,Environment=tier-prod
+aws --cli-connect-timeout 5 cloudwatch put-metric-data --namespace WorkerTier/tier-prod --metric-name BootFailures --value 1 --dimensions ContentType=mail,Environment=tier-prod,LaunchTemplate=0123abcd
 ` + shipped
 
 // failed checks a failed boot: one line says why, first of what CloudWatch Logs gets, and it is given up.

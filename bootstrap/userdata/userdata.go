@@ -40,6 +40,8 @@ type Props struct {
 	// itself takes the Region, the name of the launch hook and what its metric is known by from it.
 	Environment map[string]string
 	Hardening   tierspec.Hardening
+	// LaunchTemplate is the value of contract.DimensionLaunchTemplate by which a failed boot is counted.
+	LaunchTemplate string
 }
 
 // The scripts of the bundle: bin/bootstrap, which user-data runs once it has fetched it, and bin/chef-leave.
@@ -70,6 +72,7 @@ func Render(p Props) string {
 	err := script.Execute(&out, struct {
 		Props
 		Marker, BundleVariable, Region, LaunchHook string
+		OfTemplate                                 string
 		Metric                                     metric
 		FirstBoot                                  contract.FirstBoot
 	}{
@@ -78,6 +81,7 @@ func Render(p Props) string {
 		Region:     p.Environment["AWS_REGION"],
 		LaunchHook: p.Environment[contract.EnvLaunchHook],
 		Metric:     bootFailures(p.Environment),
+		OfTemplate: contract.DimensionLaunchTemplate + "=" + p.LaunchTemplate,
 		FirstBoot:  firstBoot(p),
 	})
 	if err != nil {

@@ -169,7 +169,7 @@ func TestTargetTrackingReplacesThePair(t *testing.T) {
 		"Namespace": "AWS/AutoScaling", "MetricName": "GroupInServiceInstances",
 		"Dimensions": []any{object{"Name": "AutoScalingGroupName", "Value": object{"Ref": template.One(t, "AWS::AutoScaling::AutoScalingGroup").ID}}},
 	}))
-	for _, a := range template.Of("AWS::CloudWatch::Alarm") {
+	for _, a := range shown(t, template) {
 		equal(t, a.ID+" is for people", a.At("AlarmActions", 0), any("arn:aws:sns:us-east-1:111122223333:alarms"))
 	}
 	props.ContentType.MinCapacity = 0

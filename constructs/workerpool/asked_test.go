@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
@@ -163,34 +165,37 @@ func TestGrantsAreNoWiderThanAsked(t *testing.T) {
 	}
 }
 
-// Files and cookbooks are assets of the content type's own: the role may read these objects and no others.
-func TestOwnCodeIsReadObjectByObject(t *testing.T) {
-	code := func(files, cookbooks string) []any {
+// The role reads the archives below its stack's prefix, whatever the release: an instance that boots during a deploy fetches
+// those of the release before. Without a prefix the bucket is everybody's, and the role reads single objects.
+func TestCodeIsReadBelowThePrefix(t *testing.T) {
+	files, cookbooks := folder(t, "a program"), folder(t, "a cookbook")
+	code := func(prefix, files string) string {
 		props := bare(t)
 		props.ContentType.Files, props.ContentType.Cookbooks = files, cookbooks
 		props.Files, props.Cookbooks = packed(t, files), packed(t, cookbooks)
-		statement := statements(t, synth(t, props))["Code"]
+		app := awscdk.NewApp(&awscdk.AppProps{Outdir: new(t.TempDir()), AnalyticsReporting: new(false)})
+		stack := awscdk.NewStack(app, new("test"), &awscdk.StackProps{
+			Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: &prefix}),
+		})
+		New(stack, "Pool", props)
+		text, err := json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		statement := statements(t, synthtest.Parse(t, text))["Code"]
 		equal(t, "action", statement["Action"], any("s3:GetObject"))
-		resources, several := statement["Resource"].([]any)
-		if !several {
-			resources = []any{statement["Resource"]}
+		resources, err := json.Marshal(statement["Resource"])
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, r := range resources {
-			text, err := json.Marshal(r)
-			if err != nil || !strings.Contains(string(text), ".zip") || strings.Contains(string(text), "*") {
-				t.Errorf("%s is no single object: %v", text, err)
-			}
-		}
-		return resources
+		return string(resources)
 	}
-	files, cookbooks := folder(t, "a program"), folder(t, "a cookbook")
-	for _, c := range []struct {
-		files, cookbooks string
-		objects          int
-	}{{"", "", 1}, {files, "", 2}, {"", cookbooks, 2}, {files, cookbooks, 3}} {
-		if got := code(c.files, c.cookbooks); len(got) != c.objects {
-			t.Errorf("files %t, cookbooks %t: %d objects may be read, want %d", c.files != "", c.cookbooks != "", len(got), c.objects)
-		}
+	one, other := code("tier-prod/", files), code("tier-prod/", folder(t, "another release"))
+	if one != other || strings.Count(one, ".zip") != 1 || !strings.Contains(one, "/tier-prod/*.zip") {
+		t.Errorf("two releases may read\n%s\n%s", one, other)
+	}
+	if all := code("", files); strings.Count(all, ".zip") != 3 || strings.Contains(all, "*") {
+		t.Errorf("without a prefix the role may read %s, want three objects", all)
 	}
 }
 

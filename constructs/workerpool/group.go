@@ -43,7 +43,7 @@ func (pool *WorkerPool) addGroup(name *names) {
 		props.LaunchTemplate = template
 	}
 	pool.Group = awsautoscaling.NewCfnAutoScalingGroup(pool.Construct, new("Group"), props)
-	pool.Group.CfnOptions().SetUpdatePolicy(rolling(pool.BootFailures.Ref()))
+	pool.Group.CfnOptions().SetUpdatePolicy(rolling(pool.refused.Ref()))
 	name.group = *pool.Group.Ref()
 }
 

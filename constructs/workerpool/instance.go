@@ -24,11 +24,17 @@ type assets struct {
 	cookbooks *contract.Object // the content type's own cookbooks, if it has any
 }
 
+// arns are what the role may read. A role changes before its instances are replaced, and an instance that boots meanwhile
+// fetches the code of the release before. So the role reads all code below the prefix that the stack's synthesizer has for
+// assets. Without a prefix the bucket is not the tier's alone, and the role reads the objects of this release only.
 func (a assets) arns(n names) []string {
-	arns := []string{n.s3(a.bundle.Bucket + "/" + a.bundle.Key)}
-	for _, own := range []*contract.Object{a.files, a.cookbooks} {
-		if own != nil {
-			arns = append(arns, n.s3(own.Bucket+"/"+own.Key))
+	if i := strings.LastIndexByte(a.bundle.Key, '/'); i >= 0 {
+		return []string{n.s3(a.bundle.Bucket + "/" + a.bundle.Key[:i+1] + "*.zip")}
+	}
+	var arns []string
+	for _, object := range []*contract.Object{&a.bundle, a.files, a.cookbooks} {
+		if object != nil {
+			arns = append(arns, n.s3(object.Bucket+"/"+object.Key))
 		}
 	}
 	return arns
@@ -68,7 +74,7 @@ func (pool *WorkerPool) addRole(name names, code assets) string {
 // addLaunchTemplate defines what an instance is: IMDSv2 only and not for containers (hop limit 1), an
 // encrypted root volume, no way in but for members of the security groups that the content type names. Its tags are in its metadata because the worker learns the name of
 // its group there.
-func (pool *WorkerPool) addLaunchTemplate(name names, code assets, profile string) {
+func (pool *WorkerPool) addLaunchTemplate(name *names, code assets, profile string) {
 	t := name.ContentType
 	pool.SecurityGroup = awsec2.NewCfnSecurityGroup(pool.Construct, new("SecurityGroup"), &awsec2.CfnSecurityGroupProps{
 		GroupDescription:     new("Instances that work on " + t.Name + " jobs"), // a change replaces the group: nothing of its rules
@@ -124,7 +130,7 @@ func inbound(from []tierspec.Inbound) any {
 
 // userData is the script that turns an instance into a worker of this pool, as a launch template takes it. Its lines are
 // joined when the stack is deployed, so that cdk diff shows the lines that differ. Fn_Join would make one text of them.
-func (pool *WorkerPool) userData(name names, code assets) *string {
+func (pool *WorkerPool) userData(name *names, code assets) *string {
 	its := userdata.Pool{
 		Tier: name.Tier, Environment: name.Environment, Region: name.Region, ContentType: name.ContentType, Chef: name.Chef,
 		Names: userdata.Names{
@@ -132,6 +138,8 @@ func (pool *WorkerPool) userData(name names, code assets) *string {
 			LogGroup: name.logGroup, Bundle: code.bundle, Files: code.files, Cookbooks: code.cookbooks,
 		},
 	}
+	name.template = its.Digest(name.Image, name.RootDevice, name.NetworkMode)
+	its.LaunchTemplate = name.template
 	if size := its.Longest(); size > userdata.Limit {
 		panic(fmt.Sprintf("%s: ContentType: its user-data may have %d bytes, EC2 takes %d: shorten Command and Variables, or move them into Files",
 			*pool.Node().Path(), size, userdata.Limit))

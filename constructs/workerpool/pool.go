@@ -44,6 +44,8 @@ type WorkerPool struct {
 	Zombies         awscloudwatch.CfnAlarm          // workers died without a word
 	DeadLetters     awscloudwatch.CfnAlarm
 	BootFailures    awscloudwatch.CfnAlarm
+
+	refused awscloudwatch.CfnAlarm // stops an instance refresh
 }
 
 // New defines the pool. It panics with the construct's path and the field where the props make none.
@@ -67,7 +69,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	})
 	name.logGroup, name.logGroupARN = *pool.LogGroup.LogGroupName(), *pool.LogGroup.LogGroupArn()
 	profile := pool.addRole(name, code)
-	pool.addLaunchTemplate(name, code, profile)
+	pool.addLaunchTemplate(&name, code, profile)
 	pool.addBootFailures(name)
 	pool.addGroup(&name)
 	pool.addWarmPool(name)
@@ -98,6 +100,7 @@ type names struct {
 	deadLetterQueue, deadLetterQueueARN, deadLetterQueueURL string
 	group                                                   string
 	logGroup, logGroupARN                                   string
+	template                                                string // digest of what replaces instances
 }
 
 // arn is an ARN in the stack's account and Region.

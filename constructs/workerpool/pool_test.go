@@ -170,7 +170,7 @@ func TestAlarmsTriggerTheirPolicies(t *testing.T) {
 		policies[p.ID] = p
 	}
 	triggered := 0
-	for _, a := range template.Of("AWS::CloudWatch::Alarm") {
+	for _, a := range shown(t, template) {
 		id, _ := a.At("AlarmActions", 0, "Ref").(string)
 		policy, ok := policies[id]
 		if !ok {

@@ -20,7 +20,9 @@ type Props struct {
 	// defaults.
 	ContentType tierspec.ContentType
 	Chef        tierspec.Chef
-	// Bundle is what package bootstrap/bundle makes. It is uploaded as an asset, as Files and Cookbooks are.
+	// Bundle is what package bootstrap/bundle makes. It is uploaded as an asset, as Files and Cookbooks are. Give the stack a
+	// synthesizer with a BucketPrefix: instances may then read all archives below it, so that one that boots during a deploy
+	// still finds the release before. Without a prefix it would fail to boot.
 	Bundle bundle.Archive
 	// Files and Cookbooks are what bundle.Pack makes of the folders that ContentType names. Cookbooks is not used in
 	// server mode, where the Chef server has them.

@@ -24,7 +24,10 @@ func main() {
 	}
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
-	stack := awscdk.NewStack(app, new("reports"), nil)
+	stack := awscdk.NewStack(app, new("reports"), &awscdk.StackProps{
+		// Instances may read the archives below it, and so boot during a deploy, too.
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: new("reports/")}),
+	})
 	vpc := network.New(stack, "Network", network.Props{
 		Network:           tierspec.Network{Mode: tierspec.Public},
 		AvailabilityZones: []string{"us-east-1a", "us-east-1b"},

@@ -125,6 +125,8 @@ const (
 	MetricBootFailures   = "BootFailures"  // boots that failed, count
 	DimensionEnvironment = "Environment"   // value: see MetricEnvironment
 	DimensionContentType = "ContentType"
+	// DimensionLaunchTemplate is a digest of what replaces a pool's instances. Only MetricBootFailures has it, beside the others.
+	DimensionLaunchTemplate = "LaunchTemplate"
 )
 
 // Metrics that count what happened in a minute. One without a value counted nothing: CloudWatch bills a metric by

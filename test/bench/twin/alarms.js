@@ -73,20 +73,26 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
   }).attrArn;
 }
 
+// addBootFailures defines the alarm for people and the one that stops an instance refresh.
 function addBootFailures(pool, tier, type, topic) {
-  return new CfnAlarm(pool, 'BootFailures', {
-    alarmDescription: described(type, 'An instance did not become a worker; its console and its stream in the log group say why.', 'runbook/boot-failures.md'),
+  const alarm = (id, meaning, own, alarmActions) => new CfnAlarm(pool, id, {
+    alarmDescription: described(type, meaning, 'runbook/boot-failures.md'),
     namespace: `WorkerTier/${tier.Name}-${tier.Environment.Name}`,
     metricName: 'BootFailures',
-    dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
+    dimensions: [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }, ...own],
     statistic: 'Sum',
     period: 60,
     evaluationPeriods: 1,
     comparisonOperator: 'GreaterThanThreshold',
     threshold: 0,
     treatMissingData: 'notBreaching',
-    alarmActions: [topic],
+    alarmActions,
   });
+  return {
+    forPeople: alarm('BootFailures', 'An instance did not become a worker; its console and its stream in the log group say why.', [], [topic]),
+    forRefresh: alarm(`Refresh-${type.launchTemplate}`, `An instance of launch template ${type.launchTemplate} did not become a worker: an update of the group is rolled back.`,
+      [{ name: 'LaunchTemplate', value: type.launchTemplate }], undefined),
+  };
 }
 
 module.exports = { addAlarms, addBootFailures };

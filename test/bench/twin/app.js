@@ -19,6 +19,7 @@ function newStack(name, description, tags) {
     tags: { 'worker-tier:environment': prefix, ...tags },
     env: { account: tier.Environment.Account, region: tier.Environment.Region },
     terminationProtection: !tier.Environment.Disposable,
+    synthesizer: new cdk.DefaultStackSynthesizer({ bucketPrefix: `${prefix}/` }),
   });
 }
 

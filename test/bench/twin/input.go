@@ -29,8 +29,9 @@ type input struct {
 
 type contentType struct {
 	Config         tierspec.ContentType `json:"config"`
-	Bundle         string               `json:"bundle"`        // .zip
-	Files          string               `json:"files"`         // .zip, "" if the content type has none
+	Bundle         string               `json:"bundle"` // .zip
+	Files          string               `json:"files"`  // .zip, "" if the content type has none
+	LaunchTemplate string               `json:"launchTemplate"`
 	Script         string               `json:"script"`        // user-data; @name@ stands where the CDK knows the value
 	LaunchSeconds  float64              `json:"launchSeconds"` // of the launch hook
 	HookSeconds    float64              `json:"hookSeconds"`   // of the termination hook
@@ -129,11 +130,13 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 			return contentType{}, err
 		}
 	}
+	pool := poolOf(tier, t, code.SHA256, files.SHA256)
 	return contentType{
 		Config:         t,
 		Bundle:         code.Path,
 		Files:          files.Path,
-		Script:         script(tier, t, code.SHA256, files.SHA256),
+		LaunchTemplate: pool.LaunchTemplate,
+		Script:         userdata.Render(pool.Props()),
 		LaunchSeconds:  t.Boot.LaunchHookTimeout().Seconds(),
 		HookSeconds:    t.TerminationHookTimeout().Seconds(),
 		QueueParameter: contract.QueueURLParameter(tier.Name, tier.Environment.Name, t.Name),
@@ -151,8 +154,8 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 	}, nil
 }
 
-// script is a type's user-data, with names where the CDK knows the values.
-func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) string {
+// poolOf is what a type's user-data is made of, with names where the CDK knows the values.
+func poolOf(tier *tierspec.Tier, t tierspec.ContentType, code, files string) userdata.Pool {
 	pool := userdata.Pool{
 		Tier: tier.Name, Environment: tier.Environment.Name, Region: tier.Environment.Region, ContentType: t, Chef: tier.Chef,
 		Names: userdata.Names{
@@ -163,7 +166,8 @@ func script(tier *tierspec.Tier, t tierspec.ContentType, code, files string) str
 	if t.Files != "" {
 		pool.Names.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}
 	}
-	return userdata.Render(pool.Props())
+	pool.LaunchTemplate = pool.Digest(tier.Environment.BaseImage.AMI, "/dev/xvda", string(tier.Environment.Network.Mode))
+	return pool
 }
 
 func newAlarm(a scaling.Alarm) alarm {

@@ -21,7 +21,7 @@ function policyOf(tier, config, names) {
     ['LeaveGroup', ['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat', 'autoscaling:TerminateInstanceInAutoScalingGroup', 'autoscaling:SetInstanceHealth'],
       [arn('autoscaling', 'autoScalingGroup:*:autoScalingGroupName/*')],
       { StringEquals: { 'aws:ResourceTag/worker-tier:environment': environment, 'aws:ResourceTag/worker-tier:content-type': type } }],
-    ['Code', ['s3:GetObject'], names.code.map(s3)],
+    ['Code', ['s3:GetObject'], [...new Set(names.code.map((path) => s3(path.replace(/[^/]*$/, '*.zip'))))]],
     ['SessionManager', ['ssm:UpdateInstanceInformation', 'ssmmessages:CreateControlChannel', 'ssmmessages:CreateDataChannel',
       'ssmmessages:OpenControlChannel', 'ssmmessages:OpenDataChannel'], ['*']],
     ['Logs', ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:DescribeLogStreams'], [names.logGroupARN]],

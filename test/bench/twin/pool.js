@@ -53,8 +53,8 @@ function addPool(stack, tier, type, parameters) {
     vpc: shared.vpc, profile: profile.ref, userData: scriptOf(type.script, names, code),
   });
   const bootFailures = addBootFailures(pool, tier, type, shared.alarmTopic);
-  names.group = addGroup(pool, tier, type, shared.subnets, template, bootFailures).ref;
-  const alarms = { ...addAlarms(pool, tier, type, names, shared.alarmTopic), BootFailures: bootFailures.attrArn };
+  names.group = addGroup(pool, tier, type, shared.subnets, template, bootFailures.forRefresh).ref;
+  const alarms = { ...addAlarms(pool, tier, type, names, shared.alarmTopic), BootFailures: bootFailures.forPeople.attrArn };
   addPoolDashboard(pool, type, { ...names, ...alarms });
   new ssm.CfnParameter(pool, 'QueueURL', {
     name: type.queueParameter,
