@@ -20,7 +20,7 @@ type Archive struct {
 
 // Pack puts what is in a folder into an archive in the folder parent, which is made if need be. The same files, of which only
 // the right to execute counts beside name and content, give the same bytes. A link to a file is packed as that file; one to
-// a folder is an error.
+// a folder is an error. What [IgnoredIn] names is left out.
 func Pack(folder, parent string) (Archive, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return Archive{}, fmt.Errorf("make the folder of the archives: %w", err)

@@ -27,13 +27,24 @@ func walk(folder string, visit func(path, name string) error) error {
 	if err != nil {
 		return err
 	}
+	ignored, err := IgnoredIn(root)
+	if err != nil {
+		return err
+	}
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil && entry == nil {
 			return err
 		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
+		name, failed := filepath.Rel(root, path)
+		switch {
+		case failed != nil:
+			return failed
+		case entry.IsDir() && name != "." && ignored.skips(name):
+			return fs.SkipDir
+		case err != nil:
 			return err
+		case entry.IsDir() || ignored.Has(name):
+			return nil
 		}
 		return visit(path, filepath.ToSlash(name))
 	})

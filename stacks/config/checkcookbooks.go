@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 )
 
 // ownCookbook is the cookbook that the bundle brings.
@@ -24,12 +26,17 @@ func (c checker) checkCookbooks(t contentType) {
 		c.fail(t.Cookbooks.at, "%s", unreadable(err))
 		return
 	}
+	ignored, err := bundle.IgnoredIn(c.resolvePath(t.Cookbooks.value))
+	if err != nil {
+		c.fail(t.Cookbooks.at, "%s", err.Error())
+		return
+	}
 	var names []string
 	before := len(c.problems)
 	for _, entry := range entries {
 		name := entry.Name()
 		switch {
-		case !entry.IsDir():
+		case !entry.IsDir(), ignored.Has(name):
 		case name == ownCookbook:
 			c.fail(t.Cookbooks.at, "the cookbook %s is the tier's own (give yours another name)", name)
 		case !c.exists(filepath.Join(t.Cookbooks.value, name, "metadata.rb")) && !c.exists(filepath.Join(t.Cookbooks.value, name, "metadata.json")):

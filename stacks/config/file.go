@@ -147,7 +147,7 @@ type contentType struct {
 	Processor given[string] `yaml:"processor" match:"name" required:"true"`
 	// Program and arguments, run in the folder files; processor exec only.
 	Command list `yaml:"command" least:"1" scalars:"true" repeats:"true"`
-	// Folder of the content type's own program, relative to this file.
+	// Folder of the content type's own program, relative to this file. What its .workerignore names, read as a .dockerignore file is, does not reach instances. Nor do caches and backups of systems, editors, Python and version control.
 	Files given[string] `yaml:"files"`
 	// Other content types whose artifacts the worker may read.
 	Reads list `yaml:"reads" match:"name"`
@@ -155,7 +155,7 @@ type contentType struct {
 	Internet given[bool] `yaml:"internet"`
 	// Chef role of the instances. Default: worker-NAME.
 	Role given[string] `yaml:"role" match:"chefRole"`
-	// Folder of the content type's own Chef cookbooks, each a folder in it, relative to this file.
+	// Folder of the content type's own Chef cookbooks, each a folder in it, relative to this file. Ignored is the same as in files.
 	Cookbooks given[string] `yaml:"cookbooks"`
 	// Recipes of these cookbooks that Chef runs before it starts the worker, such as recipe[imap::tools].
 	RunList list `yaml:"runList" match:"recipe" least:"1"`
