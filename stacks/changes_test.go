@@ -273,4 +273,3 @@ func (s schemas) replaces(old, now synthtest.Resource) bool {
 		return !reflect.DeepEqual(old.Properties[name], now.Properties[name])
 	})
 }
-

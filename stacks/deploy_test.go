@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -85,5 +87,58 @@ func TestFailedFirstDeployDeploysAgain(t *testing.T) {
 		if err != nil || found.Stacks[0].StackStatus != "CREATE_COMPLETE" || aws.ToBool(found.Stacks[0].EnableTerminationProtection) != (environment == "kept") {
 			t.Errorf("%s: %v %+v", stack, err, found)
 		}
+	}
+}
+
+// The network of a deployed tier changes only if somebody says so: the deploy is refused before anything changes. Other
+// changes go through, and keep what is known of the network.
+func TestNetworkIsNotChangedUnderInstances(t *testing.T) {
+	server, err := localaws.Start(t.Context(), localaws.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	cfg, err := server.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := cdk(t, server, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	dir, shared := t.TempDir(), contract.StackName("tier", "lab", "shared")
+	if err := os.WriteFile(filepath.Join(dir, "worker"), nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	deploy := func(mode string, options ...string) (string, error) {
+		t.Helper()
+		file := filepath.Join(dir, "tier.yaml")
+		if err := os.WriteFile(file, []byte(strings.Replace(keptAndNot, "mode: public", "mode: "+mode, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		assembly := synthesize(t, load(t, file, "lab"), standIn)
+		return cdk(t, server, slices.Concat([]string{"deploy", "--app", assembly, "--require-approval", "never", shared}, options)...)
+	}
+	gateways := func() int {
+		t.Helper()
+		found, err := ec2.NewFromConfig(cfg).DescribeNatGateways(t.Context(), &ec2.DescribeNatGatewaysInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found.NatGateways)
+	}
+	if said, err := deploy("public"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if said, err := deploy("private-nat"); err == nil || !strings.Contains(said, "Retire the content types first") || gateways() != 0 {
+		t.Errorf("another network was not refused: %v, %d NAT gateways\n%s", err, gateways(), said)
+	}
+	if said, err := deploy("private-nat", "--parameters", shared+":"+deployedNetwork+"=private-nat"); err != nil || gateways() != 2 {
+		t.Errorf("somebody said so: %v, %d NAT gateways\n%s", err, gateways(), said)
+	}
+	if said, err := deploy("private-nat"); err != nil {
+		t.Errorf("the same network: %v\n%s", err, said)
+	}
+	if said, err := deploy("public"); err == nil {
+		t.Errorf("back again was not refused:\n%s", said)
 	}
 }

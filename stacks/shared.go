@@ -37,6 +37,7 @@ func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 		Artifacts: newArtifacts(stack, env.Disposable),
 		Alarms:    newAlarms(stack, env),
 	}
+	guardNetwork(stack, env.Network)
 	dashboard.NewTier(stack, "Dashboard", dashboard.TierProps{Region: env.Region, Tier: tier.Name, Environment: env.Name})
 
 	path := parametersOf(tier)

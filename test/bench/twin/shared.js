@@ -36,6 +36,15 @@ function addShared(stack, tier, parameters) {
     Resource: alarms.topicArn,
     Condition: { StringEquals: { 'aws:SourceAccount': env.Account } },
   }));
+  const deployed = new cdk.CfnParameter(stack, 'DeployedNetwork', {
+    type: 'String', default: env.Network.Mode, description: 'The network of this stack. Set it to change a deployed network, see docs/changes.md',
+  });
+  new cdk.CfnRule(stack, 'NetworkStays', {
+    assertions: [{
+      assert: cdk.Fn.conditionEquals(deployed.valueAsString, env.Network.Mode),
+      assertDescription: `The network would become ${env.Network.Mode}, and running instances would lose their way to AWS. Retire the content types first, or set the parameter DeployedNetwork to this value: docs/changes.md has the steps. Nothing was changed.`,
+    }],
+  });
   addTierDashboard(stack, tier);
 
   for (const [id, type, name, value, description] of [
