@@ -89,6 +89,7 @@ var changes = map[string]change{
 	"name":                        to("name", "other"),
 	"baseImage.ssmParameter":      to("baseImage.ssmParameter", "/images/another"),
 	"baseImage.amiId":             to("baseImage.amiId", "ami-00000002").with(set{"baseImage", keys{"amiId": "ami-00000001"}}),
+	"baseImage.rootDevice":        to("baseImage.rootDevice", "/dev/sda1"),
 	"chef.distribution":           to("chef", keys{"distribution": "chef", "version": "18", "acceptLicense": true}),
 	"chef.version":                to("chef.version", "19"),
 	"chef.acceptLicense":          to("chef", keys{"distribution": "chef", "version": "18", "acceptLicense": true}),

@@ -40,6 +40,7 @@ func NewContentType(app awscdk.App, tier *tierspec.Tier, shared *Shared, t tiers
 		Files:       packed(tier, t.Files),
 		Cookbooks:   packed(tier, t.Cookbooks),
 		Image:       ami(stack, tier.Environment.BaseImage),
+		RootDevice:  tier.Environment.BaseImage.RootDevice,
 
 		VPC:             read(stack, path.vpc),
 		Subnets:         readList(stack, path.subnets),

@@ -58,10 +58,11 @@ type Network struct {
 	SubnetIDs map[string]string // availability zone → subnet-…; mode existing only
 }
 
-// BaseImage is the image all instances start from; exactly one field is set.
+// BaseImage is the image all instances start from. Either SSMParameter or AMI is set.
 type BaseImage struct {
 	SSMParameter string
 	AMI          string // ami-…
+	RootDevice   string // "/dev/xvda" in Amazon's images
 }
 
 // BaseImageStack stands in the name of the stack with the image pipeline where another one has its content type.

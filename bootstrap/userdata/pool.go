@@ -63,7 +63,7 @@ func (p Pool) settings() contract.Settings {
 		Retry:      t.Retry,
 		LaunchHook: contract.LaunchHook, TerminationHook: contract.TerminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
-		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF,
+		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF, RootVolume: t.RootVolumeGiB,
 	}
 }
 

@@ -101,7 +101,7 @@ var deploymentMistakes = map[string]mistake{
 
 	"two images":        {[]edit{{top, "baseImage: {ssmParameter: /a/b, amiId: ^ami-12345678}\n" + top}}, []string{"baseImage.amiId: cannot stand beside ssmParameter (an image is named in one way)"}},
 	"no image":          {[]edit{{top, "^baseImage: {}\n" + top}}, []string{"baseImage: names no image (ssmParameter or amiId)"}},
-	"misspelt image":    {[]edit{{top, "baseImage: {^ami: ami-12345678}\n" + top}}, []string{"baseImage.ami: unknown key (allowed: ssmParameter, amiId; did you mean amiId?)"}},
+	"misspelt image":    {[]edit{{top, "baseImage: {^ami: ami-12345678}\n" + top}}, []string{"baseImage.ami: unknown key (allowed: ssmParameter, amiId, rootDevice; did you mean amiId?)"}},
 	"image id too long": {[]edit{{top, "baseImage: {amiId: ^ami-0123456789abcdef01}\n" + top}}, []string{`baseImage.amiId: "ami-0123456789abcdef01" is not possible (an image id: ami- and 17 hexadecimal digits)`}},
 
 	"image pipeline":                   {[]edit{{env, env + ", imageBuilder: {}"}, {`"18"`, `"18", ` + rpm}}, nil},

@@ -28,13 +28,15 @@ type file struct {
 	ContentTypes table[contentType] `yaml:"contentTypes" keys:"name" required:"true"`
 }
 
-// baseImage names an image; exactly one key.
+// baseImage names an image by one of the first two keys.
 type baseImage struct {
 	section
-	// SSM parameter that holds the image's id, for example one of Amazon's public ones. A new image under the same parameter does not show in cdk diff.
+	// SSM parameter that holds the image's id, for example one of Amazon's public ones. The first synth writes the id into cdk.context.json, which belongs into version control. It stays there until tier image says how to take the newest.
 	SSMParameter given[string] `yaml:"ssmParameter" match:"ssmParameter"`
 	// Id of the image: pinned.
 	AMI given[string] `yaml:"amiId" match:"ami"`
+	// Name of the image's root device, of which rootVolume says the size. /dev/sda1 for images of Ubuntu. With another name than the image's, the root volume stays as small as the image has it, and unencrypted: an instance checks the size when it boots.
+	RootDevice given[string] `yaml:"rootDevice" match:"device" default:"/dev/xvda"`
 }
 
 // chef says which Chef client configures the instances.

@@ -106,7 +106,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 			Region:     "us-east-1",
 			Disposable: true,
 			Network:    tierspec.Network{Mode: tierspec.Public},
-			BaseImage:  tierspec.BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"},
+			BaseImage:  tierspec.BaseImage{SSMParameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64", RootDevice: "/dev/xvda"},
 		},
 		Chef:         tierspec.Chef{Distribution: "cinc", Version: "18"},
 		Worker:       tierspec.Worker{Package: "./worker"},
@@ -201,7 +201,7 @@ func TestEveryKeyOfAnEnvironmentResolves(t *testing.T) {
 		Network: tierspec.Network{Mode: tierspec.Existing, VPC: "vpc-0123456789abcdef0", SubnetIDs: map[string]string{
 			"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1",
 		}},
-		BaseImage:    tierspec.BaseImage{SSMParameter: "/images/base-x86_64"},
+		BaseImage:    tierspec.BaseImage{SSMParameter: "/images/base-x86_64", RootDevice: "/dev/sda1"},
 		ImageBuilder: &tierspec.ImageBuilder{Architecture: tierspec.X8664, Schedule: "weekly", Keep: 12},
 		Tags:         map[string]string{"owner": "media-prod", "level": "1", "cost-center": "4711"},
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ func (c checker) resolve(m *member[environment]) *tierspec.Tier {
 	if tier.Environment.BaseImage == (tierspec.BaseImage{}) {
 		tier.Environment.BaseImage = amazonImage(architecture)
 	}
+	tier.Environment.BaseImage.RootDevice = cmp.Or(c.imageOf(m).RootDevice.value, builtin[baseImage]().RootDevice.value)
 	if b := m.value.ImageBuilder; b.set {
 		tier.Environment.ImageBuilder = &tierspec.ImageBuilder{Architecture: architecture, Schedule: b.Schedule.value, Keep: b.Keep.value}
 	}

@@ -52,6 +52,7 @@ var patterns = map[string]pattern{
 	"ownZone":      {regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}[a-o]$`), "an availability zone such as us-east-1a; a Local Zone needs network mode existing"},
 	"zone":         {regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}([a-z]|(-[a-z0-9]+)+)$`), "an availability zone such as us-east-1a"},
 	"ami":          {regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`), "an image id: ami- and 17 hexadecimal digits"},
+	"device":       {regexp.MustCompile(`^/dev/(sd[a-z][0-9]{0,2}|xvd[a-z][a-z]?)$`), "a device's name such as /dev/xvda or /dev/sda1"},
 	"vpc":          {regexp.MustCompile(`^vpc-([0-9a-f]{8}|[0-9a-f]{17})$`), "a VPC id: vpc- and 17 hexadecimal digits"},
 	"subnet":       {regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`), "a subnet id: subnet- and 17 hexadecimal digits"},
 	"group":        {regexp.MustCompile(`^sg-([0-9a-f]{8}|[0-9a-f]{17})$`), "a security group's id: sg- and 17 hexadecimal digits"},

@@ -16,7 +16,7 @@ var settings = contract.Settings{
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Timing:     contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour},
 	Retry:      contract.Retry{FailureLimit: 3, FirstPause: time.Minute, LongestPause: time.Hour},
-	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, WarmPool: true, ProtectBusy: true,
+	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, RootVolume: 30, WarmPool: true, ProtectBusy: true,
 	Listen: "127.0.0.1:9464", Graphite: "carbon:2003", EMF: true,
 }
 

@@ -33,6 +33,7 @@ const (
 	EnvListen             = "WORKER_LISTEN"
 	EnvGraphite           = "WORKER_GRAPHITE"
 	EnvEMF                = "WORKER_EMF"
+	EnvRootVolume         = "WORKER_ROOT_VOLUME"
 )
 
 // Settings is everything a worker is told by whoever provisioned it. The CDK side renders it with
@@ -67,6 +68,8 @@ type Settings struct {
 	Listen   string // TCP address, an IP address and a port, at which the worker may be watched; empty: only on its socket
 	Graphite string // host and port to which metrics are pushed in Graphite's plaintext protocol; empty: nowhere
 	EMF      bool   // log each attempt in CloudWatch's embedded metric format
+
+	RootVolume int // GiB that the instance's root volume must have; 0: it is not compared
 }
 
 // Bounds of [Settings.Memory] in MiB: a slot's own process needs some 20, and no EC2 instance has 32 TiB.
@@ -105,6 +108,9 @@ func (s Settings) Environ() map[string]string {
 	if s.JobTime > 0 {
 		env[EnvJobTime] = s.JobTime.String()
 	}
+	if s.RootVolume > 0 {
+		env[EnvRootVolume] = strconv.Itoa(s.RootVolume)
+	}
 	if len(s.Command) > 0 {
 		command, _ := json.Marshal(s.Command) // a []string always marshals
 		env[EnvCommand] = string(command)
@@ -142,6 +148,9 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	s.TerminationHook, _ = lookup(EnvTerminationHook)
 	if _, set := lookup(EnvMemory); set {
 		s.Memory = r.count(EnvMemory, LeastMemory, MostMemory)
+	}
+	if _, set := lookup(EnvRootVolume); set {
+		s.RootVolume = r.count(EnvRootVolume, 1, 1<<16)
 	}
 	if _, set := lookup(EnvJobTime); set {
 		s.JobTime = r.duration(EnvJobTime)

@@ -166,7 +166,7 @@ func poolOf(tier *tierspec.Tier, t tierspec.ContentType, code, files string) use
 	if t.Files != "" {
 		pool.Names.Files = &contract.Object{Bucket: "@filesBucket@", Key: "@filesKey@", SHA256: files}
 	}
-	pool.LaunchTemplate = pool.Digest(tier.Environment.BaseImage.AMI, "/dev/xvda", string(tier.Environment.Network.Mode))
+	pool.LaunchTemplate = pool.Digest(tier.Environment.BaseImage.AMI, tier.Environment.BaseImage.RootDevice, string(tier.Environment.Network.Mode))
 	return pool
 }
 

@@ -139,7 +139,7 @@ function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
       monitoring: { enabled: true },
       metadataOptions: { httpTokens: 'required', httpPutResponseHopLimit: 1, instanceMetadataTags: 'enabled' },
       blockDeviceMappings: [{
-        deviceName: '/dev/xvda',
+        deviceName: tier.Environment.BaseImage.RootDevice,
         ebs: { volumeSize: t.RootVolumeGiB, volumeType: 'gp3', encrypted: true, deleteOnTermination: true },
       }],
       tagSpecifications: [{ resourceType: 'volume', tags: tagsOf(tier, type) }],

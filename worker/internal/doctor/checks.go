@@ -40,6 +40,7 @@ func Checks(cfg aws.Config, settings contract.Settings, clock lease.Clock, rando
 	control := sweep.ControlKey(settings.ContentType)
 	return []Probe{
 		{Name: "instance", Run: func(ctx context.Context) (string, error) { return inItsGroup(ctx, cfg, settings) }},
+		{Name: "disk", Run: func(context.Context) (string, error) { return rootVolume(settings.RootVolume) }},
 		{Name: "clock", Run: func(ctx context.Context) (string, error) { return rightTime(ctx, tables, settings.Table, control) }},
 		{Name: "table", Run: func(ctx context.Context) (string, error) {
 			_, err := table.Get(ctx, control)
