@@ -71,7 +71,7 @@ func packed(tier *tierspec.Tier, folder string) *bundle.Archive {
 }
 
 // ami is the image of a tier. One that an SSM parameter names is looked up once and then kept in
-// cdk.context.json: taken at deploy time it would change without showing in a diff. Until the CDK command
+// cdk.context.json until somebody resets it there: taken at deploy time it would change without showing in a diff. Until the CDK command
 // line has looked, a placeholder stands for it that passes for an AMI.
 func ami(stack awscdk.Stack, base tierspec.BaseImage) string {
 	if base.AMI != "" {

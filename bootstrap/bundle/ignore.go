@@ -28,7 +28,9 @@ var rubbish = []string{
 }
 
 // Ignored is what of a folder is not packed.
-type Ignored struct{ patterns *patternmatcher.PatternMatcher }
+type Ignored struct {
+	patterns *patternmatcher.PatternMatcher
+}
 
 // IgnoredIn reads the folder's [IgnoreFile], if there is one.
 func IgnoredIn(folder string) (Ignored, error) {
@@ -42,19 +44,23 @@ func IgnoredIn(folder string) (Ignored, error) {
 		defer func() { _ = file.Close() }()
 		own, err := ignorefile.ReadAll(file)
 		if err != nil {
-			return Ignored{}, fmt.Errorf("its %s cannot be read: %v", IgnoreFile, err)
+			return Ignored{}, wrong(err)
 		}
 		patterns = append(patterns, own...)
 	}
 	matcher, err := patternmatcher.New(patterns)
 	if err != nil {
-		return Ignored{}, fmt.Errorf("its %s cannot be read: %v", IgnoreFile, err)
+		return Ignored{}, wrong(err)
 	}
-	_, err = matcher.MatchesOrParentMatches("any") // compiles the patterns
-	if err != nil {
-		err = fmt.Errorf("its %s cannot be read: %v", IgnoreFile, err)
+	if _, err := matcher.MatchesOrParentMatches("any"); err != nil { // compiles the patterns
+		return Ignored{}, wrong(err)
 	}
-	return Ignored{matcher}, err
+	return Ignored{matcher}, nil
+}
+
+// wrong is the error of an [IgnoreFile] without patterns.
+func wrong(err error) error {
+	return fmt.Errorf("read what is ignored: %w", fmt.Errorf("%s: %w", IgnoreFile, err))
 }
 
 // Has reports whether the file or folder of that path below the folder, or a folder that it lies in, is left out.

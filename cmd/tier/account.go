@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/imagebuilder"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -30,6 +31,7 @@ type account struct {
 	parameters *ssm.Client
 	groups     *autoscaling.Client
 	images     *imagebuilder.Client
+	machines   *ec2.Client
 	caller     string // ARN
 }
 
@@ -48,7 +50,7 @@ func open(ctx context.Context, env tierspec.Environment) (*account, error) {
 		return nil, fmt.Errorf("the credentials are for account %s, environment %s is in %s: choose another AWS_PROFILE", got, env.Name, env.Account)
 	}
 	return &account{
-		cloudformation.NewFromConfig(cfg), sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), ssm.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), imagebuilder.NewFromConfig(cfg),
+		cloudformation.NewFromConfig(cfg), sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), ssm.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), imagebuilder.NewFromConfig(cfg), ec2.NewFromConfig(cfg),
 		aws.ToString(me.Arn),
 	}, nil
 }

@@ -28,9 +28,10 @@ type pipeline struct {
 	Region  string `json:"region"`
 	Defined string `json:"defined"` // version of the recipe that the configuration asks for
 	// Deployed is the version that the next build has; it differs where the configuration was not deployed since it changed.
-	Deployed string  `json:"deployed"`
-	Pinned   string  `json:"pinned"` // AMI that the configuration names, "" if it names none
-	Images   []build `json:"images"` // newest first
+	Deployed string     `json:"deployed"`
+	Pinned   string     `json:"pinned"` // AMI that the configuration names, "" if it names none
+	Used     *usedImage `json:"used"`
+	Images   []build    `json:"images"` // newest first
 	arn      string
 }
 
@@ -44,9 +45,18 @@ type build struct {
 	Reason  string    `json:"reason"` // why it failed
 }
 
-// Run shows the newest image that passed its tests and the line that makes the environment use it, or starts a build. It
+// Run shows the image that instances start from, the newest that passed its tests and the line that makes the environment use it,
+// or starts a build. It
 // changes no file: which image instances start from is decided by whoever reads its diff.
 func (c *imageCommand) Run(ctx context.Context, s *session) error {
+	env := s.tier.Environment
+	if env.ImageBuilder == nil && !c.Build {
+		used, err := s.usedImage(ctx)
+		if err != nil {
+			return err
+		}
+		return s.result(used, used.lines(env.Name, time.Now())...)
+	}
 	p, err := s.imagePipeline(ctx)
 	if err != nil {
 		return err
@@ -54,7 +64,11 @@ func (c *imageCommand) Run(ctx context.Context, s *session) error {
 	if c.Build {
 		return s.startBuild(ctx, p)
 	}
-	return s.result(p, p.lines(s, time.Now())...)
+	if p.Used, err = s.usedImage(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	return s.result(p, slices.Concat(p.lines(s, now), []string{""}, p.Used.lines(env.Name, now))...)
 }
 
 // imagePipeline finds the environment's pipeline and all its builds.

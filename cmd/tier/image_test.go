@@ -99,7 +99,13 @@ func imageTier(t *testing.T, b *imageBuilder, environment string, args ...string
 	standIn := httptest.NewServer(b)
 	t.Cleanup(standIn.Close)
 	t.Setenv("AWS_ENDPOINT_URL_IMAGEBUILDER", standIn.URL)
+	machines := httptest.NewServer(http.HandlerFunc(describeImages))
+	t.Cleanup(machines.Close)
+	t.Setenv("AWS_ENDPOINT_URL_EC2", machines.URL)
 	file := filepath.Join(t.TempDir(), "worker-tier.yaml")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "cdk.context.json"), []byte(contextFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	text := "name: tier\nworker: {package: example.com/worker}\nchef: {distribution: cinc, version: \"18\", package: {url: https://downloads.example/cinc.rpm, sha256: " + emptyFile + "}}\n" +
 		"environments: {prod: {account: \"" + localaws.Account + "\", region: " + localaws.Region + ", network: {mode: public}" + environment + "}}\ncontentTypes: {mail: {processor: backup}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -190,10 +196,10 @@ func TestImageForPrograms(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil || status != 0 {
 		t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 	}
-	want := pipeline{Name: "tier-prod-base-image", Region: localaws.Region, Defined: defined(), Deployed: "1.2.3", Pinned: oldAMI, Images: []build{
+	want := pipeline{Name: "tier-prod-base-image", Region: localaws.Region, Defined: defined(), Deployed: "1.2.3", Pinned: oldAMI, Used: &usedImage{AMI: oldAMI, Created: got.Used.Created}, Images: []build{
 		{Version: "1.2.3/4", AMI: newAMI, OS: "Amazon Linux 2023", Status: "AVAILABLE", Started: got.Images[0].Started},
 	}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pipeline{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pipeline{}, usedImage{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -222,8 +228,8 @@ func TestImageBuild(t *testing.T) {
 	}
 }
 
-func TestImageWithoutAPipeline(t *testing.T) {
-	status, _, errs := imageTier(t, &imageBuilder{}, "")
+func TestNoBuildWithoutAPipeline(t *testing.T) {
+	status, _, errs := imageTier(t, &imageBuilder{}, "", "--build")
 	if want := "tier: environment prod has no image pipeline: give it imageBuilder in FILE, then npx cdk deploy -c env=prod --exclusively tier-prod-base-image\n"; status != 1 || errs != want {
 		t.Errorf("status %d, said %q, want %q", status, errs, want)
 	}

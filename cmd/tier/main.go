@@ -35,7 +35,7 @@ type commands struct {
 	Orphans     orphansCommand `cmd:"" help:"List the environment's stacks whose content type is not in the configuration."`
 	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
 	Chef        chefCommand    `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
-	Image       imageCommand   `cmd:"" help:"Show the newest base image that passed its tests, and how to use it; or start a build."`
+	Image       imageCommand   `cmd:"" help:"Show the base image in use with its age, the newest that passed its tests, and how to use it; or start a build."`
 }
 
 // session is what every command is given.

@@ -44,7 +44,7 @@ func (pool *WorkerPool) addBootFailures(name names) {
 		actions = &[]any{name.AlarmTopic}
 	}
 	dimensions := name.dimensions(scaling.ContentType)
-	own := append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: new(contract.DimensionLaunchTemplate), Value: &name.template})
+	own := append(name.dimensions(scaling.ContentType), &awscloudwatch.CfnAlarm_DimensionProperty{Name: new(contract.DimensionLaunchTemplate), Value: &name.template})
 	for _, a := range []struct {
 		to         *awscloudwatch.CfnAlarm
 		id         string

@@ -18,7 +18,8 @@ func rootVolume(asked int) (string, error) {
 	if err := unix.Stat("/", &root); err != nil {
 		return "", fmt.Errorf("find the root volume: %w", err)
 	}
-	return compareVolume("/sys", fmt.Sprintf("%d:%d", unix.Major(uint64(root.Dev)), unix.Minor(uint64(root.Dev))), asked)
+	device := uint64(root.Dev) //nolint:unconvert // other systems have other types
+	return compareVolume("/sys", fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device)), asked)
 }
 
 // compareVolume looks up the disk that holds a device, major and minor number, in the folder where sysfs is mounted.
