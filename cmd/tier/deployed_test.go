@@ -97,7 +97,11 @@ func (d *deployed) create(environment, contentType string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	template := strings.ReplaceAll(string(text), "/tier/lab/", "/tier/"+environment+"/")
+	var compact bytes.Buffer // CloudFormation takes 51,200 bytes that are not in a bucket
+	if err := json.Compact(&compact, text); err != nil {
+		d.t.Fatal(err)
+	}
+	template := strings.ReplaceAll(compact.String(), "/tier/lab/", "/tier/"+environment+"/")
 	in := &cloudformation.CreateStackInput{
 		StackName: &name, TemplateBody: &template, EnableTerminationProtection: aws.Bool(environment == "prod"),
 		Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityIam},
