@@ -61,7 +61,7 @@ func (p Pool) settings() contract.Settings {
 		QueueURL: n.QueueURL, DeadLetterQueueURL: n.DeadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Timing:     t.Job,
 		Retry:      t.Retry,
-		LaunchHook: contract.LaunchHook, TerminationHook: contract.TerminationHook, DrainOnRebalance: t.DrainOnRebalance, JobTime: t.ScaleOut.MeanJobTime,
+		LaunchHook: contract.LaunchHook, TerminationHook: contract.TerminationHook, DrainOnRebalance: t.DrainOnRebalance,
 		WarmPool: t.WarmPool.Size > 0, ProtectBusy: t.ProtectBusy,
 		Listen: t.Listen(), Graphite: t.Watch.Graphite, EMF: t.Watch.EMF, RootVolume: t.RootVolumeGiB,
 	}

@@ -76,6 +76,7 @@ func (p PoolProps) queues() []widget {
 // billed: they are the unfinished ones that are not READY.
 func (p PoolProps) jobs() []widget {
 	sum := func(metric, label string) []any { return p.own(metric, options{Label: label, Stat: "Sum"}) }
+	spent, mean := scaling.JobTime(p.Scaling)
 	return []widget{
 		graph(p.Region, "Jobs by state", [][]any{
 			{options{ID: "running", Expression: "unfinished-ready", Label: "RUNNING"}},
@@ -96,9 +97,7 @@ func (p PoolProps) jobs() []widget {
 			sum(contract.MetricZombies, "jobs of workers that died without a word (alarm above 0)"),
 			sum(contract.MetricBootFailures, "boots that failed (alarm above 0)"),
 		}),
-		graph(p.Region, "Mean job time, seconds", [][]any{
-			p.own(contract.MetricMeanJobTime, options{Label: "measured", Stat: "Maximum"}),
-		}, line{"meanJobTime, where measuring starts", p.Scaling.MeanJobTime.Seconds()}),
+		graph(p.Region, "Mean job time, seconds", p.lines(spent, []scaling.Formula{mean}), line{"meanJobTime, where measuring starts", p.Scaling.MeanJobTime.Seconds()}),
 	}
 }
 

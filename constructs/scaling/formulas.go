@@ -23,7 +23,8 @@ const (
 	unfinished id = "unfinished"
 	cpu        id = "cpu"
 	removed    id = "removed"
-	measured   id = "measured"
+	spent      id = "spent"
+	ended      id = "ended"
 	jobTime    id = "job"
 	present    id = "present"
 	fresh      id = "fresh"
@@ -45,14 +46,15 @@ var (
 	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, "", contract.MetricBusy, "Average"}
 	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, "", contract.MetricUnfinished, "Maximum"}
 	workersZombies  = Metric{"zombies", "jobs of workers that died", ContentType, "", contract.MetricZombies, "Sum"}
-	workersJobTime  = Metric{string(measured), "measured mean job time, seconds", ContentType, "", contract.MetricMeanJobTime, "Maximum"}
+	workersSpent    = Metric{string(spent), "time that jobs took, seconds", ContentType, "", contract.MetricJobTime, "Sum"}
+	workersEnded    = Metric{string(ended), "jobs that ended, and two", ContentType, "", contract.MetricJobTime, "SampleCount"}
 )
 
 // ScaleOut is the alarm that adds instances: the number of instances that the queue needs beyond those of
 // the group. The waiting jobs that the present instances take up within the target are not counted, until the
 // oldest message nears the target: then the whole queue counts. It works from zero instances.
 //
-// The job time is the one that the workers measure. A group whose size was never known counts as large enough,
+// The job time is what the workers measure, weighed with the given one. A group whose size was never known counts as large enough,
 // so that the whole queue counts for it only once the oldest message nears the target.
 func ScaleOut(p Params) Alarm {
 	s := number(p.Processes)
@@ -64,7 +66,7 @@ func ScaleOut(p Params) Alarm {
 	return Alarm{
 		Description: fmt.Sprintf("The queue needs more instances to start every job within %s.", readable(p.TargetLatency)),
 		Page:        "scaling.md",
-		Metrics:     []Metric{queueVisible, queueAge, groupDesired, workersJobTime},
+		Metrics:     []Metric{queueVisible, queueAge, groupDesired, workersSpent, workersEnded},
 		Formulas: []Formula{
 			measuredJobTime(p),
 			{string(present), "waiting jobs that a present instance takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
@@ -82,9 +84,15 @@ func ScaleOut(p Params) Alarm {
 	}
 }
 
-// measuredJobTime is the time that the workers measured last, or the given time while they have measured none.
+// JobTime is the mean job time that the other formulas use, with its metrics.
+func JobTime(p Params) ([]Metric, Formula) {
+	return []Metric{workersSpent, workersEnded}, measuredJobTime(p)
+}
+
+// measuredJobTime is the mean of what the workers measured last and of two jobs of the given time.
 func measuredJobTime(p Params) Formula {
-	return Formula{string(jobTime), "mean job time, seconds", lastKnown(measured, number(p.MeanJobTime.Seconds()))}
+	assumed := number(contract.JobTimeWeight * p.MeanJobTime.Seconds())
+	return Formula{string(jobTime), "mean job time, seconds", div(add(lastKnown(spent, 0), assumed), lastKnown(ended, contract.JobTimeWeight))}
 }
 
 // ScaleIn is the alarm that removes instances: the group's average CPU. It reads 100 % (and so never acts) while

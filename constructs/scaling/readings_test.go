@@ -28,7 +28,8 @@ var interesting = map[string][]state{
 	"busy":       states(0, 50, 100),
 	"unfinished": states(0, 1),
 	"cpu":        states(0, 70, 71),
-	"measured":   states(1, 60, 300, 3600),
+	"spent":      states(0, 600, 7200),
+	"ended":      states(2, 12),
 	"zombies":    states(0, 1),
 }
 

@@ -30,7 +30,7 @@ func TestRenderedText(t *testing.T) {
 		want  []string
 	}{
 		{"scale out", ScaleOut(defaults()), []string{
-			"FILL(FILL(measured, REPEAT), 300)",
+			"(FILL(FILL(spent, REPEAT), 0) + 600)/FILL(FILL(ended, REPEAT), 2)",
 			"2*(IF(600 > job, 600/job, 1) - 1)",
 			"2*IF(480 > job, 480/job, 1)",
 			"IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh))"}},
@@ -70,35 +70,37 @@ func TestScaleOutByHand(t *testing.T) {
 	}{
 		{"nothing waits", data{"visible": 0, "n": 1}, 0}, // (0 − 2)/3.2 = −0.6
 		{"the waiting jobs fit the present instance in time", data{"visible": 2, "n": 1, "age": 60}, 0},
-		{"one message more", data{"visible": 3, "n": 1, "age": 60}, 1},                               // 1/3.2
-		{"an instance takes 3.2 jobs", data{"visible": 50, "n": 3, "age": 60}, 14},                   // 44/3.2 = 13.75
-		{"from zero instances", data{"visible": 1, "n": 0}, 1},                                       // 1/3.2
-		{"at 80 % of the target still believed", data{"visible": 3, "n": 5, "age": 480}, -2},         // −7/3.2 = −2.2
-		{"past it the whole queue counts", data{"visible": 3, "n": 5, "age": 481}, 1},                // 3/3.2
-		{"the group's size is not known yet", data{"visible": 50, "age": 60}, -6234},                 // as if it were large enough
-		{"the group's size is not known and jobs wait", data{"visible": 50, "age": 481}, 16},         // 50/3.2 = 15.6
-		{"SQS sleeps after six idle hours", data{"n": 1}, math.NaN()},                                // notBreaching
-		{"no age where nothing has been received", data{"visible": 9, "n": 1}, math.Ceil(7.0 / 3.2)}, // FILL
-		{"short jobs, measured", data{"visible": 90, "n": 1, "age": 60, "measured": 60}, 5},          // (90 − 18)/16 = 4.5
-		{"long jobs, measured", data{"visible": 9, "n": 20, "age": 60, "measured": 3600}, 5},         // 9/2: they free no process in time
-		{"long jobs and a group of unknown size", data{"visible": 9, "age": 60, "measured": 3600}, 5},
+		{"one message more", data{"visible": 3, "n": 1, "age": 60}, 1},                                  // 1/3.2
+		{"an instance takes 3.2 jobs", data{"visible": 50, "n": 3, "age": 60}, 14},                      // 44/3.2 = 13.75
+		{"from zero instances", data{"visible": 1, "n": 0}, 1},                                          // 1/3.2
+		{"at 80 % of the target still believed", data{"visible": 3, "n": 5, "age": 480}, -2},            // −7/3.2 = −2.2
+		{"past it the whole queue counts", data{"visible": 3, "n": 5, "age": 481}, 1},                   // 3/3.2
+		{"the group's size is not known yet", data{"visible": 50, "age": 60}, -6234},                    // as if it were large enough
+		{"the group's size is not known and jobs wait", data{"visible": 50, "age": 481}, 16},            // 50/3.2 = 15.6
+		{"SQS sleeps after six idle hours", data{"n": 1}, math.NaN()},                                   // notBreaching
+		{"no age where nothing has been received", data{"visible": 9, "n": 1}, math.Ceil(7.0 / 3.2)},    // FILL
+		{"short jobs, measured", data{"visible": 90, "n": 1, "age": 60, "spent": 5280, "ended": 98}, 5}, // (5280 + 600)/98 = 60; (90 − 18)/16 = 4.5
+		{"long jobs, measured", data{"visible": 9, "n": 20, "age": 60, "spent": 6600, "ended": 2}, 5},   // (6600 + 600)/2 = 3600; 9/2: they free no process in time
+		{"long jobs and a group of unknown size", data{"visible": 9, "age": 60, "spent": 6600, "ended": 2}, 5},
 	} {
 		check(t, c.name, ScaleOut(defaults()).Eval(now(c.data)), c.want)
 	}
 	late := now(data{"visible": 90, "age": 60})
-	late.Before = data{"n": 1, "measured": 60}
+	late.Before = data{"n": 1, "spent": 5280, "ended": 98}
 	check(t, "size and job time come a minute late", ScaleOut(defaults()).Eval(late), 5)
 }
 
-// Until the workers have measured, the given time counts like a measured one.
+// Until the workers have measured, the given time counts alone. Then it has the weight of two jobs.
 func TestTheGivenJobTimeIsTheStartingValue(t *testing.T) {
 	for _, given := range []time.Duration{time.Second, time.Minute, 5 * time.Minute, 8*time.Minute + 20*time.Second, 10 * time.Hour} {
 		start := ScaleOut(with(func(p *Params) { p.MeanJobTime = given }))
 		for visible := range 400 {
 			point := data{"visible": float64(visible), "n": 7, "age": 60}
 			got := start.Eval(now(point))
-			point["measured"] = given.Seconds()
-			check(t, fmt.Sprintf("%s, %d visible", given, visible), got, ScaleOut(defaults()).Eval(now(point)))
+			point["spent"], point["ended"] = 98*given.Seconds(), 100
+			check(t, fmt.Sprintf("%s, %d visible", given, visible), start.Eval(now(point)), got)
+			point["spent"], point["ended"] = 4*given.Seconds()-600, 4
+			check(t, fmt.Sprintf("%s as the mean, %d visible", given, visible), ScaleOut(defaults()).Eval(now(point)), got)
 		}
 	}
 }
@@ -238,7 +240,7 @@ func TestTrackedBacklogHalvesWhereTheGroupDoubles(t *testing.T) {
 	check(t, "SQS sleeps", value(data{"n": 3}), 0)
 	check(t, "no instances", value(data{"visible": 5, "n": 0}), math.NaN())
 	check(t, "the group's size is not known", value(data{"visible": 5}), math.NaN())
-	check(t, "another measured time", value(data{"visible": 10, "n": 1, "measured": 60}), 300)
+	check(t, "another measured time", value(data{"visible": 10, "n": 1, "spent": 5280, "ended": 98}), 300)
 }
 
 func TestSilence(t *testing.T) {

@@ -14,7 +14,7 @@ type Tracking struct {
 // not see running jobs, and is NaN for no instances: from zero it cannot scale out.
 func Track(p Params) Tracking {
 	return Tracking{
-		Metrics: []Metric{queueVisible, groupInService, workersJobTime},
+		Metrics: []Metric{queueVisible, groupInService, workersSpent, workersEnded},
 		Formulas: []Formula{
 			measuredJobTime(p),
 			{"backlog", "seconds that the backlog takes", div(mul(fill(visible, 0), jobTime), mul(inService, number(p.Processes)))},

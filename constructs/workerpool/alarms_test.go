@@ -75,8 +75,9 @@ func TestTheDefaultPair(t *testing.T) {
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
 			"age: AWS/SQS ApproximateAgeOfOldestMessage Maximum 60 s QueueName",
 			"n: AWS/AutoScaling GroupDesiredCapacity Average 60 s AutoScalingGroupName",
-			"measured: WorkerTier/tier-prod MeanJobTime Maximum 60 s ContentType Environment",
-			"job = FILL(FILL(measured, REPEAT), 300)",
+			"spent: WorkerTier/tier-prod JobTime Sum 60 s ContentType Environment",
+			"ended: WorkerTier/tier-prod JobTime SampleCount 60 s ContentType Environment",
+			"job = (FILL(FILL(spent, REPEAT), 0) + 600)/FILL(FILL(ended, REPEAT), 2)",
 			"present = 2*(IF(600 > job, 600/job, 1) - 1)",
 			"fresh = 2*IF(480 > job, 480/job, 1)",
 			"missing = IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh))",
@@ -144,11 +145,10 @@ func TestTheGivenJobTimeIsTheStartingValue(t *testing.T) {
 	props := mail(t)
 	props.ContentType.ScaleOut = tierspec.ScaleOut{TargetLatency: 10 * time.Minute, MeanJobTime: 3 * time.Minute}
 	template := synth(t, props)
-	equal(t, "what counts", queries(t, alarmOf(t, template, "missing"))[4], "job = FILL(FILL(measured, REPEAT), 180)")
-	script := textsIn(template.One(t, "AWS::EC2::LaunchTemplate").At("LaunchTemplateData", "UserData"))
-	if want := `"WORKER_JOB_TIME":"3m0s"`; !strings.Contains(script, want) {
-		t.Errorf("the worker is not told what to start from: no %s in %s", want, script)
-	}
+	equal(t, "what counts", queries(t, alarmOf(t, template, "missing"))[5], "job = (FILL(FILL(spent, REPEAT), 0) + 360)/FILL(FILL(ended, REPEAT), 2)")
+	other := mail(t)
+	other.Bundle, other.Files = props.Bundle, props.Files
+	equal(t, "what replaces instances", synth(t, other).One(t, "AWS::EC2::LaunchTemplate").Properties, template.One(t, "AWS::EC2::LaunchTemplate").Properties)
 }
 
 func TestTargetTrackingReplacesThePair(t *testing.T) {
@@ -159,10 +159,10 @@ func TestTargetTrackingReplacesThePair(t *testing.T) {
 	equal(t, "type", policy.At("PolicyType"), any("TargetTrackingScaling"))
 	equal(t, "target", policy.At("TargetTrackingConfiguration", "TargetValue"), any(600.0))
 	metrics, _ := policy.At("TargetTrackingConfiguration", "CustomizedMetricSpecification", "Metrics").([]any)
-	if len(metrics) != 5 {
+	if len(metrics) != 6 {
 		t.Fatalf("%d queries", len(metrics))
 	}
-	equal(t, "what is followed", metrics[4], any(object{
+	equal(t, "what is followed", metrics[5], any(object{
 		"Id": "backlog", "Label": "seconds that the backlog takes", "Expression": "FILL(visible, 0)*job/(n*2)", "ReturnData": true,
 	}))
 	equal(t, "instances", metrics[1].(object)["MetricStat"].(object)["Metric"], any(object{

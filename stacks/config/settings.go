@@ -70,7 +70,7 @@ type scaleOut struct {
 	Method given[string] `yaml:"method" oneof:"steps targetTracking" default:"steps"`
 	// How long a job may wait before it starts; under 5m is out of reach of one-minute metrics and two-minute boots.
 	TargetLatency given[time.Duration] `yaml:"targetLatency" range:"1m..24h" default:"10m"`
-	// How long a job takes on average, as far as you know. The workers measure it and start from this time, with the weight of two jobs. measured: they start from 5m. When unsure, overstate: four times too long costs a tenth more, too short makes jobs late.
+	// How long a job takes on average, as far as you know. It has the weight of two jobs beside those that the workers measure. measured: 5m. When unsure, overstate: four times too long costs a tenth more, too short makes jobs late.
 	MeanJobTime measurable `yaml:"meanJobTime" range:"1s..720h" word:"measured" default:"measured"`
 }
 

@@ -118,7 +118,9 @@ func StackName(tier, environment, contentType string) string {
 const (
 	MetricBusy           = "Busy"          // per cent of busy slots, average
 	MetricUnfinished     = "Unfinished"    // READY and RUNNING jobs
-	MetricMeanJobTime    = "MeanJobTime"   // seconds a process is busy per job that ends, decayed over six hours
+	// MetricJobTime is a statistic set, decayed over six hours: its sum is the time in seconds that processes were busy, its sample
+	// count the jobs that ended, and JobTimeWeight more. With as many jobs of an assumed time the sum makes a mean.
+	MetricJobTime = "JobTime"
 	MetricReady          = "Ready"         // READY jobs; those that are RUNNING are the rest of the unfinished ones
 	MetricDead           = "Dead"          // DEAD jobs
 	MetricCheckpointAge  = "CheckpointAge" // seconds since the last checkpoint, of the RUNNING job that has been without for longest
@@ -128,6 +130,9 @@ const (
 	// DimensionLaunchTemplate is a digest of what replaces a pool's instances. Only MetricBootFailures has it, beside the others.
 	DimensionLaunchTemplate = "LaunchTemplate"
 )
+
+// JobTimeWeight is how many jobs of an assumed time the mean job time starts from, so that the first few jobs do not decide alone.
+const JobTimeWeight = 2
 
 // Metrics that count what happened in a minute. One without a value counted nothing: CloudWatch bills a metric by
 // the hour in which it has values, so nothing is sent for zero.

@@ -16,7 +16,7 @@ var settings = contract.Settings{
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Timing:     contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour},
 	Retry:      contract.Retry{FailureLimit: 3, FirstPause: time.Minute, LongestPause: time.Hour},
-	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, JobTime: 5 * time.Minute, RootVolume: 30, WarmPool: true, ProtectBusy: true,
+	LaunchHook: "boot", TerminationHook: "drain", DrainOnRebalance: true, RootVolume: 30, WarmPool: true, ProtectBusy: true,
 	Listen: "127.0.0.1:9464", Graphite: "carbon:2003", EMF: true,
 }
 
@@ -43,7 +43,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvSweep] = "-1s"
 	env[contract.EnvCommand] = "bin/x"
 	env[contract.EnvDrainOnRebalance] = "sometimes"
-	env[contract.EnvJobTime] = "5"
+	env[contract.EnvRootVolume] = "large"
 	env[contract.EnvWarmPool] = "perhaps"
 	env[contract.EnvListen] = ":9464"
 	env[contract.EnvGraphite] = "carbon:plain"
@@ -61,11 +61,11 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		`WORKER_FAILURE_LIMIT: "0" is not a whole number from 1 to 1000`,
 		"WORKER_FIRST_PAUSE: 2h0m0s is more than WORKER_LONGEST_PAUSE (1h0m0s)",
 		`WORKER_GRAPHITE: "carbon:plain" is not a host and a port such as 127.0.0.1:9464`,
-		`WORKER_JOB_TIME: "5" is not a positive duration such as 20s`,
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
 		`WORKER_LISTEN: ":9464" is not a host and a port such as 127.0.0.1:9464`,
 		`WORKER_MEMORY: "32" is not a whole number from 64 to 33554432`,
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
+		`WORKER_ROOT_VOLUME: "large" is not a whole number from 1 to 65536`,
 		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,
 		"WORKER_TABLE: is not set",
 		`WORKER_WARM_POOL: "perhaps" is neither true nor false`,

@@ -27,7 +27,6 @@ const (
 	EnvLaunchHook         = "WORKER_LAUNCH_HOOK"
 	EnvTerminationHook    = "WORKER_TERMINATION_HOOK"
 	EnvDrainOnRebalance   = "WORKER_DRAIN_ON_REBALANCE"
-	EnvJobTime            = "WORKER_JOB_TIME"
 	EnvWarmPool           = "WORKER_WARM_POOL"
 	EnvProtectBusy        = "WORKER_PROTECT_BUSY"
 	EnvListen             = "WORKER_LISTEN"
@@ -59,8 +58,6 @@ type Settings struct {
 	LaunchHook       string // name of the group's launch lifecycle hook; empty: none to complete
 	TerminationHook  string // name of the group's termination lifecycle hook; empty: none to complete
 	DrainOnRebalance bool   // drain on EC2's rebalance recommendation and ask the group for another instance
-
-	JobTime time.Duration // how long a job is assumed to take until jobs have been measured; 0: it is not measured
 
 	WarmPool    bool // the instance may stand in a warm pool, and claims only while it is in service
 	ProtectBusy bool // the instance is protected from scale-in while it has jobs
@@ -105,9 +102,6 @@ func (s Settings) Environ() map[string]string {
 			env[name] = strconv.FormatBool(true)
 		}
 	}
-	if s.JobTime > 0 {
-		env[EnvJobTime] = s.JobTime.String()
-	}
 	if s.RootVolume > 0 {
 		env[EnvRootVolume] = strconv.Itoa(s.RootVolume)
 	}
@@ -151,9 +145,6 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	}
 	if _, set := lookup(EnvRootVolume); set {
 		s.RootVolume = r.count(EnvRootVolume, 1, 1<<16)
-	}
-	if _, set := lookup(EnvJobTime); set {
-		s.JobTime = r.duration(EnvJobTime)
 	}
 	if s.Lease > 0 && !s.SparesABeat() {
 		r.fail(EnvLease, "%s must be at least twice %s (%s)", s.Lease, EnvHeartbeat, s.Heartbeat)

@@ -59,7 +59,7 @@ func newSupervisor(cfg aws.Config, o Options, member group.Membership, log *slog
 			Sweeper: &sweep.Sweeper{
 				Store: table, Blobs: objects, Queue: messages, Clock: clock, Log: log, ContentType: settings.ContentType,
 				Worker: fmt.Sprintf("%s/%016x", member.Instance, random.Uint64()), Interval: settings.Sweep, Slots: settings.Processes, CrashLimit: crashLimit,
-				JobTime: settings.JobTime,
+				Measure: true,
 			},
 			Probe: func(ctx context.Context) error {
 				if _, err := table.Get(ctx, sweep.ControlKey(settings.ContentType)); err != nil {

@@ -50,8 +50,8 @@ func (w *Worker) data(usage metrics.Usage) []metrics.Datum {
 	if c.Running > 0 {
 		data = append(data, metrics.CheckpointAge(c.OldestCheckpoint))
 	}
-	if c.JobTime > 0 {
-		data = append(data, metrics.MeanJobTime(c.JobTime))
+	if c.JobTime != nil {
+		data = append(data, metrics.JobTime(c.JobTime.Busy, c.JobTime.Ended))
 	}
 	return data
 }

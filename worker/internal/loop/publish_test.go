@@ -34,7 +34,11 @@ type cloudWatch struct {
 func (c *cloudWatch) PutMetricData(ctx context.Context, in *cloudwatch.PutMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error) {
 	line := fmt.Sprintf("%s %s", time.Since(c.start), *in.Namespace)
 	for _, d := range in.MetricData {
-		line += fmt.Sprintf(" %s=%.0f %s", *d.MetricName, *d.Value, d.Unit)
+		if set := d.StatisticValues; set != nil {
+			line += fmt.Sprintf(" %s=%.0f/%.0f %s", *d.MetricName, *set.Sum, *set.SampleCount, d.Unit)
+		} else {
+			line += fmt.Sprintf(" %s=%.0f %s", *d.MetricName, *d.Value, d.Unit)
+		}
 		for _, dimension := range d.Dimensions {
 			line += " " + *dimension.Name + ":" + *dimension.Value
 		}
@@ -64,7 +68,7 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 		Attempts: lease.Deps{Tally: &lease.Tally{}, Clock: clock, Rand: random(), Timing: contract.Timing{Sweep: 30 * time.Second}},
 		Sweeper: &sweep.Sweeper{
 			Store: table, Queue: queue.NewMemory(time.Now, time.Minute), Clock: clock, Log: log,
-			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, CrashLimit: 5, JobTime: time.Minute,
+			ContentType: "mail", Worker: "i-1", Interval: 30 * time.Second, Slots: 2, CrashLimit: 5, Measure: true,
 		},
 		Metrics: metrics.NewPublisher(sent, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"}),
 		Log:     log,
@@ -104,12 +108,11 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 		w.Meter.Add(2)
 		time.Sleep(2 * time.Minute)
 		w.stop()
-		// 45 s of one slot; then two slots from second 65 on. The mean starts from two jobs of a minute:
-		// (120 + 45) / 3 after the first minute, (120 + 45 + 110) / 3 after the second.
+		// 45 s of one slot; then two slots from second 65 on. The jobs that ended are two more, for the assumed ones.
 		want := []string{
-			"1m0s WorkerTier/tier-prod Busy=38 Percent" + dimensions + " EndedDone=1 Count" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=60 Seconds" + dimensions,
-			"2m0s WorkerTier/tier-prod Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=55 Seconds" + dimensions,
-			"3m0s WorkerTier/tier-prod Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " MeanJobTime=92 Seconds" + dimensions,
+			"1m0s WorkerTier/tier-prod Busy=38 Percent" + dimensions + " EndedDone=1 Count" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " JobTime=0/2 Seconds" + dimensions,
+			"2m0s WorkerTier/tier-prod Busy=92 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " JobTime=45/3 Seconds" + dimensions,
+			"3m0s WorkerTier/tier-prod Busy=100 Percent" + dimensions + " Unfinished=3 Count" + dimensions + " Ready=3 Count" + dimensions + " Dead=0 Count" + dimensions + " JobTime=155/3 Seconds" + dimensions,
 		}
 		if diff := cmp.Diff(want, w.sent.requests); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
@@ -136,7 +139,7 @@ func TestWhatHappensToJobsIsCounted(t *testing.T) {
 		w.stop()
 		published := func(request string) (names []string) {
 			for _, word := range strings.Fields(request) {
-				if name, value, ok := strings.Cut(word, "="); ok && !slices.Contains([]string{"Busy", "Unfinished", "Dead", "MeanJobTime"}, name) {
+				if name, value, ok := strings.Cut(word, "="); ok && !slices.Contains([]string{"Busy", "Unfinished", "Dead", "JobTime"}, name) {
 					if name == contract.MetricCheckpointAge && value != "0" {
 						value = "some"
 					}

@@ -40,37 +40,44 @@ type Datum struct {
 	name  string
 	value float64
 	unit  types.StandardUnit
+	// samples is more than 0 for a set of so many samples, of which value is the sum.
+	samples float64
 }
 
 // Busy is the per cent of busy slot time of this instance. CloudWatch averages those of all instances.
 func Busy(percent float64) Datum {
-	return Datum{contract.MetricBusy, percent, types.StandardUnitPercent}
+	return Datum{name: contract.MetricBusy, value: percent, unit: types.StandardUnitPercent}
 }
 
 // Jobs are the READY, RUNNING and DEAD jobs of the content type: three metrics, of which the first two are one short.
 func Jobs(ready, running, dead int) []Datum {
 	return []Datum{
-		{contract.MetricUnfinished, float64(ready + running), types.StandardUnitCount},
-		{contract.MetricReady, float64(ready), types.StandardUnitCount},
-		{contract.MetricDead, float64(dead), types.StandardUnitCount},
+		{name: contract.MetricUnfinished, value: float64(ready + running), unit: types.StandardUnitCount},
+		{name: contract.MetricReady, value: float64(ready), unit: types.StandardUnitCount},
+		{name: contract.MetricDead, value: float64(dead), unit: types.StandardUnitCount},
 	}
 }
 
 // CheckpointAge is how long the RUNNING job that has been without a checkpoint for longest has been so.
 func CheckpointAge(d time.Duration) Datum {
-	return Datum{contract.MetricCheckpointAge, d.Seconds(), types.StandardUnitSeconds}
+	return Datum{name: contract.MetricCheckpointAge, value: d.Seconds(), unit: types.StandardUnitSeconds}
 }
 
-// MeanJobTime is how long the content type's jobs take.
-func MeanJobTime(d time.Duration) Datum {
-	return Datum{contract.MetricMeanJobTime, d.Seconds(), types.StandardUnitSeconds}
+// JobTime is the time that slots were busy, and the number of jobs that ended in it.
+func JobTime(busy time.Duration, ended float64) Datum {
+	return Datum{contract.MetricJobTime, busy.Seconds(), types.StandardUnitSeconds, ended + contract.JobTimeWeight}
 }
 
 // Publish sends data with one request: requests are billed too.
 func (p *Publisher) Publish(ctx context.Context, data ...Datum) error {
 	in := &cloudwatch.PutMetricDataInput{Namespace: &p.namespace}
 	for _, d := range data {
-		in.MetricData = append(in.MetricData, types.MetricDatum{MetricName: &d.name, Value: &d.value, Unit: d.unit, Dimensions: p.dimensions})
+		datum := types.MetricDatum{MetricName: &d.name, Value: &d.value, Unit: d.unit, Dimensions: p.dimensions}
+		if d.samples > 0 {
+			mean := d.value / d.samples
+			datum.Value, datum.StatisticValues = nil, &types.StatisticSet{Sum: &d.value, SampleCount: &d.samples, Minimum: &mean, Maximum: &mean}
+		}
+		in.MetricData = append(in.MetricData, datum)
 	}
 	if _, err := p.api.PutMetricData(ctx, in); err != nil {
 		return fmt.Errorf("publish metrics: %w", err)

@@ -111,7 +111,7 @@ func (m *Meter) sum() total {
 		t.ended += m.attempts[o].Load()
 	}
 	count := func(name string, n int64) {
-		t.counts = append(t.counts, Datum{name, float64(n), types.StandardUnitCount})
+		t.counts = append(t.counts, Datum{name: name, value: float64(n), unit: types.StandardUnitCount})
 	}
 	count(contract.MetricEndedCancelled, m.ended(lease.Cancelled))
 	count(contract.MetricEndedDead, m.ended(lease.Dead))

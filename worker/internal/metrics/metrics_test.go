@@ -71,7 +71,7 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 		publisher := metrics.NewPublisher(api, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"})
 		data := []metrics.Datum{metrics.Busy(busy)}
 		if i == 0 { // the one that leads
-			data = append(data, metrics.MeanJobTime(90*time.Second))
+			data = append(data, metrics.JobTime(270*time.Second, 1))
 			data = append(data, metrics.Jobs(3, 4, 0)...)
 		}
 		if err := publisher.Publish(t.Context(), data...); err != nil {
@@ -94,10 +94,10 @@ func TestAlarmsFindWhatIsPublished(t *testing.T) {
 			StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Minute)), Period: aws.Int32(7200),
 		})
 		for _, p := range out.Datapoints {
-			got[m.Name] = max(aws.ToFloat64(p.Average), aws.ToFloat64(p.Maximum))
+			got[m.ID] = max(aws.ToFloat64(p.Average), aws.ToFloat64(p.Maximum), aws.ToFloat64(p.Sum), aws.ToFloat64(p.SampleCount))
 		}
 	}
-	if diff := cmp.Diff(map[string]float64{contract.MetricBusy: 40, contract.MetricUnfinished: 7, contract.MetricMeanJobTime: 90}, got); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"busy": 40, "unfinished": 7, "spent": 270, "ended": 3}, got); diff != "" {
 		t.Errorf("metrics as the alarms read them (-want +got):\n%s", diff)
 	}
 }

@@ -40,7 +40,7 @@ type Restart struct {
 type setup struct {
 	contract.Timing
 	contract.Retry
-	jobTime    time.Duration // assumed until jobs are measured; 0: they are not
+	measured   bool          // the time that jobs take is measured
 	slots      int
 	crashLimit int64
 }
@@ -156,7 +156,7 @@ func (w *world) draw() {
 		{Lease: 30 * time.Second, Heartbeat: 10 * time.Second, Sweep: 15 * time.Second, Checkpoint: 5 * time.Second, DrainBudget: 20 * time.Second},
 		{Lease: 40 * time.Second, Heartbeat: 20 * time.Second, Sweep: 20 * time.Second, Checkpoint: time.Second, DrainBudget: 4 * time.Minute},
 	}[r.IntN(4)]
-	w.setup.jobTime = []time.Duration{0, time.Minute}[r.IntN(2)]
+	w.setup.measured = r.IntN(2) == 1
 	w.setup.Stall = 45 * time.Minute // longer than anything is frozen
 	w.setup.slots = 1 + r.IntN(3)
 	w.setup.Retry = []contract.Retry{

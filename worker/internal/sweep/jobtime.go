@@ -12,9 +12,6 @@ import (
 const (
 	// jobTimeHalfLife is how fast what was measured is forgotten: after this long it counts half.
 	jobTimeHalfLife = 6 * time.Hour
-	// assumedJobs is how many ended jobs of the assumed time the mean starts from, so that the first few
-	// jobs do not decide alone.
-	assumedJobs = 2
 	// fraction is the resolution of ended jobs in the control item: decayed counts are no whole numbers.
 	fraction = 1000
 )
@@ -31,7 +28,7 @@ func Tally(contentType string, busy time.Duration, ended int) job.Write {
 
 // Tally writes a tally of this worker's, where jobs are measured.
 func (s *Sweeper) Tally(ctx context.Context, busy time.Duration, ended int) error {
-	if s.JobTime == 0 {
+	if !s.Measure {
 		return nil
 	}
 	_, err := s.Store.Write(ctx, Tally(s.ContentType, busy, ended))
@@ -63,22 +60,24 @@ func (t jobTime) absorb(lead *job.Write, now time.Time) {
 	lead.Add = map[string]int64{contract.AttrBusy: -t.busy, contract.AttrEnded: -t.ended}
 }
 
-// mean is how long a job takes, running jobs included, starting from assumed.
-func (t jobTime) mean(assumed time.Duration) time.Duration {
-	busy := float64(t.recentBusy+t.busy) + assumedJobs*float64(assumed.Milliseconds())
-	ended := float64(t.recentEnded)/fraction + float64(t.ended) + assumedJobs
-	return time.Duration(busy / ended * float64(time.Millisecond))
+// JobTime is what was measured of the time that jobs take, over all workers of the type, decayed.
+type JobTime struct {
+	Busy  time.Duration // of slots, those of running jobs included
+	Ended float64       // jobs
+}
+
+func (t jobTime) measured() *JobTime {
+	return &JobTime{time.Duration(t.recentBusy+t.busy) * time.Millisecond, float64(t.recentEnded)/fraction + float64(t.ended)}
 }
 
 // MeasuredJobTime reads from a control item how long its jobs took of late, running ones included; 0: none
 // has ended.
 func MeasuredJobTime(control job.Item) time.Duration {
-	t := jobTimeOf(control)
-	ended := float64(t.recentEnded)/fraction + float64(t.ended)
-	if ended == 0 {
+	measured := jobTimeOf(control).measured()
+	if measured.Ended == 0 {
 		return 0
 	}
-	return time.Duration(float64(t.recentBusy+t.busy) / ended * float64(time.Millisecond))
+	return time.Duration(float64(measured.Busy) / measured.Ended)
 }
 
 // decayed is what is left of sum since the moment at. It rounds down, or small sums would never go. Clocks

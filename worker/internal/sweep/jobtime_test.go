@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -13,12 +14,10 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-const assumed = 5 * time.Minute
-
 // measuring is a sweeper that measures how long jobs take.
 func (w *world) measuring(name string) *sweep.Sweeper {
 	s := w.sweeper(name)
-	s.JobTime = assumed
+	s.Measure = true
 	return s
 }
 
@@ -29,28 +28,31 @@ func (w *world) tally(busy time.Duration, ended int) {
 	}
 }
 
-func near(t *testing.T, what string, got, want time.Duration) {
+// near allows for the decay of some minutes.
+func near(t *testing.T, what string, got *sweep.JobTime, busy time.Duration, ended float64) {
 	t.Helper()
-	if d := got - want; d < -want/200 || d > want/200 {
-		t.Errorf("%s: %s, want %s", what, got, want)
+	switch {
+	case got == nil:
+		t.Errorf("%s: nothing is measured", what)
+	case (got.Busy-busy).Abs() > busy/50, math.Abs(got.Ended-ended) > ended/50:
+		t.Errorf("%s: %s in %v jobs, want %s in %v", what, got.Busy, got.Ended, busy, ended)
 	}
 }
 
 func TestMeanJobTime(t *testing.T) {
 	w := newWorld(t)
 	s := w.measuring("a")
-	near(t, "nothing is measured yet", w.sweep(s).JobTime, assumed)
+	near(t, "nothing is measured yet", w.sweep(s).JobTime, 0, 0)
 	w.tally(20*time.Minute, 0) // a job that runs on counts at once
 	w.clock.pass(interval)
-	near(t, "one job under way", w.sweep(s).JobTime, (20*time.Minute+2*assumed)/2)
+	near(t, "one job under way", w.sweep(s).JobTime, 20*time.Minute, 0)
 	w.tally(40*time.Minute, 4) // two workers
 	w.tally(4*time.Minute, 2)
 	w.clock.pass(interval)
-	mean := (64*time.Minute + 2*assumed) / 8
-	near(t, "six have ended", w.sweep(s).JobTime, mean)
+	near(t, "six have ended", w.sweep(s).JobTime, 64*time.Minute, 6)
 	for range 10 { // sweeps alone change nothing
 		w.clock.pass(interval)
-		near(t, "no news", w.sweep(s).JobTime, mean)
+		near(t, "no news", w.sweep(s).JobTime, 64*time.Minute, 6)
 	}
 }
 
@@ -64,12 +66,14 @@ func TestWhatWasMeasuredSixHoursAgoCountsHalf(t *testing.T) {
 		w.sweep(s)
 	}
 	w.tally(50*time.Minute, 50)
-	near(t, "half of 100 jobs of an hour, and 50 of a minute", w.sweep(s).JobTime, (50*time.Hour+50*time.Minute+2*assumed)/102)
+	near(t, "half of 100 jobs of an hour, and 50 of a minute", w.sweep(s).JobTime, 50*time.Hour+50*time.Minute, 100)
 	for range 20 * 24 * 60 * 2 {
 		w.clock.pass(interval)
 		w.sweep(s)
 	}
-	near(t, "long forgotten", w.sweep(s).JobTime, assumed)
+	if got := w.sweep(s).JobTime; got.Busy > time.Second || got.Ended > 0.01 {
+		t.Errorf("not forgotten: %+v", got)
+	}
 }
 
 func TestTheNextSweeperGoesOnWithWhatWasMeasured(t *testing.T) {
@@ -78,12 +82,12 @@ func TestTheNextSweeperGoesOnWithWhatWasMeasured(t *testing.T) {
 	w.sweep(a)
 	w.tally(30*time.Minute, 1)
 	w.clock.pass(interval)
-	mean := w.sweep(a).JobTime
-	if r := w.sweep(b); r.Led || r.JobTime != 0 {
+	near(t, "a leads", w.sweep(a).JobTime, 30*time.Minute, 1)
+	if r := w.sweep(b); r.Led || r.JobTime != nil {
 		t.Errorf("standing by, b says %+v", r)
 	}
 	w.clock.pass(2*interval + time.Second) // a is gone
-	near(t, "b takes over", w.sweep(b).JobTime, mean)
+	near(t, "b takes over", w.sweep(b).JobTime, 30*time.Minute, 1)
 }
 
 // A tally may come before any sweep: it must not pass for a leader's item.
@@ -94,7 +98,7 @@ func TestTallyBeforeTheFirstSweep(t *testing.T) {
 	if !r.Led {
 		t.Fatal("does not lead")
 	}
-	near(t, "mean", r.JobTime, (30*time.Minute+2*assumed)/3)
+	near(t, "what was tallied", r.JobTime, 30*time.Minute, 1)
 }
 
 // losing loses answers: the write is applied and the caller is told of an error, or its own retry is refused.

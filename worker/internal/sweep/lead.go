@@ -55,7 +55,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		Op: "lead sweep", Key: key, If: []job.Cond{cond},
 		Set: job.Item{contract.AttrNextSweep: next, contract.AttrSweeper: s.Worker},
 	}
-	if s.JobTime > 0 {
+	if s.Measure {
 		s.jobTime.absorb(&w, now)
 	}
 	item, err := s.Store.Write(ctx, w)

@@ -59,8 +59,8 @@ type Sweeper struct {
 	Interval    time.Duration
 	Slots       int   // messages that must be waiting visibly for nothing to be rung
 	CrashLimit  int64 // crashes at one position that make a job DEAD
-	// JobTime is how long a job is assumed to take until jobs have been measured. Default: it is not measured.
-	JobTime time.Duration
+	// Measure says that the time that jobs take is measured. Default: it is not.
+	Measure bool
 
 	control       int64               // what this sweeper wrote as nextSweep; 0: not leading
 	other         leader              // whom this sweeper stands by for
@@ -107,8 +107,8 @@ type Result struct {
 	RipeIn time.Duration
 	// Paused says that the content type is paused: its workers claim nothing. Known to all of them.
 	Paused bool
-	// JobTime is how long a job takes on average, as measured over all workers of the type.
-	JobTime time.Duration
+	// JobTime is what was measured. It is nil where nothing is, or another worker leads.
+	JobTime *JobTime
 }
 
 // Received tells the sweeper of messages that this worker received: the sending time of the oldest of
@@ -144,8 +144,8 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if err := s.payBells(ctx); err != nil {
 		return r, err
 	}
-	if s.JobTime > 0 {
-		r.JobTime = s.jobTime.mean(s.JobTime)
+	if s.Measure {
+		r.JobTime = s.jobTime.measured()
 	}
 	if err := s.reapAll(ctx, &r); err != nil {
 		return r, err
