@@ -109,8 +109,12 @@ race: tools ## Run the tests of everything without jsii under the race detector 
 	go test -race $(RACE)
 
 .PHONY: sim
-sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000)
-	go run ./worker/internal/sim/cmd -seeds $(or $(SEEDS),2000)
+sim: go-there ## Simulate the runtime under faults, seed by seed (SEEDS=2000, FROM=1 or random)
+	go run ./worker/internal/sim/cmd -seeds $(or $(SEEDS),2000) -first $(or $(FROM),1)
+
+.PHONY: sim-random
+sim-random: ## Simulate seeds that no run has played before (SEEDS=1000)
+	@$(MAKE) sim SEEDS=$(or $(SEEDS),1000) FROM=random
 
 .PHONY: releases
 releases: tools ## Run this release and the one before side by side on one table and queue (needs the git history)
@@ -143,7 +147,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linte
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo trials chaos bootstrap-test test ## Run what CI runs
+check: lint race sim sim-random cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo trials chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)

@@ -14,12 +14,14 @@ import (
 type Campaign struct {
 	First    uint64
 	Seeds    int
-	Controls int // seeds within which each negative control must be caught
+	Controls int // seeds within which each negative control must be caught; 0: controls are not played
 }
 
 // Summary of a campaign.
 type Summary struct {
+	First      uint64
 	Seeds      int
+	Controls   []NegativeControl // that were played, by name
 	Events     uint64
 	Violations []*Violation
 	Different  []uint64                       // seeds whose second run had another trace
@@ -33,19 +35,17 @@ const done = 0.8
 
 // Passed reports whether there is nothing to complain of.
 func (s Summary) Passed() bool {
-	return len(s.Violations) == 0 && len(s.Different) == 0 && len(s.Caught) == len(NegativeControls) && s.enough()
+	return len(s.Violations) == 0 && len(s.Different) == 0 && len(s.Caught) == len(s.Controls) && s.enough()
 }
 
 func (s Summary) enough() bool { return float64(s.Done) >= done*float64(s.Untroubled) }
 
-// sorted are the controls by name.
-func sorted() []NegativeControl {
-	return slices.Sorted(maps.Keys(NegativeControls))
-}
-
 // Run plays the campaign on all processors.
 func (c Campaign) Run() Summary {
-	s := Summary{Seeds: c.Seeds, Caught: map[NegativeControl]*Violation{}}
+	s := Summary{First: c.First, Seeds: c.Seeds, Caught: map[NegativeControl]*Violation{}}
+	if c.Controls > 0 {
+		s.Controls = slices.Sorted(maps.Keys(NegativeControls))
+	}
 	var mu sync.Mutex
 	parallel(c.Seeds, func(i int) bool {
 		seed := c.First + uint64(i)
@@ -66,7 +66,8 @@ func (c Campaign) Run() Summary {
 		return true
 	})
 	slices.SortFunc(s.Violations, func(a, b *Violation) int { return int(a.Seed) - int(b.Seed) })
-	for control, invariant := range NegativeControls {
+	for _, control := range s.Controls {
+		invariant := NegativeControls[control]
 		parallel(c.Controls, func(i int) bool {
 			r := Run(Options{Seed: c.First + uint64(i), Control: control})
 			if r.Violation == nil || r.Violation.Invariant != invariant {
@@ -112,7 +113,7 @@ func (s Summary) Print(to io.Writer) error {
 			err = e
 		}
 	}
-	for _, c := range sorted() {
+	for _, c := range s.Controls {
 		if v := s.Caught[c]; v != nil {
 			say("control %-43s caught by %s at seed %d: %.150s", string(c), v.Invariant, v.Seed, v.What)
 		} else {
@@ -120,7 +121,7 @@ func (s Summary) Print(to io.Writer) error {
 		}
 	}
 	for _, seed := range s.Different {
-		say("seed %d: two runs gave two traces", seed)
+		say("seed %d: two runs gave two traces\n  replay: go run ./worker/internal/sim/cmd -seed %d -trace", seed, seed)
 	}
 	for _, v := range s.Violations {
 		say("%s\n  replay: go run ./worker/internal/sim/cmd -seed %d -trace", v, v.Seed)
@@ -129,6 +130,9 @@ func (s Summary) Print(to io.Writer) error {
 		say("too few jobs are DONE of those that nothing troubled: want %.0f %%", 100*done)
 	}
 	say("%d events, %d of %d untroubled jobs DONE", s.Events, s.Done, s.Untroubled)
-	say("sim: seeds=%d violations=%d negative_controls_caught=%d/%d", s.Seeds, len(s.Violations), len(s.Caught), len(NegativeControls))
+	if !s.Passed() {
+		say("again: make sim SEEDS=%d FROM=%d", s.Seeds, s.First)
+	}
+	say("sim: first=%d seeds=%d violations=%d negative_controls_caught=%d/%d", s.First, s.Seeds, len(s.Violations), len(s.Caught), len(s.Controls))
 	return err
 }
