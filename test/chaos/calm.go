@@ -14,7 +14,7 @@ const calmTime = 20 * time.Minute
 
 // bellTime is how long a READY job waits before it is rung by hand. A bell that could not be sent, because the
 // endpoint was away or its sender died, is sent again by the sweeper, but only five minutes after the job became
-// READY (job.RingDelay): the chaos does what a person would do who does not want to wait.
+// READY (job.RingDelay), and one that failed waits for its time: the chaos does what a person would do who does not want to wait.
 const bellTime = 8 * time.Second
 
 // calm ends the chaos, waits until every job has come to its end, and ends all instances.
@@ -52,7 +52,7 @@ func (c *chaos) calm(ctx context.Context) error {
 	return err
 }
 
-// ringWaiting rings jobs by hand that have been READY for bellTime, as worker jobs resume does.
+// ringWaiting rings jobs by hand that have been READY for bellTime, as worker jobs resume and retry do.
 func (c *chaos) ringWaiting(ctx context.Context, ready map[string]time.Time) error {
 	for _, s := range c.jobs.list() {
 		if s.done {
@@ -64,18 +64,34 @@ func (c *chaos) ringWaiting(ctx context.Context, ready map[string]time.Time) err
 		}
 		since, waits := ready[s.key()]
 		switch {
-		case r.State != "READY" || r.Failures > 0:
-			delete(ready, s.key()) // one that failed waits for its time
+		case r.State != "READY":
+			delete(ready, s.key())
 		case !waits:
 			ready[s.key()] = time.Now()
 		case time.Since(since) > bellTime:
 			delete(ready, s.key())
 			c.rung++
 			c.say("  %s waits for its next ring: rung by hand", s.key())
-			if err := c.command(ctx, "jobs", "resume", "--type", s.contentType, s.id); err != nil {
-				return fmt.Errorf("resume %s: %w", s.key(), err)
+			if err := c.ring(ctx, s, r.Failures > 0); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// ring rings a job. One that failed and waits for its time is tried now, unless it has just begun to run by itself.
+func (c *chaos) ring(ctx context.Context, s *submitted, failed bool) error {
+	verb := "resume"
+	if failed {
+		verb = "retry"
+	}
+	err := c.command(ctx, "jobs", verb, "--type", s.contentType, s.id)
+	if err == nil {
+		return nil
+	}
+	if r, e := c.tier.Job(ctx, s.contentType, s.id); e == nil && r.State != "READY" {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", verb, s.key(), err)
 }

@@ -51,19 +51,22 @@ type chaos struct {
 	closeOperator func()
 
 	jobs *jobs
+	logs *logs
 
 	mu       sync.Mutex
 	busy     map[string]bool // instances that something is being done to
 	stops    []oracle.Stop
 	byKind   map[string]int // kills
+	byFault  map[string]int
 	outages  int
 	pending  sync.WaitGroup // freezes and drains under way
+	healing  sync.WaitGroup // faults that are to heal
 	rung     int            // jobs that waited for their next ring and were rung by hand
 	problems []string       // of the chaos itself, such as a drain that does not end
 }
 
 func newChaos(o options) *chaos {
-	c := &chaos{options: o, out: os.Stdout, begin: time.Now(), random: rand.New(rand.NewPCG(o.seed, 1)), busy: map[string]bool{}, byKind: map[string]int{}, closeOperator: func() {}}
+	c := &chaos{options: o, out: os.Stdout, begin: time.Now(), random: rand.New(rand.NewPCG(o.seed, 1)), busy: map[string]bool{}, byKind: map[string]int{}, byFault: map[string]int{}, logs: &logs{readers: map[string]*logReader{}}, closeOperator: func() {}}
 	if o.json {
 		c.out = os.Stderr
 	}
@@ -76,9 +79,9 @@ func (c *chaos) say(format string, args ...any) {
 }
 
 func (c *chaos) run(ctx context.Context) error {
-	fmt.Fprintf(c.out, "chaos: %d kills, seed %d (SEED=%d makes the same choices); everything is in %s\n", c.kills, c.seed, c.seed, c.dir)
+	fmt.Fprintf(c.out, "chaos: %d kills, seed %d (make chaos KILLS=%d SEED=%d makes the same choices); everything is in %s\n", c.kills, c.seed, c.kills, c.seed, c.dir)
 	defer func() {
-		_ = c.Stop() // after an error: its own is printed
+		_, _ = c.Stop(), unmountAll(c.dir) // after an error: its own is printed
 		c.closeOperator()
 	}()
 	for _, part := range []func(context.Context) error{c.deploy, c.startInstances, c.disturb, c.calm, c.judge} {
@@ -130,7 +133,7 @@ func (c *chaos) startInstances(ctx context.Context) error {
 		c.operator.Close()
 		_ = journal.Close()
 	})
-	if err := c.Launch(ctx, localec2.Options{Network: c.network}); err != nil {
+	if err := c.Launch(ctx, localec2.Options{Network: c.network, Start: c.logs.start}); err != nil {
 		return err
 	}
 	instances := 0

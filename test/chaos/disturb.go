@@ -35,6 +35,9 @@ func (c *chaos) disturb(ctx context.Context) error {
 		if err = c.kill(ctx, n); err != nil {
 			break
 		}
+		if err = c.fault(ctx, n); err != nil {
+			break
+		}
 		if n%killsPerOutage == killsPerOutage/2 {
 			if err = c.outage(ctx); err != nil {
 				break
@@ -46,6 +49,7 @@ func (c *chaos) disturb(ctx context.Context) error {
 		err = e
 	}
 	c.pending.Wait()
+	c.healing.Wait()
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -20,7 +20,7 @@ import (
 
 // waiting is how many unfinished jobs of each type there are while the chaos goes on: each instance has work, and
 // jobs wait. Backups cost the most processor time.
-var waiting = map[string]int{"backup": 3, "chain": 6, "inventory": 3}
+var waiting = map[string]int{"backup": 3, "chain": 6, "inventory": 3, "downstream": 4}
 
 // folders of the Go toolchain's sources, which every machine with Go has, are backed up and listed.
 var folders = map[string][]string{"backup": {"runtime", "crypto", "cmd"}, "inventory": {"cmd", "crypto", "."}}
@@ -174,6 +174,8 @@ func (j *jobs) next(contentType string) (*submitted, []byte, error) {
 		payload = map[string]any{"source": map[string]any{"directory": s.folder}}
 	case "inventory":
 		payload = map[string]any{"directory": s.folder, "output": j.output(s)}
+	case "downstream":
+		payload = map[string]any{"away": j.downstream()}
 	default:
 		payload = map[string]any{"word": s.id, "links": chainLinks, "pause": chainPause}
 	}
@@ -183,6 +185,9 @@ func (j *jobs) next(contentType string) (*submitted, []byte, error) {
 
 // output is the folder that an inventory writes to: every instance finds it, as on a shared disk.
 func (j *jobs) output(s *submitted) string { return filepath.Join(j.dir, "inventories", s.id) }
+
+// downstream is the file that is there while what the jobs of content type downstream need is away.
+func (c *chaos) downstream() string { return filepath.Join(c.dir, "the-downstream-is-away") }
 
 // send sends the published message.
 func (j *jobs) send(ctx context.Context, contentType, id string, payload json.RawMessage) error {

@@ -60,5 +60,8 @@ func (o options) prepare() (unlock func(), err error) {
 	if err := localtier.CheckCDK(o.root, "chaos"); err != nil {
 		return nil, err
 	}
+	if err := unmountAll(o.dir); err != nil {
+		return nil, err
+	}
 	return localtier.OwnFolder(o.dir, "chaos")
 }

@@ -30,6 +30,7 @@ type summary struct {
 	Kills   int              `json:"kills"`
 	Jobs    int              `json:"jobs"`
 	Lost    []oracle.Finding `json:"lost"`
+	Dead    []oracle.Finding `json:"dead"`
 	Stale   []oracle.Finding `json:"staleWritesAccepted"`
 	Corrupt []oracle.Finding `json:"corruptOutputs"`
 	Burned  []oracle.Finding `json:"burnedAttemptsByDrain"`
@@ -37,6 +38,7 @@ type summary struct {
 
 	Seed      uint64         `json:"seed"`
 	ByKind    map[string]int `json:"killsByKind"`
+	ByFault   map[string]int `json:"faultsThatHeal"`
 	Outages   int            `json:"outagesOfTheEndpoint"`
 	Faults    map[string]int `json:"faultsOfTheNetwork"`
 	Writes    int            `json:"writes"`
@@ -59,7 +61,7 @@ func (c *chaos) judge(ctx context.Context) error {
 	if err := writeJournal(journal, records); err != nil {
 		return err
 	}
-	facts := oracle.Facts{Operator: operator, Lease: c.lease(), Stops: c.stops}
+	facts := oracle.Facts{Operator: operator, Lease: c.lease(), Stops: c.stops, Fails: []string{downstreamReason, slotKilled}}
 	if err := writeJSON(filepath.Join(c.dir, "facts.json"), facts); err != nil {
 		return err
 	}
@@ -72,10 +74,10 @@ func (c *chaos) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lost, corrupt := verdict.Compare(ended)
+	lost, dead, corrupt := verdict.Compare(ended)
 	s := summary{
-		Kills: c.kills, Jobs: len(ended), Lost: listed(lost), Stale: listed(verdict.Stale), Corrupt: listed(corrupt), Burned: listed(verdict.Burned), Redone: verdict.Redone,
-		Seed: c.seed, ByKind: c.byKind, Outages: c.outages, Faults: c.network.Counts(), Writes: verdict.Writes, Refused: verdict.Refused,
+		Kills: c.kills, Jobs: len(ended), Lost: listed(lost), Dead: listed(dead), Stale: listed(verdict.Stale), Corrupt: listed(corrupt), Burned: listed(verdict.Burned), Redone: verdict.Redone,
+		Seed: c.seed, ByKind: c.byKind, ByFault: c.byFault, Outages: c.outages, Faults: c.network.Counts(), Writes: verdict.Writes, Refused: verdict.Refused,
 		Claims: verdict.Claims, Reaps: verdict.Reaps, Drains: verdict.Drains, Orphans: verdict.Orphans, Rung: c.rung, Problems: listed(c.problems),
 		Journal: journal, Instances: filepath.Join(c.dir, "instances"), Seconds: time.Since(c.begin).Round(100 * time.Millisecond).Seconds(),
 	}
@@ -128,7 +130,7 @@ func (c *chaos) report(s summary) error {
 	for _, part := range []struct {
 		name     string
 		findings []oracle.Finding
-	}{{"lost", s.Lost}, {"stale write accepted", s.Stale}, {"corrupt output", s.Corrupt}, {"attempt burned by a drain", s.Burned}} {
+	}{{"lost", s.Lost}, {"dead", s.Dead}, {"stale write accepted", s.Stale}, {"corrupt output", s.Corrupt}, {"attempt burned by a drain", s.Burned}} {
 		for _, f := range part.findings {
 			fmt.Fprintf(c.out, "VIOLATION %s: %s\n", part.name, f)
 		}
@@ -136,17 +138,17 @@ func (c *chaos) report(s summary) error {
 	for _, p := range s.Problems {
 		fmt.Fprintln(c.out, "PROBLEM", p)
 	}
-	violated := len(s.Lost)+len(s.Stale)+len(s.Corrupt)+len(s.Burned)+len(s.Problems) > 0
+	violated := len(s.Lost)+len(s.Dead)+len(s.Stale)+len(s.Corrupt)+len(s.Burned)+len(s.Problems) > 0
 	if violated {
-		fmt.Fprintf(c.out, "every write in order: %s; each instance's log (%s) and requests (%s): %s; SEED=%d makes the same choices\n",
-			s.Journal, localec2.LogFile, localec2.RequestsFile, s.Instances, s.Seed)
+		fmt.Fprintf(c.out, "every write in order: %s; each instance's log (%s) and requests (%s): %s; make chaos KILLS=%d SEED=%d makes the same choices\n",
+			s.Journal, localec2.LogFile, localec2.RequestsFile, s.Instances, s.Kills, s.Seed)
 	}
-	fmt.Fprintf(c.out, "%s; %d outages of the endpoint; network: %s\n", counted(s.ByKind), s.Outages, counted(s.Faults))
+	fmt.Fprintf(c.out, "%s; healed faults: %s; %d outages of the endpoint; network: %s\n", counted(s.ByKind), counted(s.ByFault), s.Outages, counted(s.Faults))
 	fmt.Fprintf(c.out, "%d writes to jobs, %d of them refused; %d claims, %d of them applied after the claimer had given up or died; %d reaps, %d drained handbacks; %d jobs rung by hand; took %.1f s\n",
 		s.Writes, s.Refused, s.Claims, s.Orphans, s.Reaps, s.Drains, s.Rung, s.Seconds)
 	fmt.Fprintf(c.out, "the most work done again: %s: %s\n", s.Redone.Job, s.Redone.What)
-	fmt.Fprintf(c.out, "chaos: kills=%d jobs=%d lost=%d stale_writes_accepted=%d corrupt_outputs=%d burned_attempts_by_drain=%d redone_seconds_max=%.1f\n",
-		s.Kills, s.Jobs, len(s.Lost), len(s.Stale), len(s.Corrupt), len(s.Burned), s.Redone.Time.Seconds())
+	fmt.Fprintf(c.out, "chaos: kills=%d jobs=%d lost=%d dead=%d stale_writes_accepted=%d corrupt_outputs=%d burned_attempts_by_drain=%d redone_seconds_max=%.1f\n",
+		s.Kills, s.Jobs, len(s.Lost), len(s.Dead), len(s.Stale), len(s.Corrupt), len(s.Burned), s.Redone.Time.Seconds())
 	if c.json {
 		if err := json.NewEncoder(os.Stdout).Encode(s); err != nil {
 			return err

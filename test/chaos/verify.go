@@ -81,7 +81,20 @@ func (c *chaos) verify(ctx context.Context, s *submitted, lastCursor string) err
 		_, err := outputs.VerifyInventory(lastCursor, c.jobs.output(s), s.folder)
 		return err
 	}
+	if s.contentType == "downstream" {
+		return verifySteps(lastCursor)
+	}
 	return verifyChain(lastCursor, s.id)
+}
+
+// downstreamSteps is how many steps downstream/work.sh takes. Its last cursor is their number.
+const downstreamSteps = 30
+
+func verifySteps(lastCursor string) error {
+	if lastCursor != strconv.Itoa(downstreamSteps) {
+		return fmt.Errorf("the last cursor is %q, want %d", lastCursor, downstreamSteps)
+	}
+	return nil
 }
 
 // verifyChain hashes again what a chain has hashed.

@@ -74,12 +74,12 @@ func TestReportEndsWithOneLineAndFailsOnAnyViolation(t *testing.T) {
 		t.Error(err)
 	}
 	lines := strings.Split(strings.TrimSpace(said.String()), "\n")
-	const want = "chaos: kills=3 jobs=5 lost=0 stale_writes_accepted=0 corrupt_outputs=0 burned_attempts_by_drain=0 redone_seconds_max=1.2"
+	const want = "chaos: kills=3 jobs=5 lost=0 dead=0 stale_writes_accepted=0 corrupt_outputs=0 burned_attempts_by_drain=0 redone_seconds_max=1.2"
 	if last := lines[len(lines)-1]; last != want {
 		t.Errorf("the last line is %q, want %q", last, want)
 	}
 	for name, bad := range map[string]summary{
-		"lost": {Lost: finding("gone")}, "stale": {Stale: finding("late")}, "corrupt": {Corrupt: finding("other bytes")},
+		"lost": {Lost: finding("gone")}, "dead": {Dead: finding("gave up")}, "stale": {Stale: finding("late")}, "corrupt": {Corrupt: finding("other bytes")},
 		"burned": {Burned: finding("failed")}, "problem": {Problems: []string{"a drain that does not end"}},
 	} {
 		said.Reset()

@@ -1,6 +1,7 @@
 package localec2
 
 import (
+	"os"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -14,6 +15,7 @@ type Boot struct {
 	Metadata string             // URL of its instance metadata service
 	Endpoint string             // URL of its way to AWS
 	Install  func() error       // lays the bundle out in Dir: what user-data does on machines that run it
+	Log      *os.File           // of a machine of processes, which closes it when it has ended; nil: LogFile
 	Failed   func()             // counts a boot that failed: what user-data does then
 }
 
@@ -28,6 +30,9 @@ type Machine interface {
 	Memory() (int64, error) // resident memory of the supervisor, in bytes
 	Processes() []int       // what runs on the machine
 }
+
+// TemporaryFolder is the folder for temporary files of a machine of processes, inside the instance's folder.
+const TemporaryFolder = "tmp"
 
 // LogFile is where a worker's output goes, or a machine's console with its journal, inside the instance's folder.
 const LogFile = "worker.log"

@@ -39,8 +39,10 @@ func StartProcess(boot Boot) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.log, err = os.Create(filepath.Join(boot.Dir, LogFile)); err != nil {
-		return nil, err
+	if p.log = boot.Log; p.log == nil {
+		if p.log, err = os.Create(filepath.Join(boot.Dir, LogFile)); err != nil {
+			return nil, err
+		}
 	}
 	p.cmd = exec.Command(filepath.Join(boot.Dir, "bin", "worker"), "run")
 	p.cmd.Dir = boot.Dir
@@ -61,7 +63,7 @@ func StartProcess(boot Boot) (Machine, error) {
 }
 
 func (p *process) environ() ([]string, error) {
-	tmp := filepath.Join(p.boot.Dir, "tmp") // a machine's /tmp is its own
+	tmp := filepath.Join(p.boot.Dir, TemporaryFolder) // a machine's /tmp is its own
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
 		return nil, err
 	}

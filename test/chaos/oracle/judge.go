@@ -24,6 +24,8 @@ type Facts struct {
 	Operator string // the "instance" that people's commands come from
 	Lease    time.Duration
 	Stops    []Stop
+	// Fails are texts in the last error of attempts that the chaos itself has made fail, whatever else it does to their instance.
+	Fails []string
 
 	lastWord map[string]int64 // by owner: the last write that names it, accepted or not
 }
@@ -257,10 +259,18 @@ func (j *judged) ended(t tenure, s step, facts *Facts) {
 	if drain == nil || t.orphan || drain.At.Sub(t.renewed) > facts.Lease { // in the last two cases nobody worked on the job
 		return
 	}
-	if s.reaps() || s.At.After(drain.At) && s.after.number(contract.AttrFailures) > s.before.number(contract.AttrFailures) {
+	if s.reaps() || s.At.After(drain.At) && s.fails() && !s.meantToFail(facts) {
 		j.burned = append(j.burned, Finding{j.key, s.Order, fmt.Sprintf("%s drained at %s burned an attempt: the item was: %s; is: %s",
 			drain.Instance, drain.At.Format(clock), s.before, s.after)})
 	}
+}
+
+func (s step) fails() bool {
+	return s.after.number(contract.AttrFailures) > s.before.number(contract.AttrFailures)
+}
+
+func (s step) meantToFail(facts *Facts) bool {
+	return slices.ContainsFunc(facts.Fails, func(text string) bool { return strings.Contains(s.after.text(contract.AttrLastError), text) })
 }
 
 // Ended is a submitted job as it was found once everything had calmed.
@@ -273,9 +283,11 @@ type Ended struct {
 
 // Compare compares what was found with what must be: every job DONE with its output, and the table as the
 // traffic has left it.
-func (v *Verdict) Compare(ended []Ended) (lost, corrupt []Finding) {
+func (v *Verdict) Compare(ended []Ended) (lost, dead, corrupt []Finding) {
 	for _, e := range ended {
 		switch {
+		case e.Item.state() == "DEAD":
+			dead = append(dead, Finding{Job: e.Job, What: fmt.Sprintf("%s; last error: %q", e.Item, e.Item.text(contract.AttrLastError))})
 		case e.Item.state() != "DONE":
 			lost = append(lost, Finding{Job: e.Job, What: fmt.Sprintf("not DONE: %s; last error: %q", e.Item, e.Item.text(contract.AttrLastError))})
 		case e.Missing != nil:
@@ -287,5 +299,5 @@ func (v *Verdict) Compare(ended []Ended) (lost, corrupt []Finding) {
 			v.Stale = append(v.Stale, Finding{Job: e.Job, What: fmt.Sprintf("the table has: %s; the recorded writes leave: %s", e.Item, v.Items[e.Job])})
 		}
 	}
-	return lost, corrupt
+	return lost, dead, corrupt
 }

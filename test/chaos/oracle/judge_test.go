@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 func TestRecordedRunIsInOrder(t *testing.T) {
@@ -129,6 +131,25 @@ func TestEveryViolationIsReported(t *testing.T) {
 	}
 }
 
+// TestAFailureThatIsMeantIsNoDrainsFault: jobs that are to fail do so on instances that drain, too.
+func TestAFailureThatIsMeantIsNoDrainsFault(t *testing.T) {
+	for fails, burned := range map[string]int{"the downstream is away": 0, "something else": 1} {
+		f := &traffic{t, recorded(t)}
+		r := f.record(530)
+		r.replace(t, "#drains", "#failures")
+		r.replace(t, `"drains"`, `"failures"`)
+		r.replace(t, `"#unit":"unit"`, `"#unit":"lastError"`)
+		r.replace(t, `{"S":"links"}`, `{"S":"exit status 1: the downstream is away"}`)
+		f.answerAs(r, 527)
+		f.drop(588, 592, 596, 599, 611, 616, 622, 628, 634, 640, 644)
+		known := facts(t)
+		known.Fails = []string{"nothing of that kind", fails}
+		if v, err := Judge(f.records, known); err != nil || len(v.Burned) != burned {
+			t.Errorf("meant to fail with %q: burned %v, want %d (%v)", fails, v.Burned, burned, err)
+		}
+	}
+}
+
 // TestUnansweredWritesAreExplained: what was not answered was applied or not, and later answers tell which.
 func TestUnansweredWritesAreExplained(t *testing.T) {
 	for name, change := range map[string]func(*traffic){
@@ -191,15 +212,17 @@ func TestLostAndCorruptJobsAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gaveUp := Verdict{Items: map[string]Item{second: {contract.AttrState: "DEAD", contract.AttrLastError: "no route to host"}}}
 	fault := errors.New("link 17 is missing")
 	for name, c := range map[string]struct {
-		verdict       Verdict
-		ended         Ended
-		lost, corrupt string
-		stale         string
+		verdict             Verdict
+		ended               Ended
+		lost, dead, corrupt string
+		stale               string
 	}{
 		"finished":       {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second]}},
 		"not finished":   {verdict: part, ended: Ended{Job: second, Item: part.Items[second]}, lost: "not DONE"},
+		"DEAD":           {verdict: gaveUp, ended: Ended{Job: second, Item: gaveUp.Items[second]}, dead: "no route to host"},
 		"never claimed":  {verdict: whole, ended: Ended{Job: "chain#job-99"}, lost: "no item"},
 		"no output":      {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second], Missing: fault}, lost: "without its output"},
 		"another output": {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second], Corrupt: fault}, corrupt: "link 17"},
@@ -209,11 +232,11 @@ func TestLostAndCorruptJobsAreReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := c.verdict
-			lost, corrupt := v.Compare([]Ended{c.ended})
+			lost, dead, corrupt := v.Compare([]Ended{c.ended})
 			for what, got := range map[string]struct {
 				findings []Finding
 				want     string
-			}{"lost": {lost, c.lost}, "corrupt": {corrupt, c.corrupt}, "stale": {v.Stale, c.stale}} {
+			}{"lost": {lost, c.lost}, "dead": {dead, c.dead}, "corrupt": {corrupt, c.corrupt}, "stale": {v.Stale, c.stale}} {
 				if got.want == "" && len(got.findings) > 0 || got.want != "" && (len(got.findings) != 1 || !strings.Contains(got.findings[0].String(), got.want)) {
 					t.Errorf("%s: %v, want %q", what, got.findings, got.want)
 				}

@@ -27,6 +27,7 @@ type Proxy struct {
 	journal  io.Writer
 	requests []Request
 	hold     *Hold // nil: nothing is to be held
+	expired  bool  // the credentials of all requests
 }
 
 // Start serves on a free port of the loopback interface, in front of endpoint. Every answered request
@@ -74,6 +75,11 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if p.network != nil {
 		request.askForItem(r)
 	}
+	if p.hasExpired() {
+		request.Status, request.Code = expired.answer(w, r, request)
+		p.add(request)
+		return
+	}
 	hold := p.holds(request)
 	if hold == nil {
 		p.pass(w, r, request)
@@ -117,6 +123,19 @@ func (p *Proxy) add(r Request) {
 	p.requests = append(p.requests, r)
 	line, _ := json.Marshal(r)                 // plain fields only
 	_, _ = p.journal.Write(append(line, '\n')) // the journal is for people; the record above is complete
+}
+
+// Expire has all requests refused, as AWS refuses credentials that have expired, or lets them pass again.
+func (p *Proxy) Expire(expired bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expired = expired
+}
+
+func (p *Proxy) hasExpired() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.expired
 }
 
 // Hold holds back the next request that matches.

@@ -3,15 +3,10 @@ package awsproxy
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/aws/smithy-go/encoding/cbor"
 )
 
 // pass takes a request over the network, if there is one, to the endpoint.
@@ -32,7 +27,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, request Request) {
 	}
 	switch fate.fault {
 	case throttled:
-		request.Status, request.Code = throttle(w, r, request)
+		request.Status, request.Code = throttling.answer(w, r, request)
 		p.add(request)
 	case cutBefore:
 		p.add(request)
@@ -99,38 +94,3 @@ type discard struct{}
 func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
-
-// throttle answers as a service does that is asked too much, in the protocol of the request.
-//
-//   - https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
-//   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-func throttle(w http.ResponseWriter, r *http.Request, request Request) (status int, code string) {
-	status, code = http.StatusBadRequest, "ThrottlingException"
-	contentType := r.Header.Get("Content-Type")
-	var body []byte
-	switch {
-	case request.Service == "s3":
-		status, code = http.StatusServiceUnavailable, "SlowDown"
-		contentType = "application/xml"
-		body = fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>Please reduce your request rate.</Message></Error>`, code)
-	case strings.Contains(contentType, "cbor"):
-		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-		body = cbor.Encode(cbor.Map{"__type": cbor.String(code), "message": cbor.String("Rate exceeded")})
-	case r.Header.Get("X-Amz-Target") != "":
-		shape := "com.amazon.coral.availability#" + code
-		if request.Service == "dynamodb" {
-			code = "ProvisionedThroughputExceededException"
-			shape = "com.amazonaws.dynamodb.v20120810#" + code
-		}
-		body, _ = json.Marshal(map[string]string{"__type": shape, "message": "Rate exceeded"})
-	default:
-		code = "Throttling"
-		contentType = "text/xml"
-		body = fmt.Appendf(nil, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`, code)
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that went away needs no answer
-	return status, code
-}

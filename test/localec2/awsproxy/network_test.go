@@ -94,27 +94,27 @@ func heartbeat(ctx context.Context, cfg aws.Config, id string) error {
 
 func everything(Request) bool { return true }
 
-func TestThrottlingIsWhatTheSDKTakesItFor(t *testing.T) {
-	e := newEndpoint(t)
-	p, n, cfg := disturbed(t, e, Faults{Throttle: 1})
+// refused makes a call in each protocol, and checks the error that the SDK takes from the answer. It returns how many calls those are.
+func refused(t *testing.T, cfg aws.Config, dynamo, json, s3Code, cbor, query string) int {
+	t.Helper()
 	calls := []struct {
 		service, code string
 		call          func(context.Context) error
 	}{
-		{"dynamodb", "ProvisionedThroughputExceededException", func(ctx context.Context) error { return heartbeat(ctx, cfg, "mail#1") }},
-		{"sqs", "ThrottlingException", func(ctx context.Context) error {
+		{"dynamodb", dynamo, func(ctx context.Context) error { return heartbeat(ctx, cfg, "mail#1") }},
+		{"sqs", json, func(ctx context.Context) error {
 			_, err := sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: new("q"), MessageBody: new("m")})
 			return err
 		}},
-		{"s3", "SlowDown", func(ctx context.Context) error {
+		{"s3", s3Code, func(ctx context.Context) error {
 			_, err := s3.NewFromConfig(cfg).PutObject(ctx, &s3.PutObjectInput{Bucket: new("b"), Key: new("k"), Body: strings.NewReader("x")})
 			return err
 		}},
-		{"monitoring", "ThrottlingException", func(ctx context.Context) error {
+		{"monitoring", cbor, func(ctx context.Context) error {
 			_, err := cloudwatch.NewFromConfig(cfg).ListMetrics(ctx, nil)
 			return err
 		}},
-		{"autoscaling", "Throttling", func(ctx context.Context) error {
+		{"autoscaling", query, func(ctx context.Context) error {
 			_, err := autoscaling.NewFromConfig(cfg).DescribeAutoScalingGroups(ctx, nil)
 			return err
 		}},
@@ -126,12 +126,33 @@ func TestThrottlingIsWhatTheSDKTakesItFor(t *testing.T) {
 			t.Errorf("%s: %v, want the API's error %s", c.service, err, c.code)
 		}
 	}
+	return len(calls)
+}
+
+func TestThrottlingIsWhatTheSDKTakesItFor(t *testing.T) {
+	e := newEndpoint(t)
+	p, n, cfg := disturbed(t, e, Faults{Throttle: 1})
+	calls := refused(t, cfg, "ProvisionedThroughputExceededException", "ThrottlingException", "SlowDown", "ThrottlingException", "Throttling")
 	recorded := p.Requests(func(r Request) bool { return r.Fault == "throttled" && r.Code != "" && r.Order == 0 })
-	if len(recorded) != len(calls) || len(e.got()) != 0 {
-		t.Errorf("%d requests recorded as throttled and %d delivered, want %d and 0", len(recorded), len(e.got()), len(calls))
+	if len(recorded) != calls || len(e.got()) != 0 {
+		t.Errorf("%d requests recorded as throttled and %d delivered, want %d and 0", len(recorded), len(e.got()), calls)
 	}
-	if diff := cmp.Diff(map[string]int{"throttled": len(calls)}, n.Counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int{"throttled": calls}, n.Counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+func TestExpiredCredentialsAreWhatTheSDKTakesThemFor(t *testing.T) {
+	e := newEndpoint(t)
+	p, _, cfg := disturbed(t, e, Faults{})
+	p.Expire(true)
+	refused(t, cfg, "ExpiredTokenException", "ExpiredTokenException", "ExpiredToken", "ExpiredTokenException", "ExpiredToken")
+	if n := len(e.got()); n != 0 {
+		t.Errorf("%d requests were delivered", n)
+	}
+	p.Expire(false)
+	if err := heartbeat(t.Context(), cfg, "mail#1"); err != nil || len(e.got()) != 1 {
+		t.Errorf("with new credentials: %v", err)
 	}
 }
 
