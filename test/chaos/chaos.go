@@ -18,6 +18,7 @@ import (
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/stacks/config"
 	"github.com/worker-tier/worker-tier/test/chaos/oracle"
+	"github.com/worker-tier/worker-tier/test/fulldisk"
 	"github.com/worker-tier/worker-tier/test/localaws"
 	"github.com/worker-tier/worker-tier/test/localec2"
 	"github.com/worker-tier/worker-tier/test/localec2/awsproxy"
@@ -81,7 +82,7 @@ func (c *chaos) say(format string, args ...any) {
 func (c *chaos) run(ctx context.Context) error {
 	fmt.Fprintf(c.out, "chaos: %d kills, seed %d (make chaos KILLS=%d SEED=%d makes the same choices); everything is in %s\n", c.kills, c.seed, c.kills, c.seed, c.dir)
 	defer func() {
-		_, _ = c.Stop(), unmountAll(c.dir) // after an error: its own is printed
+		_, _ = c.Stop(), fulldisk.Unmount(c.dir) // after an error: its own is printed
 		c.closeOperator()
 	}()
 	for _, part := range []func(context.Context) error{c.deploy, c.startInstances, c.disturb, c.calm, c.judge} {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/worker-tier/worker-tier/test/fulldisk"
 	"github.com/worker-tier/worker-tier/test/localec2"
 )
 
@@ -88,11 +90,14 @@ func (c *chaos) onVictim(ctx context.Context, what string, do, undo func(*locale
 	return nil
 }
 
+// temporary is the folder for temporary files of an instance.
+func temporary(i *localec2.Instance) string { return filepath.Join(i.Dir, localec2.TemporaryFolder) }
+
 // fillDisk leaves no room in the folder for temporary files of an instance.
 func (c *chaos) fillDisk(ctx context.Context) error {
 	return c.onVictim(ctx, "its disk is full",
-		func(i *localec2.Instance) error { return fill(temporary(i)) },
-		func(i *localec2.Instance) error { return free(temporary(i)) })
+		func(i *localec2.Instance) error { return fulldisk.Fill(temporary(i)) },
+		func(i *localec2.Instance) error { return fulldisk.Free(temporary(i)) })
 }
 
 // expireCredentials has AWS refuse all that an instance asks.

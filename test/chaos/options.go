@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/worker-tier/worker-tier/test/fulldisk"
 	"github.com/worker-tier/worker-tier/test/localtier"
 )
 
@@ -60,7 +61,7 @@ func (o options) prepare() (unlock func(), err error) {
 	if err := localtier.CheckCDK(o.root, "chaos"); err != nil {
 		return nil, err
 	}
-	if err := unmountAll(o.dir); err != nil {
+	if err := fulldisk.Unmount(o.dir); err != nil {
 		return nil, err
 	}
 	return localtier.OwnFolder(o.dir, "chaos")

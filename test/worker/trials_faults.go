@@ -10,17 +10,81 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/test/fulldisk"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // faultTrials are about whose fault it is that a job gets nowhere, and what its story says about that.
 var faultTrials = []Trial{
+	{"a full disk beside a well worker", fullDisk},
 	{"a downstream that is away for ten minutes, at one sixtieth", downstreamAway},
 	{"a program that asks for a time that is past", timeThatIsPast},
 	{"a job that no slot can be told", untellable},
 	{"the story of a job whose worker lost its credentials", lostCredentials},
 	{"the story of a job whose worker lost its binary", lostBinary},
 	{"the story of a job whose slot a neighbour killed", killedByNeighbour},
+}
+
+// signs writes the name of its instance into a file of its own.
+const signs = `echo "$BOX" >"$(mktemp "$1.XXXXXX")"`
+
+// fullDisk has a worker whose disk is full take jobs beside a well one, and makes room again.
+func fullDisk(t testing.TB) string {
+	tr, file := newExecTier(t, "trial-disk", signs)
+	disk, run := t.TempDir(), runtimeFolder(t)
+	t.Cleanup(func() {
+		if err := fulldisk.Unmount(disk); err != nil {
+			t.Error(err)
+		}
+	})
+	sick := &groupInstance{tier: tr, socket: filepath.Join(run, controlSocket), instance: tr.launch("RUNTIME_DIRECTORY="+run, "TMPDIR="+disk, "BOX=sick")}
+	sick.says(t, readyPath)
+	if err := fulldisk.Fill(disk); err != nil {
+		t.Fatal(err)
+	}
+	const jobs = 20
+	tr.send(jobs)
+	await(t, "it is sick", func() bool {
+		return sick.logged("the instance cannot begin jobs: none is taken until a self-test passes")
+	})
+	said := sick.says(t, readyPath, "slots", "instance")
+	well := tr.launch("BOX=well")
+	await(t, "all jobs have ended", func() bool { return tr.listed(func(j job) bool { return j.State != "DEAD" }) == 0 })
+	done := tr.page("--scan", "--state", "DONE").Jobs
+	failures, dead := int64(0), jobs-len(done)
+	for _, j := range done {
+		failures += j.Failures + j.Crashes
+	}
+	if byWell := signed(t, file, "well"); dead != 0 || failures != 0 || byWell != jobs || !strings.HasPrefix(said, "slots: ") || !strings.Contains(said, "instance: sick for ") {
+		t.Errorf("dead=%d failures=%d, the well worker did %d; the sick one says: %s", dead, failures, byWell, said)
+	}
+	well.kill()
+	if err := fulldisk.Free(disk); err != nil {
+		t.Fatal(err)
+	}
+	tr.submit("after", "{}")
+	await(t, "the worker that was sick does a job", func() bool { return signed(t, file, "sick") == 1 })
+	sick.says(t, readyPath)
+	return fmt.Sprintf("jobs=%d dead=%d failures=%d, the sick worker says why in /readyz and takes jobs once there is room", jobs, dead, failures)
+}
+
+// signed counts the jobs that a box did.
+func signed(t testing.TB, file, box string) (n int) {
+	t.Helper()
+	names, err := filepath.Glob(file + ".??????")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.TrimSpace(string(content)) == box {
+			n++
+		}
+	}
+	return n
 }
 
 // scale is how much faster than by default the pauses of the trial grow. What is not scaled is the care of the worker.
