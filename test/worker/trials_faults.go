@@ -96,9 +96,10 @@ func downstreamAway(t testing.TB) string {
 	tr.settings.Retry.LongestPause /= scale
 	const jobs = 20
 	tr.send(jobs)
-	tr.start()
+	i := tr.start()
 	await(t, "a job has failed", func() bool { return tr.listed(func(j job) bool { return j.Failures > 0 }) > 0 })
 	time.Sleep(10 * time.Minute / scale)
+	await(t, "the worker takes care", func() bool { return i.logged("each job fails here: one at a time until one gets on") })
 	failures := int64(0)
 	tr.listed(func(j job) bool { failures += j.Failures; return true })
 	if err := os.WriteFile(file+".up", nil, 0o600); err != nil {
@@ -110,7 +111,7 @@ func downstreamAway(t testing.TB) string {
 	if dead != 0 || done != jobs {
 		t.Errorf("dead=%d done=%d of %d", dead, done, jobs)
 	}
-	return fmt.Sprintf("jobs=%d dead=%d failures=%d while it was away, limit %d each", jobs, dead, failures, tr.settings.Retry.FailureLimit)
+	return fmt.Sprintf("jobs=%d dead=%d failures=%d while it was away, limit %d each; the worker took one job at a time", jobs, dead, failures, tr.settings.Retry.FailureLimit)
 }
 
 func timeThatIsPast(t testing.TB) string {
