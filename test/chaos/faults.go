@@ -114,7 +114,9 @@ func (c *chaos) stallLog(ctx context.Context) error {
 		return err
 	}
 	c.say("  %s of %s: nobody reads its log any more; it is drained after a lease", i.ID, i.ContentType)
-	c.logs.stall(i.ID)
+	if err := c.logs.stall(i.ID); err != nil {
+		return err
+	}
 	c.pending.Go(func() {
 		c.wait(ctx, c.lease())
 		if err := c.drain(ctx, i); err != nil {
