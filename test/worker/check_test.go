@@ -129,7 +129,7 @@ func TestCheckTypeFollowsTheJobs(t *testing.T) {
 		t.Helper()
 		return tr.checks(code, text, append([]string{"type", "--tier", "check-type", "-e", "test", "-t", "backup"}, args...)...)
 	}
-	is(0, "backup OK: 0 READY, 0 RUNNING, 0 messages|oldest_job=0s;;3;0 ready=0;;;0 running=0;;;0 dead=0;0;;0 zombies=0;0;;0 messages=0;;;0 dead_letters=0;0;;0 paused=0;0;;0;1 read_units=11;;;0\n")
+	is(0, "backup OK: 0 READY, 0 RUNNING, 0 messages|oldest_job=0s;;3;0 ready=0;;;0 running=0;;;0 dead=0;0;;0 zombies=0;0;;0 messages=0;;;0 dead_letters=0;0;;0 paused=0;0;;0;1 sick=0;0;;0;1 read_units=11;;;0\n")
 
 	tr.must("type", "pause")
 	is(1, "backup WARNING: paused: no job is taken until 'worker type resume'; 0 READY, 0 RUNNING, 0 messages|oldest_job=0s;;;0 ")

@@ -86,6 +86,14 @@ const (
 	AttrNextSweep       = "nextSweep" // control item only
 	AttrSweeper         = "sweeper"   // control item only
 
+	// Control item only, what is known of sick instances.
+	AttrSickAt      = "sickAt"      // when one last reported
+	AttrSickWorker  = "sickWorker"  // which
+	AttrSickReason  = "sickReason"  // why
+	AttrWells       = "wells"       // answers of well instances
+	AttrReplacedAt  = "replacedAt"  // when the last replacement of one was granted
+	AttrReplacedFor = "replacedFor" // to which
+
 	// Control item only, what the mean job time is made of: the workers add to the first two, the sweeper
 	// that leads moves them into the decayed sums.
 	AttrBusy        = "busy"        // busy slot time, milliseconds
@@ -143,6 +151,8 @@ const (
 	MetricResumed        = "Resumed"   // claims of a job that had been held before, at its cursor
 	MetricRestarted      = "Restarted" // the same without a cursor: what was done is done again
 	MetricZombies        = "Zombies"   // jobs taken from workers that stopped sending heartbeats
+	MetricSick           = "Sick"      // instances that could not begin jobs and took none
+	MetricCareful        = "Careful"   // workers on which each job failed, and which took one at a time
 )
 
 // The age of a queue's oldest message in seconds, as SQS publishes it: an alarm's threshold on it says how long jobs may wait.

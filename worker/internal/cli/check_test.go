@@ -110,16 +110,17 @@ func TestATypesFiguresSayWhatTheyMean(t *testing.T) {
 		return job.Job{Key: job.Key{ID: id}, UpdatedAt: time.Unix(since, 0)}
 	}
 	s := typeState{
-		statsView: statsView{Jobs: map[job.State]int{job.Ready: 120, job.Running: 2, job.Dead: 1}, Queue: messageStats{Visible: 1}, DeadLetters: 3, Paused: true},
+		statsView: statsView{Jobs: map[job.State]int{job.Ready: 120, job.Running: 2, job.Dead: 1}, Queue: messageStats{Visible: 1}, DeadLetters: 3, Paused: true, Sick: &sickView{"i-1", "no space left on device"}},
 		next:      &job.Job{Key: job.Key{ID: "17"}}, waited: 14*time.Minute + 300*time.Millisecond, message: new(time.Minute),
 		silent: []job.Job{silent("b", 2), silent("a", 1)},
 	}
 	want := map[string]string{
 		oldestJob: "job 17 has waited for 14m0s", oldestMessage: "the oldest message has waited for 1m0s", readyJobs: "120 jobs READY", runningJobs: "2 jobs RUNNING", deadJobs: "1 job DEAD",
 		zombieJobs: "2 jobs RUNNING without heartbeats, the longest is a", messages: "1 message in the queue", deadLetters: "3 messages in the dead-letter queue",
-		pausedType: "paused: no job is taken until 'worker type resume'",
+		sickInstance: "instance i-1 is sick: no space left on device",
+		pausedType:   "paused: no job is taken until 'worker type resume'",
 	}
-	values := map[string]float64{oldestJob: 840, oldestMessage: 60, readyJobs: 120, runningJobs: 2, deadJobs: 1, zombieJobs: 2, messages: 1, deadLetters: 3, pausedType: 1}
+	values := map[string]float64{oldestJob: 840, oldestMessage: 60, readyJobs: 120, runningJobs: 2, deadJobs: 1, zombieJobs: 2, messages: 1, deadLetters: 3, pausedType: 1, sickInstance: 1}
 	for _, f := range s.figures() {
 		if f.text != want[f.name] || f.value != values[f.name] {
 			t.Errorf("%s=%g: %q, want %g, %q", f.name, f.value, f.text, values[f.name], want[f.name])

@@ -28,7 +28,7 @@ func (c *checkServiceCommand) Help() string {
 
   OK        the worker takes jobs, its content type is paused, or its instance waits in a warm pool
   WARNING   the worker starts or drains, or systemd is restarting it
-  CRITICAL  a loop of the worker hangs, it does not answer, its slots do not run, its table or queue does not answer, or no worker runs here (with the state of its unit)
+  CRITICAL  a loop of the worker hangs, it does not answer, its slots do not run, its table or queue does not answer, its instance cannot begin jobs, each job fails, or no worker runs here (with the state of its unit)
   UNKNOWN   this user may not open the socket, or another program answers on it
 
 restarts counts how often systemd has restarted the worker.

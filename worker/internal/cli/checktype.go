@@ -34,14 +34,15 @@ const (
 	messages      = "messages"
 	deadLetters   = "dead_letters"
 	pausedType    = "paused"
+	sickInstance  = "sick"
 )
 
-var typeFigures = []string{oldestJob, oldestMessage, readyJobs, runningJobs, deadJobs, zombieJobs, messages, deadLetters, pausedType}
+var typeFigures = []string{oldestJob, oldestMessage, readyJobs, runningJobs, deadJobs, zombieJobs, messages, deadLetters, pausedType, sickInstance}
 
 type checkTypeCommand struct {
 	target   `embed:""`
 	plugin   `embed:""`
-	Warning  limits `short:"w" placeholder:"FIGURE=RANGE" help:"WARNING if a figure is out of its range. Default: dead=0;zombies=0;dead_letters=0;paused=0."`
+	Warning  limits `short:"w" placeholder:"FIGURE=RANGE" help:"WARNING if a figure is out of its range. Default: dead=0;zombies=0;dead_letters=0;paused=0;sick=0."`
 	Critical limits `short:"c" placeholder:"FIGURE=RANGE" help:"CRITICAL if a figure is out of its range. Default: oldest_job and oldest_message may be as old as the content type's targetLatency, unless it is paused."`
 }
 
@@ -56,12 +57,13 @@ func (c *checkTypeCommand) Help() string {
   messages           messages that wait in the queue
   dead_letters       messages in the dead-letter queue
   paused             1: the content type is paused
+  sick               1: an instance has reported within four minutes that it is sick: it takes no jobs, for its own fault
   read_units         read units of the table that this check used: about 11, plus 1 for each 100 jobs in the index and half a unit for each RUNNING job; it never scans
 
 To set other ranges: --critical ready=5000 --warning 'dead=~:' (allows any number). The default for both ages is targetLatency, which the check reads from the alarm Late.
 It does not read the alarm if --critical has ranges for both. The clock of this host must be right.
 
-  backup OK: 3 READY, 2 RUNNING, 3 messages|oldest_job=14s;;600;0 oldest_message=14s;;600;0 ready=3;;;0 running=2;;;0 dead=0;0;;0 zombies=0;0;;0 messages=3;;;0 dead_letters=0;0;;0 paused=0;0;;0;1 read_units=12;;;0
+  backup OK: 3 READY, 2 RUNNING, 3 messages|oldest_job=14s;;600;0 oldest_message=14s;;600;0 ready=3;;;0 running=2;;;0 dead=0;0;;0 zombies=0;0;;0 messages=3;;;0 dead_letters=0;0;;0 paused=0;0;;0;1 sick=0;0;;0;1 read_units=12;;;0
   backup CRITICAL: job 2026-11-24 has waited for 14m0s; 2 jobs are DEAD; 120 READY, 4 RUNNING, 96 messages|oldest_job=840s;;600;0 …
   backup UNKNOWN: environment prod has no content type fax: …
 
@@ -103,7 +105,7 @@ func (c *checkTypeCommand) Run(ctx context.Context, e *env) error {
 // limits returns the ranges from the command line, and the defaults for the other figures.
 func (c *checkTypeCommand) limits(ctx context.Context, p *typeHandles, paused bool) (warning, critical limits, err error) {
 	warning = limits{}
-	for _, name := range []string{deadJobs, zombieJobs, deadLetters, pausedType} { // 0 to 0
+	for _, name := range []string{deadJobs, zombieJobs, deadLetters, pausedType, sickInstance} { // 0 to 0
 		warning[name] = nagios.Range{}
 	}
 	maps.Copy(warning, c.Warning)
@@ -252,6 +254,10 @@ func (s typeState) figures() []figure {
 	if s.Paused {
 		paused.value, paused.text = 1, "paused: no job is taken until 'worker type resume'"
 	}
+	sick := figure{name: sickInstance, most: new(1.0), text: "no instance is sick"}
+	if s.Sick != nil {
+		sick.value, sick.text = 1, fmt.Sprintf("instance %s is sick: %s", s.Sick.Instance, s.Sick.Reason)
+	}
 	zombies := count(zombieJobs, len(s.silent), "no worker is silent")
 	if len(s.silent) > 0 {
 		first := slices.MinFunc(s.silent, func(a, b job.Job) int { return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID)) })
@@ -260,7 +266,7 @@ func (s typeState) figures() []figure {
 	return append(figures, count(readyJobs, s.Jobs[job.Ready], operator.Plural(s.Jobs[job.Ready], "job")+" READY"),
 		count(runningJobs, s.Jobs[job.Running], operator.Plural(s.Jobs[job.Running], "job")+" RUNNING"), count(deadJobs, s.Jobs[job.Dead], operator.Plural(s.Jobs[job.Dead], "job")+" DEAD"),
 		zombies, count(messages, s.Queue.Visible, operator.Plural(s.Queue.Visible, "message")+" in the queue"),
-		count(deadLetters, s.DeadLetters, operator.Plural(s.DeadLetters, "message")+" in the dead-letter queue"), paused)
+		count(deadLetters, s.DeadLetters, operator.Plural(s.DeadLetters, "message")+" in the dead-letter queue"), paused, sick)
 }
 
 // summary is the part of the text that every state has.

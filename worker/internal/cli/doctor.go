@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,11 +13,14 @@ import (
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/doctor"
+	"github.com/worker-tier/worker-tier/worker/internal/health"
+	"github.com/worker-tier/worker-tier/worker/internal/socket"
 	"github.com/worker-tier/worker-tier/worker/internal/supervisor"
 )
 
 type doctorCommand struct {
 	Document string `type:"path" default:"/etc/chef/first-boot.json" help:"First-boot document with the settings, used where the environment has no WORKER_CONTENT_TYPE."`
+	Socket   string `default:"/run/worker/watch.sock" help:"Socket at which the worker here may be watched."`
 	JSON     bool   `help:"Print the results as JSON."`
 }
 
@@ -62,7 +66,31 @@ func (c *doctorCommand) examine(ctx context.Context, e *env) []doctor.Result {
 	if err != nil {
 		return []doctor.Result{first}
 	}
-	return append([]doctor.Result{first}, doctor.Examine(ctx, doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random()), doctor.Patience{})...)
+	checks := doctor.Checks(cfg, settings, supervisor.SystemClock{}, supervisor.Random())
+	checks = append(checks, doctor.Probe{Name: "worker", Run: c.ask})
+	return append([]doctor.Result{first}, doctor.Examine(ctx, checks, doctor.Patience{})...)
+}
+
+// ask asks the worker that runs here whether jobs can begin and get on. It alone can tell: its folders and its limits are
+// those of its unit.
+func (c *doctorCommand) ask(ctx context.Context) (string, error) {
+	ready, err := socket.Report(ctx, c.Socket, socket.ReadyPath)
+	switch {
+	case errors.Is(err, socket.ErrNoWorker):
+		return "none runs here", nil
+	case err != nil:
+		return "", err
+	}
+	var troubled []health.Check
+	for _, check := range ready.Checks {
+		if check.Name == health.Instance || check.Name == health.Failures {
+			troubled = append(troubled, check)
+		}
+	}
+	if failed := health.Of(troubled...).Failed(); failed != "" {
+		return "", errors.New(failed)
+	}
+	return "the one that runs here can begin jobs", nil
 }
 
 func (c *doctorCommand) print(e *env, views []checkView) error {

@@ -32,12 +32,19 @@ func (c *statsCommand) Help() string {
 type statsView struct {
 	ContentType string            `json:"contentType"`
 	Paused      bool              `json:"paused"`
-	Jobs        map[job.State]int `json:"jobs"` // READY, RUNNING, DEAD
+	Sick        *sickView         `json:"sick,omitempty"` // the instance that reported last that it is sick, of late
+	Jobs        map[job.State]int `json:"jobs"`           // READY, RUNNING, DEAD
 	// MeanJobTime is what the workers have measured, in seconds; left out where nothing has ended of late.
 	MeanJobTime float64      `json:"meanJobTimeSeconds,omitempty"`
 	Queue       messageStats `json:"queue"`
 	DeadLetters int          `json:"deadLetters"`
 	ReadUnits   float64      `json:"readUnits"` // of the table, what this answer cost
+}
+
+// sickView is an instance that takes no jobs, for its own fault.
+type sickView struct {
+	Instance string `json:"instance"`
+	Reason   string `json:"reason"`
 }
 
 // messageStats are SQS's approximate numbers of messages.
@@ -78,6 +85,9 @@ func (p *typeHandles) stats(ctx context.Context) (statsView, error) {
 		return view, err
 	}
 	view.Paused = sweep.Paused(control)
+	if instance, reason := sweep.Sick(control, time.Now()); instance != "" {
+		view.Sick = &sickView{instance, reason}
+	}
 	view.MeanJobTime = sweep.MeasuredJobTime(control).Seconds()
 	view.ReadUnits = meter.Units()
 	return view, p.countMessages(ctx, &view)

@@ -118,6 +118,9 @@ func (d *daemon) serve(ctx context.Context, cfg aws.Config) error {
 	if err != nil {
 		return err
 	}
+	if member.Group != "" {
+		s.Replace = func(reason string) { d.notices.Take(&drain.Cause{Source: drain.Sick, Detail: reason}) }
+	}
 	s.Hurried, s.Vitals = d.notices.Hurried(), d.notify.vitals
 	d.state.jobs.Store(s)
 

@@ -17,6 +17,7 @@ const (
 	Spot      Source = "spot"      // the instance is interrupted in two minutes
 	Rebalance Source = "rebalance" // the Spot instance is at an elevated risk of that
 	Operator  Source = "operator"  // worker drain
+	Sick      Source = "sick"      // the instance could not begin jobs for a quarter of an hour
 )
 
 // spotBudget is the longest drain that fits into the two minutes of a Spot interruption notice.
@@ -52,4 +53,6 @@ func (c *Cause) Budget(usual time.Duration) time.Duration {
 
 // Replace reports whether the instance's group has to be asked for another instance: nobody else takes
 // away what this drain leaves idle.
-func (c *Cause) Replace() bool { return c.Source == Rebalance || c.Source == Operator }
+func (c *Cause) Replace() bool {
+	return c.Source == Rebalance || c.Source == Operator || c.Source == Sick
+}

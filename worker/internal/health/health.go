@@ -17,6 +17,12 @@ const (
 	Drain   = "drain"   // none has begun
 )
 
+// The names of the checks of what keeps jobs from getting on here alone.
+const (
+	Instance = "instance" // jobs can begin
+	Failures = "failures" // not each job fails
+)
+
 // Check is one thing that was looked at.
 type Check struct {
 	Name   string `json:"check"`

@@ -136,7 +136,7 @@ func (w *Worker) judge(ctx context.Context, a lease.Account) {
 
 func (w *Worker) careHealth() health.Check {
 	if w.care.on() {
-		return health.Check{Name: "failures", Detail: fmt.Sprintf("%d different jobs failed here without a checkpoint between them: one job at a time until one gets on", suspicious)}
+		return health.Check{Name: health.Failures, Detail: fmt.Sprintf("%d different jobs failed here without a checkpoint between them: one job at a time until one gets on", suspicious)}
 	}
-	return health.Check{Name: "failures", OK: true, Detail: "not each job fails"}
+	return health.Check{Name: health.Failures, OK: true, Detail: "not each job fails"}
 }

@@ -34,6 +34,9 @@ func (w *Worker) publish(ctx context.Context) {
 	if w.Metrics != nil {
 		w.try(ctx, "metrics not published", func(ctx context.Context) error { return w.Metrics.Publish(ctx, w.data(usage)...) })
 	}
+	if w.othersSick.Swap(false) && !w.illness.on() {
+		w.try(ctx, "not reported that the instance is well", w.Sweeper.ReportWell)
+	}
 	if usage.Busy > 0 || usage.Ended > 0 {
 		w.try(ctx, "busy time not tallied", func(ctx context.Context) error { return w.Sweeper.Tally(ctx, usage.Busy, usage.Ended) })
 	}
@@ -42,6 +45,12 @@ func (w *Worker) publish(ctx context.Context) {
 // data is what is published of a minute.
 func (w *Worker) data(usage metrics.Usage) []metrics.Datum {
 	data := append([]metrics.Datum{metrics.Busy(usage.Percent)}, usage.Counts...)
+	if w.illness.on() {
+		data = append(data, metrics.Sick())
+	}
+	if w.care.on() {
+		data = append(data, metrics.Careful())
+	}
 	c := w.census.Load()
 	if c == nil || w.Attempts.Clock.Monotonic()-c.at > publishInterval+2*w.Attempts.Timing.Sweep {
 		return data

@@ -76,21 +76,22 @@ func (w *Worker) fall(ctx context.Context, reason string) {
 	w.nurse.task.Wake()
 }
 
-// nurseLoop tests a sick instance with growing pauses until it is well. After a quarter of an hour it asks for another
-// instance, too.
+// nurseLoop tests a sick instance with growing pauses until it is well, and reports each minute that it is not.
 func (w *Worker) nurseLoop(ctx context.Context) {
-	clock := w.Attempts.Clock
+	clock, reportedAt := w.Attempts.Clock, time.Duration(-publishInterval)
 	for ctx.Err() == nil {
-		_, faults, since := w.illness.now()
 		if !w.illness.on() {
 			w.nurse.task.Wait(ctx, lease.Never)
 			continue
 		}
+		_, faults, _ := w.illness.now()
 		if clock.Sleep(ctx, testPauses.After(faults-1, w.Attempts.Rand)) != nil {
 			return
 		}
-		if w.selfTest(ctx); w.illness.on() && w.Replace != nil && clock.Monotonic()-since >= replaceAfter {
-			w.replace(ctx)
+		w.selfTest(ctx)
+		if now := clock.Monotonic(); w.illness.on() && now-reportedAt >= publishInterval {
+			reportedAt = now
+			w.report(ctx)
 		}
 	}
 }
@@ -116,10 +117,21 @@ func (w *Worker) selfTest(ctx context.Context) {
 	}
 }
 
-// replace asks for another instance in the place of this one.
-func (w *Worker) replace(ctx context.Context) {
-	reason, _, _ := w.illness.now()
-	w.try(ctx, "no other instance asked for, trying again", func(ctx context.Context) error { return w.Replace(ctx, reason) })
+// report tells the other workers of the type that the instance is sick and asks, after a quarter of an hour, for another
+// in its place. A drain begins once that is granted.
+func (w *Worker) report(ctx context.Context) {
+	reason, _, since := w.illness.now()
+	w.try(ctx, "not reported that the instance is sick", func(ctx context.Context) error { return w.Sweeper.ReportSick(ctx, reason) })
+	if w.Replace == nil || w.Attempts.Clock.Monotonic()-since < replaceAfter {
+		return
+	}
+	w.try(ctx, "no other instance asked for", func(ctx context.Context) error {
+		err := w.Sweeper.GrantReplacement(ctx)
+		if err == nil {
+			w.Replace(reason)
+		}
+		return err
+	})
 }
 
 // awaitWell waits until a self-test has passed, or a drain begins.
@@ -156,8 +168,8 @@ func (s *slot) awaitWell(ctx context.Context, announced bool) bool {
 func (w *Worker) sickHealth() health.Check {
 	reason, _, since := w.illness.now()
 	if reason == "" {
-		return health.Check{Name: "instance", OK: true, Detail: "no fault of it keeps jobs from beginning"}
+		return health.Check{Name: health.Instance, OK: true, Detail: "no fault of it keeps jobs from beginning"}
 	}
 	ago := (w.Attempts.Clock.Monotonic() - since).Round(time.Second)
-	return health.Check{Name: "instance", Detail: fmt.Sprintf("sick for %s, no job is taken until a self-test passes: %s", ago, reason)}
+	return health.Check{Name: health.Instance, Detail: fmt.Sprintf("sick for %s, no job is taken until a self-test passes: %s", ago, reason)}
 }

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,9 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/drain"
 	"github.com/worker-tier/worker-tier/worker/internal/health"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
+	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
 // sickStage is a stage with twenty jobs whose slot cannot begin one while the instance is sick.
@@ -147,26 +149,48 @@ func TestAFaultThatNoSelfTestFindsCostsFewClaims(t *testing.T) {
 	})
 }
 
-// TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour, again and again until it is granted.
+// TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour, once: another sick one of the type is not replaced on the same day,
+// unless a well one answers.
 func TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSickStage(t)
-		began, asked, first := time.Now(), 0, time.Duration(0)
-		s.Replace = func(_ context.Context, reason string) error {
-			if asked++; asked == 1 {
-				first = time.Since(began)
-			}
+		began, asked := time.Now(), time.Duration(0)
+		s.Replace = func(reason string) {
+			asked = time.Since(began)
 			if !strings.Contains(reason, "exec format error") {
 				t.Errorf("reason %q", reason)
 			}
-			return errors.New("the group is in that state")
+			s.drain(&drain.Cause{Source: drain.Sick, Detail: reason})
 		}
 		s.sick = errors.New("exec format error")
 		s.run(t)
-		time.Sleep(30 * time.Minute)
-		synctest.Wait()
-		if first < replaceAfter || first > replaceAfter+2*time.Minute || asked < 10 || asked > 60 {
-			t.Errorf("asked %d times, first after %s", asked, first)
+		<-s.ended
+		if asked < replaceAfter || asked > replaceAfter+3*time.Minute {
+			t.Errorf("asked after %s", asked)
+		}
+		control, err := s.table.Get(t.Context(), "control#mail")
+		if instance, reason := sweep.Sick(control, time.Now()); err != nil || instance != "i-1" || !strings.Contains(reason, "exec format error") {
+			t.Errorf("the control item says %q of %q, error %v", reason, instance, err)
+		}
+	})
+}
+
+// TestAWellInstanceAnswersASickOne, so that the sick one knows that not the whole group is.
+func TestAWellInstanceAnswersASickOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		sick := *s.Sweeper.(*sweep.Sweeper)
+		sick.Worker = "i-2"
+		s.run(t)
+		for range 5 {
+			if err := sick.ReportSick(t.Context(), "no space left on device"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		control, err := s.table.Get(t.Context(), "control#mail")
+		if wells, _ := control[contract.AttrWells].(int64); err != nil || wells < 3 || wells > 5 {
+			t.Errorf("%d answers to five reports, error %v", wells, err)
 		}
 		s.drain(nil)
 		<-s.ended

@@ -33,6 +33,7 @@ func (w *Worker) swept(ctx context.Context, result sweep.Result, err error) {
 	if err == nil || result.Led { // the table answered
 		w.signs.heard.Store(int64(now))
 		w.paused.Store(&result.Paused)
+		w.othersSick.Store(result.OthersSick || w.othersSick.Load())
 		note(&w.signs.unheard, nil)
 	} else if ctx.Err() == nil {
 		note(&w.signs.unheard, err)

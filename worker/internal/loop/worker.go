@@ -80,6 +80,9 @@ type Sweeper interface {
 	Once(ctx context.Context) (sweep.Result, error)
 	Received(sentAt time.Time)
 	Tally(ctx context.Context, busy time.Duration, ended int) error
+	ReportSick(ctx context.Context, reason string) error
+	ReportWell(ctx context.Context) error
+	GrantReplacement(ctx context.Context) error
 }
 
 var (
@@ -113,24 +116,25 @@ type Worker struct {
 	Attempts  lease.Deps
 	Begin     func(ctx context.Context, c lease.Claimed, s lease.Slot) Attempt // begins an attempt; nil: lease.Begin with Attempts
 	Sweeper   Sweeper
-	Probe     func(ctx context.Context) error                // asks table and bucket anything: nil means that both answer
-	Replace   func(ctx context.Context, reason string) error // asks for another instance in the place of a sick one, or says why not; nil: nobody can be asked
-	Meter     *metrics.Meter                                 // counts what happens
-	Metrics   *metrics.Publisher                             // nil: not published
-	EMF       *metrics.EMF                                   // nil: attempts are not logged in this format
-	Vitals    *vitals.Deadlines                              // is promised that the loops turn; nil: nobody asks
+	Probe     func(ctx context.Context) error // asks table and bucket anything: nil means that both answer
+	Replace   func(reason string)             // asks for another instance in the place of a sick one; nil: nobody can be asked
+	Meter     *metrics.Meter                  // counts what happens
+	Metrics   *metrics.Publisher              // nil: not published
+	EMF       *metrics.EMF                    // nil: attempts are not logged in this format
+	Vitals    *vitals.Deadlines               // is promised that the loops turn; nil: nobody asks
 	Log       *slog.Logger
 
 	host     Host
 	receiver Task
 	idle     chan *slot // those that can take a job and were not given one
 
-	oldest atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
-	away   atomic.Bool            // table or bucket does not answer
-	paused atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
-	census atomic.Pointer[census] // of the last sweep; nil: another worker leads
-	signs  signs
-	care   care
+	oldest     atomic.Int64           // sending time of the oldest message received since the last sweep, in milliseconds; 0: none
+	away       atomic.Bool            // table or bucket does not answer
+	paused     atomic.Pointer[bool]   // the content type, as the control item last said; nil: not asked yet
+	census     atomic.Pointer[census] // of the last sweep; nil: another worker leads
+	othersSick atomic.Bool            // an instance of the type has reported so, since this worker last answered
+	signs      signs
+	care       care
 
 	illness illness
 	nurse   *slot   // has the processes of self-tests

@@ -36,7 +36,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("sweep: %w", err)
 		}
-		s.paused = Paused(item)
+		s.look(item)
 		if s.leads(item) {
 			return false, nil
 		}
@@ -67,7 +67,7 @@ func (s *Sweeper) lead(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("sweep: %w", err)
 	}
 	s.control, s.jobTime, s.other = next, jobTimeOf(item), leader{known: true}
-	s.paused = Paused(item)
+	s.look(item)
 	return true, nil
 }
 

@@ -70,6 +70,9 @@ type Sweeper struct {
 	deadCount     *int                // nil: not counted yet
 	deadCountedAt time.Duration
 	paused        bool       // the content type, as the control item last said
+	sickAt        int64      // when an instance last reported that it is sick, as the control item last said
+	othersSick    bool       // it was another one, since the look before
+	sickness      sickness   // of this one
 	owed          []job.Bell // of jobs that were reaped, or may have been, without a bell
 	needless      []needless // objects of reaped jobs that were cancelled
 }
@@ -107,6 +110,8 @@ type Result struct {
 	RipeIn time.Duration
 	// Paused says that the content type is paused: its workers claim nothing. Known to all of them.
 	Paused bool
+	// OthersSick says that another instance has reported since the sweep before that it is sick.
+	OthersSick bool
 	// JobTime is what was measured. It is nil where nothing is, or another worker leads.
 	JobTime *JobTime
 }
@@ -136,7 +141,7 @@ func (s *Sweeper) Once(ctx context.Context) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Paused, r.Led = s.paused, led
+	r.Paused, r.OthersSick, r.Led = s.paused, s.othersSick, led
 	if !led {
 		r.RipeIn = s.lateIn()
 		return r, nil
