@@ -94,7 +94,9 @@ func (p PoolProps) jobs() []widget {
 			p.own(contract.MetricCheckpointAge, options{Label: "age", Stat: "Maximum"}),
 		}),
 		graph(p.Region, "What broke, a minute", [][]any{
-			sum(contract.MetricZombies, "jobs of workers that died without a word (alarm above 0)"),
+			sum(contract.MetricZombies, "jobs of workers that stopped sending heartbeats (alarm above 0)"),
+			sum(contract.MetricSick, "sick instances (alarm above 0)"),
+			sum(contract.MetricCareful, "workers on which each job fails (alarm above 0)"),
 			sum(contract.MetricBootFailures, "boots that failed (alarm above 0)"),
 		}),
 		graph(p.Region, "Mean job time, seconds", p.lines(spent, []scaling.Formula{mean}), line{"meanJobTime, where measuring starts", p.Scaling.MeanJobTime.Seconds()}),

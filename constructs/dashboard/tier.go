@@ -36,7 +36,7 @@ func NewTier(scope constructs.Construct, id string, p TierProps) awscloudwatch.C
 		{"Instances in service", named("AWS/AutoScaling,AutoScalingGroupName", "GroupInServiceInstances"), "Average"},
 		{"Unfinished jobs", own(contract.MetricUnfinished), "Maximum"},
 		{"Dead jobs", own(contract.MetricDead), "Maximum"},
-		{"Jobs of workers that died without a word", own(contract.MetricZombies), "Sum"},
+		{"Jobs of workers that stopped sending heartbeats", own(contract.MetricZombies), "Sum"},
 		{"Busy processes, per cent", own(contract.MetricBusy), "Average"},
 		{"CPU, per cent", named("AWS/EC2,AutoScalingGroupName", "CPUUtilization"), "Average"},
 	} {

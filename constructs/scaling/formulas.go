@@ -45,7 +45,9 @@ var (
 	groupCPU        = Metric{string(cpu), "average CPU, per cent", Group, "AWS/EC2", "CPUUtilization", "Average"}
 	workersBusy     = Metric{string(busy), "busy processes, per cent", ContentType, "", contract.MetricBusy, "Average"}
 	typesUnfinished = Metric{string(unfinished), "ready and running jobs", ContentType, "", contract.MetricUnfinished, "Maximum"}
-	workersZombies  = Metric{"zombies", "jobs of workers that died", ContentType, "", contract.MetricZombies, "Sum"}
+	workersZombies  = Metric{"zombies", "jobs of workers without heartbeats", ContentType, "", contract.MetricZombies, "Sum"}
+	workersSick     = Metric{"sick", "sick instances", ContentType, "", contract.MetricSick, "Sum"}
+	workersCareful  = Metric{"careful", "workers on which each job fails", ContentType, "", contract.MetricCareful, "Sum"}
 	workersSpent    = Metric{string(spent), "time that jobs took, seconds", ContentType, "", contract.MetricJobTime, "Sum"}
 	workersEnded    = Metric{string(ended), "jobs that ended, and two", ContentType, "", contract.MetricJobTime, "SampleCount"}
 )

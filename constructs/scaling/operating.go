@@ -8,6 +8,9 @@ const (
 	lateFor = 5
 	// atMaxFor is for how many minutes a group that cannot scale out must have left messages waiting.
 	atMaxFor = 60
+	// troubledFor is for how many minutes an instance must have been sick, or its jobs have failed: most self-tests
+	// pass before, and people can only look.
+	troubledFor = 5
 )
 
 // Late is the alarm for people on jobs that wait longer than they should, although the group scales out.
@@ -38,14 +41,38 @@ func AtMax() Alarm {
 	}
 }
 
-// Zombies is the alarm for people on workers that died without a word. Drains, of Spot instances too, leave none.
+// Zombies is the alarm for people on workers that stopped sending heartbeats. Drains, of Spot instances too, leave none.
 func Zombies() Alarm {
 	return Alarm{
-		Description: "Jobs were taken from workers that died without a word; they go on elsewhere from their last checkpoint. The log says whose they were.",
+		Description: "Workers stopped sending heartbeats, and their jobs were taken from them. These go on elsewhere from their last checkpoint. The log names the former owners.",
 		Page:        "runbook/zombies.md",
 		Metrics:     []Metric{workersZombies},
 		Comparison:  "GreaterThanThreshold",
 		Threshold:   0,
 		Periods:     1,
+	}
+}
+
+// Sick is the alarm for people on instances that cannot begin jobs, for their own fault, and take none.
+func Sick() Alarm {
+	return Alarm{
+		Description: fmt.Sprintf("Instances have been sick for %d minutes: they cannot begin jobs and take none. /readyz, the log and worker check type say why.", troubledFor),
+		Page:        "runbook/sick.md",
+		Metrics:     []Metric{workersSick},
+		Comparison:  "GreaterThanThreshold",
+		Threshold:   0,
+		Periods:     troubledFor,
+	}
+}
+
+// Careful is the alarm for people on workers on which each job fails, and which take one at a time.
+func Careful() Alarm {
+	return Alarm{
+		Description: fmt.Sprintf("Each job has failed on some workers for %d minutes. They take one job at a time until one gets on. The log says what the jobs fail of.", troubledFor),
+		Page:        "runbook/failing.md",
+		Metrics:     []Metric{workersCareful},
+		Comparison:  "GreaterThanThreshold",
+		Threshold:   0,
+		Periods:     troubledFor,
 	}
 }

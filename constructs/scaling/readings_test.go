@@ -31,6 +31,8 @@ var interesting = map[string][]state{
 	"spent":      states(0, 600, 7200),
 	"ended":      states(2, 12),
 	"zombies":    states(0, 1),
+	"sick":       states(0, 1),
+	"careful":    states(0, 1),
 }
 
 // everyPoint calls visit with every combination of the states of the alarm's metrics.
@@ -104,7 +106,7 @@ func everyAlarm() map[string]Alarm {
 	return map[string]Alarm{
 		"ScaleOut": ScaleOut(defaults()), "ScaleOut, many": ScaleOut(many),
 		"ScaleIn": ScaleIn(defaults()), "ScaleIn, min 0": ScaleIn(zero), "ScaleIn, many": ScaleIn(many),
-		"Silent": Silent(), "Late": Late(defaults()), "AtMax": AtMax(), "Zombies": Zombies(),
+		"Silent": Silent(), "Late": Late(defaults()), "AtMax": AtMax(), "Zombies": Zombies(), "Sick": Sick(), "Careful": Careful(),
 	}
 }
 

@@ -41,6 +41,8 @@ func (pool *WorkerPool) addAlarms(name names) {
 	pool.Late = pool.addAlarm(name, "Late", scaling.Late(params), actions)
 	pool.AtMax = pool.addAlarm(name, "AtMax", scaling.AtMax(), actions)
 	pool.Zombies = pool.addAlarm(name, "Zombies", scaling.Zombies(), actions)
+	pool.Sick = pool.addAlarm(name, "Sick", scaling.Sick(), actions)
+	pool.Careful = pool.addAlarm(name, "Careful", scaling.Careful(), actions)
 	pool.DeadLetters = awscloudwatch.NewCfnAlarm(pool.Construct, new("DeadLetters"), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   name.described("Messages that are no jobs, or were never claimed, lie in the dead-letter queue.", "runbook/dead-letters.md"),
 		Namespace:          new("AWS/SQS"),
@@ -68,7 +70,7 @@ func (n names) described(meaning, page string) *string {
 func (pool *WorkerPool) alarmARNs() []string {
 	var all []interfacesawscloudwatch.IAlarmRef
 	for _, a := range []awscloudwatch.CfnAlarm{
-		pool.ScaleOut, pool.ScaleIn, pool.Late, pool.AtMax, pool.DeadLetters, pool.Zombies, pool.BootFailures, pool.Silent,
+		pool.ScaleOut, pool.ScaleIn, pool.Late, pool.AtMax, pool.DeadLetters, pool.Zombies, pool.Sick, pool.Careful, pool.BootFailures, pool.Silent,
 	} {
 		if a != nil {
 			all = append(all, a)

@@ -22,6 +22,8 @@ func TestAlarmsForPeople(t *testing.T) {
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
 			"atMax = IF((FILL(FILL(most, REPEAT), 10000) <= FILL(FILL(n, REPEAT), 0)) AND (FILL(visible, 0) > 0), 1, 0)",
 		}},
+		"sick":    {0, 5, []string{"sick: WorkerTier/tier-prod Sick Sum 60 s ContentType Environment"}},
+		"careful": {0, 5, []string{"careful: WorkerTier/tier-prod Careful Sum 60 s ContentType Environment"}},
 		"zombies": {0, 1, []string{"zombies: WorkerTier/tier-prod Zombies Sum 60 s ContentType Environment"}},
 	} {
 		alarm := alarmOf(t, template, id)

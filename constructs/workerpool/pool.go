@@ -41,7 +41,9 @@ type WorkerPool struct {
 	Silent          awscloudwatch.CfnAlarm          // instances in service whose workers say nothing
 	Late            awscloudwatch.CfnAlarm          // the oldest message waits longer than the target
 	AtMax           awscloudwatch.CfnAlarm          // messages wait and the group may not scale out
-	Zombies         awscloudwatch.CfnAlarm          // workers died without a word
+	Zombies         awscloudwatch.CfnAlarm          // workers stopped sending heartbeats
+	Sick            awscloudwatch.CfnAlarm          // instances cannot begin jobs
+	Careful         awscloudwatch.CfnAlarm          // each job fails on a worker
 	DeadLetters     awscloudwatch.CfnAlarm
 	BootFailures    awscloudwatch.CfnAlarm
 

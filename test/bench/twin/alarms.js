@@ -10,7 +10,7 @@ function addAlarms(pool, tier, type, names, topic) {
     ScaleOut: addScaling(pool, 'ScaleOut', tier, type, names, type.scaleOut),
     ScaleIn: addScaling(pool, 'ScaleIn', tier, type, names, type.scaleIn),
   };
-  for (const id of ['Silent', 'Late', 'AtMax', 'Zombies']) {
+  for (const id of ['Silent', 'Late', 'AtMax', 'Zombies', 'Sick', 'Careful']) {
     arns[id] = addAlarm(pool, id, type.operating[id], tier, type, names, topic);
   }
   arns.DeadLetters = new CfnAlarm(pool, 'DeadLetters', {

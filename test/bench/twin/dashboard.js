@@ -29,7 +29,7 @@ function addTierDashboard(scope, tier) {
     ['Instances in service', named('AWS/AutoScaling,AutoScalingGroupName', 'GroupInServiceInstances'), 'Average'],
     ['Unfinished jobs', own('Unfinished'), 'Maximum'],
     ['Dead jobs', own('Dead'), 'Maximum'],
-    ['Jobs of workers that died without a word', own('Zombies'), 'Sum'],
+    ['Jobs of workers that stopped sending heartbeats', own('Zombies'), 'Sum'],
     ['Busy processes, per cent', own('Busy'), 'Average'],
     ['CPU, per cent', named('AWS/EC2,AutoScalingGroupName', 'CPUUtilization'), 'Average'],
   ].map(([title, search, stat]) => graph(tier.Environment.Region, title, [[{ id: 'all', expression: `SEARCH('${search}', '${stat}', 60)` }]]));

@@ -144,12 +144,13 @@ func newContentType(tier *tierspec.Tier, t tierspec.ContentType, code bundle.Arc
 		ScaleIn:        newAlarm(scaling.ScaleIn(params)),
 		Operating: map[string]alarm{
 			"Silent": newAlarm(scaling.Silent()), "Late": newAlarm(scaling.Late(params)), "AtMax": newAlarm(scaling.AtMax()), "Zombies": newAlarm(scaling.Zombies()),
+			"Sick": newAlarm(scaling.Sick()), "Careful": newAlarm(scaling.Careful()),
 		},
 		Dashboard: dashboard.PoolProps{
 			Region: tier.Environment.Region, Tier: tier.Name, Environment: tier.Environment.Name, ContentType: t.Name,
 			Queue: "@queue@", DeadLetterQueue: "@deadLetterQueue@", Group: "@group@",
 			Scaling: params, MaxCapacity: t.MaxCapacity, TargetTracking: t.ScaleOut.TargetTracking,
-			Alarms: []string{"@ScaleOut@", "@ScaleIn@", "@Late@", "@AtMax@", "@DeadLetters@", "@Zombies@", "@BootFailures@", "@Silent@"},
+			Alarms: []string{"@ScaleOut@", "@ScaleIn@", "@Late@", "@AtMax@", "@DeadLetters@", "@Zombies@", "@Sick@", "@Careful@", "@BootFailures@", "@Silent@"},
 		}.Body(),
 	}, nil
 }
