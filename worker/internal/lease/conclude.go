@@ -23,10 +23,12 @@ const (
 	maxReturns = 1000
 	// unfitDelay keeps a job that this release cannot read from coming straight back.
 	unfitDelay = 30 * time.Second
+	// quickReturns are hand-backs in a row with the least pause. A sick instance pauses longer after its second.
+	quickReturns = 4
 )
 
-// sickPauses are those of a job that its instance could not begin. The first are short: another instance can. They grow in
-// case that it is the job with which no instance gets on.
+// sickPauses are those of a job that its instance could not begin, after quickReturns of them. The first are short:
+// another instance can. They grow in case that it is the job with which no instance gets on.
 var sickPauses = backoff.Pauses{First: leastReturn, Most: 15 * time.Minute, Least: leastReturn}
 
 // conclude writes how the attempt ended. What ends a slot that was asked to stop is never a failure.
@@ -46,7 +48,7 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 		a.comeBack(ctx, job.Return{Error: o.Error}, unfitDelay)
 	case protocol.Sick:
 		a.fault, a.usable = o.Error, false // whatever the slot lacks, the next one may have
-		a.comeBack(ctx, job.Return{Error: "not begun, the instance's fault: " + o.Error}, sickPauses.After(a.returns(), a.Rand))
+		a.comeBack(ctx, job.Return{Error: "not begun, the instance's fault: " + o.Error}, sickPauses.After(max(0, a.returns()-quickReturns+1), a.Rand))
 	case protocol.Retry:
 		a.failed(ctx, o.Error)
 	default: // stopped without being asked

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,37 +15,61 @@ import (
 // replaceAfter is how long an instance is sick until its worker asks for another one.
 const replaceAfter = 15 * time.Minute
 
-// testPauses are those before a self-test. They grow with the faults since a job last got on, so that a fault which no
-// self-test finds does not cost many claims either.
-var testPauses = backoff.Pauses{First: 2 * time.Second, Most: time.Minute, Least: 500 * time.Millisecond}
+var (
+	// testPauses are those before a self-test.
+	testPauses = backoff.Pauses{First: 2 * time.Second, Most: time.Minute, Least: 500 * time.Millisecond}
+	// relapsePauses are those before the first self-test after a job that could not begin although the self-test before
+	// had passed. They are longer than the job's own at first, so that another instance gets it.
+	relapsePauses = backoff.Pauses{First: time.Minute, Most: 5 * time.Minute, Least: 30 * time.Second}
+)
 
 // illness is the state of an instance that could not begin a job: its processor or program never had it. A sick instance
 // takes no jobs until a self-test passes. Its methods may be called by several loops.
 type illness struct {
-	mu     sync.Mutex
-	sick   bool
-	reason string
-	faults int64         // since a job last got on
-	since  time.Duration // the first of them, monotonic
+	mu       sync.Mutex
+	sick     bool
+	reason   string
+	tests    int64         // self-tests that failed in a row
+	relapses int64         // times that it fell sick again, although a self-test had passed and before a job got on
+	known    bool          // there was a fault since a job last got on
+	since    time.Duration // the first of them, monotonic
 }
 
 // fall takes note of a fault. It reports whether the instance was well before.
 func (i *illness) fall(reason string, now time.Duration) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.faults == 0 {
-		i.since = now
-	}
 	before := i.sick
-	i.sick, i.reason, i.faults = true, reason, i.faults+1
+	switch {
+	case !i.known:
+		i.since, i.known = now, true
+	case !before:
+		i.relapses++
+	}
+	i.sick, i.reason = true, reason
 	return !before
 }
 
-// recover takes note of a self-test that passed.
-func (i *illness) recover() {
+// tested takes note of a self-test.
+func (i *illness) tested(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.sick = false
+	if err != nil {
+		i.reason = "self-test: " + err.Error()
+		i.tests++
+		return
+	}
+	i.sick, i.tests = false, 0
+}
+
+// pause is how long to wait for the next self-test.
+func (i *illness) pause(random *rand.Rand) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.tests == 0 && i.relapses > 0 {
+		return relapsePauses.After(i.relapses-1, random)
+	}
+	return testPauses.After(i.tests, random)
 }
 
 // gotOn takes note of a job that the instance did begin. Only a self-test ends a sickness.
@@ -52,21 +77,21 @@ func (i *illness) gotOn() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.sick {
-		i.faults = 0
+		i.known, i.relapses = false, 0
 	}
 }
 
-// now is the state: the reason, "" of a well instance, the faults so far and the time of the first.
-func (i *illness) now() (reason string, faults int64, since time.Duration) {
+// now is the reason of the sickness, "" of a well instance, and the time of the first fault since a job last got on.
+func (i *illness) now() (reason string, since time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.sick {
-		return "", i.faults, i.since
+		return "", i.since
 	}
-	return i.reason, i.faults, i.since
+	return i.reason, i.since
 }
 
-func (i *illness) on() bool { reason, _, _ := i.now(); return reason != "" }
+func (i *illness) on() bool { reason, _ := i.now(); return reason != "" }
 
 // fall takes no more jobs, because of a fault of the instance.
 func (w *Worker) fall(ctx context.Context, reason string) {
@@ -84,8 +109,7 @@ func (w *Worker) nurseLoop(ctx context.Context) {
 			w.nurse.task.Wait(ctx, lease.Never)
 			continue
 		}
-		_, faults, _ := w.illness.now()
-		if clock.Sleep(ctx, testPauses.After(faults-1, w.Attempts.Rand)) != nil {
+		if clock.Sleep(ctx, w.illness.pause(w.Attempts.Rand)) != nil {
 			return
 		}
 		w.selfTest(ctx)
@@ -102,25 +126,25 @@ func (w *Worker) selfTest(ctx context.Context) {
 	if err == nil {
 		err = w.nurse.end(process)
 	}
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
+	if ctx.Err() != nil {
+		return
+	}
+	w.illness.tested(err)
+	if err != nil {
 		w.Log.WarnContext(ctx, "self-test failed, trying again", "error", err.Error())
-		w.illness.fall("self-test: "+err.Error(), w.Attempts.Clock.Monotonic())
-	default:
-		w.Log.InfoContext(ctx, "self-test passed: jobs are taken again")
-		w.illness.recover()
-		w.receiver.Wake()
-		for _, s := range w.slots {
-			s.task.Wake()
-		}
+		return
+	}
+	w.Log.InfoContext(ctx, "self-test passed: jobs are taken again")
+	w.receiver.Wake()
+	for _, s := range w.slots {
+		s.task.Wake()
 	}
 }
 
 // report tells the other workers of the type that the instance is sick and asks, after a quarter of an hour, for another
 // in its place. A drain begins once that is granted.
 func (w *Worker) report(ctx context.Context) {
-	reason, _, since := w.illness.now()
+	reason, since := w.illness.now()
 	w.try(ctx, "not reported that the instance is sick", func(ctx context.Context) error { return w.Sweeper.ReportSick(ctx, reason) })
 	if w.Replace == nil || w.Attempts.Clock.Monotonic()-since < replaceAfter {
 		return
@@ -152,7 +176,7 @@ func (s *slot) awaitWell(ctx context.Context, announced bool) bool {
 			if !open {
 				return announced
 			}
-			reason, _, _ := s.illness.now()
+			reason, _ := s.illness.now()
 			work := context.WithoutCancel(ctx)
 			attempt := s.begin(work, claimed, noSlot{})
 			attempt.Ended(work, fmt.Errorf("%w: %s", errNoSlot, reason))
@@ -166,7 +190,7 @@ func (s *slot) awaitWell(ctx context.Context, announced bool) bool {
 }
 
 func (w *Worker) sickHealth() health.Check {
-	reason, _, since := w.illness.now()
+	reason, since := w.illness.now()
 	if reason == "" {
 		return health.Check{Name: health.Instance, OK: true, Detail: "no fault of it keeps jobs from beginning"}
 	}

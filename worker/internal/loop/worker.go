@@ -173,7 +173,7 @@ func (w *Worker) State() string {
 	if w.care.on() {
 		text += fmt.Sprintf(", one job at a time because %d different jobs failed", suspicious)
 	}
-	if reason, _, _ := w.illness.now(); reason != "" {
+	if reason, _ := w.illness.now(); reason != "" {
 		text += ", sick: " + reason
 	}
 	if w.away.Load() {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -256,11 +257,23 @@ func TestCommandIsMissing(t *testing.T) {
 
 // TestWhatCannotBeStartedFailsTheCheck has programs that no instance can start, and such that one can.
 func TestWhatCannotBeStartedFailsTheCheck(t *testing.T) {
+	binary, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const loader = "/ld-linux" // in the path of the GNU C library's
+	if !bytes.Contains(binary, []byte(loader)) {
+		t.Fatalf("/bin/sh names no loader %s*: give this test another binary", loader)
+	}
+	foreign := string(bytes.ReplaceAll(binary, []byte(loader), []byte("/ld-other")))
 	for name, c := range map[string]struct {
 		text string
 		mode os.FileMode
 		want string // "": can be started
 	}{
+		"binary":              {string(binary), 0o700, ""},
+		"no such loader":      {foreign, 0o700, "/ld-other"},
+		"half a binary":       {string(binary[:100]), 0o700, ""}, // only the kernel knows
 		"script":              {"#!/bin/sh\nexit 65\n", 0o700, ""},
 		"script with a word":  {"#! /bin/sh -e\nexit 0\n", 0o700, ""},
 		"not executable":      {"#!/bin/sh\n", 0o600, "permission denied"},
