@@ -103,7 +103,7 @@ func (w *Worker) fall(ctx context.Context, reason string) {
 
 // nurseLoop tests a sick instance with growing pauses until it is well, and reports each minute that it is not.
 func (w *Worker) nurseLoop(ctx context.Context) {
-	clock, reportedAt := w.Attempts.Clock, time.Duration(-publishInterval)
+	clock, reportedAt := w.Attempts.Clock, -publishInterval
 	for ctx.Err() == nil {
 		if !w.illness.on() {
 			w.nurse.task.Wait(ctx, lease.Never)

@@ -17,14 +17,11 @@ import (
 )
 
 // sickStage is a stage with twenty jobs whose slot cannot begin one while the instance is sick.
-type sickStage struct {
-	*stage
-	served int // slots whose orders were looked at
-}
+type sickStage struct{ *stage }
 
 func newSickStage(t *testing.T) *sickStage {
 	t.Helper()
-	s := &sickStage{stage: newStage(t)}
+	s := &sickStage{newStage(t)}
 	for n := range 20 {
 		if err := s.queue.Send(t.Context(), fmt.Sprintf(`{"id":"job-%d","payload":{}}`, n), 0); err != nil {
 			t.Fatal(err)

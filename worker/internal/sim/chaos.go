@@ -95,7 +95,7 @@ func (w *world) strike() {
 		}
 		return
 	}
-	switch w.random.IntN(14) {
+	switch w.random.IntN(15) {
 	case 0, 1:
 		if n != nil && w.faults.crash > 0 {
 			n.crash()
@@ -128,6 +128,8 @@ func (w *world) strike() {
 		w.rogueBell()
 	case 11:
 		w.slotDies(n)
+	case 12:
+		w.sicken(n)
 	default:
 		w.steer()
 	}

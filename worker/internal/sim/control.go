@@ -58,6 +58,10 @@ const (
 	HotProbes            NegativeControl = "probes without a pause"
 	HotSweeps            NegativeControl = "sweeps without a pause"
 	HotStarts            NegativeControl = "slots restarted without a pause"
+	HotTests             NegativeControl = "self-tests without a pause"
+	BlamedJobs           NegativeControl = "instance's faults that count against the job"
+	BlindTests           NegativeControl = "self-tests that see no fault"
+	Careless             NegativeControl = "failures that make no worker careful"
 )
 
 // lateObject is about how late an object is written under [NamedFirst].
@@ -69,7 +73,7 @@ var NegativeControls = map[NegativeControl]string{
 	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafHeartbeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
 	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", EarlyDeletes: "O1", KeptPayloads: "O2", UnfencedSteering: "S9", WallClockLead: "L4",
 	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
-	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2",
+	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2", HotTests: "P5", BlamedJobs: "I1", BlindTests: "I2", Careless: "C1",
 }
 
 // weaken takes from a write what the control takes from the protocol.
@@ -129,7 +133,7 @@ func without(w job.Write, attrs ...string) job.Write {
 
 // hot is what a node's loops do without a pause.
 func (c NegativeControl) hot() errand {
-	return map[NegativeControl]errand{HotReceives: receives, HotProbes: probes, HotSweeps: sweeps, HotStarts: starts}[c]
+	return map[NegativeControl]errand{HotReceives: receives, HotProbes: probes, HotSweeps: sweeps, HotStarts: starts, HotTests: tests}[c]
 }
 
 // sweeperClock is the clock on which a sweeper waits.

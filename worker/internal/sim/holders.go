@@ -24,6 +24,7 @@ type holder struct {
 	belled    bool
 	discarded bool // it deleted the payload of its job, or tried to
 	paused    bool // its job was paused while it held it
+	unbegun   bool // its instance could not begin the job
 }
 
 // learnt is when a claimer was answered that it holds a job.

@@ -57,7 +57,12 @@ func (n *node) Start(t loop.Task) (loop.Process, error) {
 		w.violate("P2", "%s: a slot that had ended idle is started again after %s", n.name, n.Monotonic()-waits.diedAt)
 	}
 	waits.diedAt = 0
-	if !w.calm && w.chance(0.01) {
+	if !w.calm && w.chance(0.01) || n.sick() == startless && w.control != BlindTests {
+		w.current.last = tests
+		n.learns()
+		if !n.paces[tests].keeps(n.Monotonic(), 40) {
+			w.violate("P5", "%s: more than 40 starts of slots failed within a minute", n.name)
+		}
 		return nil, errors.New("resource temporarily unavailable")
 	}
 	n.slots = slices.DeleteFunc(n.slots, func(p *slotProcess) bool { return p.dead })
@@ -90,6 +95,7 @@ const (
 	sweeps   errand = "sweeps"
 	probes   errand = "probes"
 	starts   errand = "starts"
+	tests    errand = "tests" // of a slot that did not start
 )
 
 // pace is when a node last did something, as often as it may in a minute.

@@ -26,6 +26,11 @@ type node struct {
 	paces      map[errand]*pace
 	tally      lease.Tally
 
+	lacks      sickness
+	lacksUntil time.Duration // true time
+	knowsSick  time.Duration // true time since when its worker knows of it; 0: it does not, or a self-test has passed since
+	care       care
+
 	cutOff     bool // from the table and the queue
 	frozen     bool
 	frozeAt    time.Duration // true time of the last freeze of anything on the machine
@@ -50,7 +55,7 @@ func (w *world) launch() *node {
 	n := &node{
 		clock: c, name: fmt.Sprintf("i-%d", w.launched), random: rand.New(rand.NewPCG(w.random.Uint64(), w.random.Uint64())),
 		steps: cancellable(c), hurried: cancellable(c), frozeAt: -1, release: newer,
-		paces: map[errand]*pace{receives: {}, sweeps: {}, probes: {}},
+		paces: map[errand]*pace{receives: {}, sweeps: {}, probes: {}, tests: {}},
 	}
 	if w.faults.mixed && !w.calm && w.chance(0.5) {
 		n.release = older
@@ -91,6 +96,7 @@ func (n *node) worker() *loop.Worker {
 	watch := n.caller(sweeps)
 	return &loop.Worker{
 		Processes: w.setup.slots, Probe: n.probe, Begin: n.begin, Log: log,
+		Replace:  func(string) { w.at(w.now, func() { n.drain(drain.Sick) }) },
 		Meter:    metrics.NewMeter(w.setup.slots, n.Monotonic),
 		Receiver: receiver{queueClient{n.caller(receives)}},
 		Intake:   intake{&lease.Intake{Inbox: queueClient{inbox}, Log: log, Claimer: claimer}, n, claims.late},

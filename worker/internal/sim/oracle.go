@@ -19,7 +19,9 @@ import (
 //   - O1: no object is deleted that a job needs. O2: who ends a job for good deletes its payload.
 //   - D1: a drain cuts no claim, no holder's call, no deletion of a used message. D2: no claim begins during a drain.
 //   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
-//   - P1 … P4: sweeps, restarts of idle slots, probes and failing receives keep their pauses.
+//   - P1 … P5: sweeps, restarts of idle slots, probes, failing receives and failing starts of slots keep their pauses.
+//   - I1: a sick instance ends no job and counts nothing against it. I2: it takes none.
+//   - C1: a worker on which each job fails takes one at a time, after a pause.
 type Violation struct {
 	Seed      uint64
 	Invariant string // of the design, S1 … S8, L1 … L3, or one of the harness's own
@@ -88,6 +90,7 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.monotone(w)
 	o.terminal(w)
 	o.indexed(w)
+	o.blameless(w, by)
 	o.counters(w)
 	o.steered(w)
 	o.rung(w, by)

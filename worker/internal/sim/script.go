@@ -91,6 +91,10 @@ func (s *script) trouble(p *slotProcess, c cursor) *protocol.Outcome {
 		w.wait(never)
 	}
 	switch {
+	case p.node.sick() == unproductive:
+		s.raised++
+		s.troubled = true
+		return &protocol.Outcome{Kind: protocol.Retry, Error: "the downstream of this instance is away"}
 	case c.At != s.at:
 	case s.bad:
 		return &protocol.Outcome{Kind: protocol.Permanent, Error: "the payload is bad"}

@@ -49,6 +49,9 @@ func newSlotProcess(n *node, l *waiting) *slotProcess {
 	p.spawn(func() {
 		p.sleep(w.between(100*time.Millisecond, 2*time.Second))
 		switch draw := w.random.Float64(); {
+		case n.sick() == folderless && w.control != BlindTests:
+			w.at(w.now, func() { n.learns(); p.die(errors.New("exit status 1")) })
+			w.wait(never)
 		case w.calm:
 		case draw < 0.005:
 			w.at(w.now, func() { p.die(errors.New("exit status 1")) })
@@ -175,9 +178,15 @@ func (p *slotProcess) Next() (report *protocol.Report, ended bool) {
 	}
 	r := p.reports[0]
 	p.reports = p.reports[1:]
-	p.ready = p.ready || r.Ready != nil
+	if r.Ready != nil {
+		p.ready = true
+		p.node.passes()
+	}
 	if r.Outcome != nil {
 		p.busy = false
+	}
+	if r.Outcome != nil && p.holder != nil && p.holder.unbegun {
+		p.node.learns()
 	}
 	return &r, false
 }
@@ -222,6 +231,9 @@ func (p *slotProcess) execute(a *protocol.Assignment) protocol.Outcome {
 	}
 	if string(a.Payload) != s.payload {
 		p.world.violate("S7", "%s was given a payload of %d bytes, it was submitted with %d", a.ID, len(a.Payload), len(s.payload))
+	}
+	if outcome := p.begins(); outcome != nil {
+		return *outcome
 	}
 	s.version++ // the source changes between attempts: a zombie's outputs differ
 	version := s.version

@@ -27,6 +27,8 @@ func (r receiver) Receive(ctx context.Context, most int, wait time.Duration) ([]
 	case n.away:
 		w.violate("W2", "%s receives although table or bucket did not answer and was not asked again", n.name)
 	}
+	n.takesNone()
+	n.careful(most)
 	messages, err := r.queueClient.Receive(ctx, most, wait)
 	if err != nil && n.steps.Err() == nil && !n.paces[receives].keeps(n.Monotonic(), 40) {
 		w.violate("P4", "%s: more than 40 receives failed within a minute", n.name)
@@ -55,6 +57,7 @@ func (in intake) Take(ctx context.Context, messages []queue.Message, start func(
 			c.Deadline += in.late.lost
 		}
 		w.oracle.begin(n, c)
+		n.care.held++
 		start(c)
 	})
 	if n.away = err != nil; w.control == AwayReceives {
@@ -171,6 +174,15 @@ func (a *attempt) Over() bool {
 	return a.holder.over
 }
 
+// Account is the core's.
+func (a *attempt) Account() lease.Account {
+	account := a.Attempt.Account()
+	if a.holder.node.world.control == Careless {
+		account.Failed = false
+	}
+	return account
+}
+
 // Outcome is asked for once, at the end.
 func (a *attempt) Outcome() lease.Outcome {
 	a.Over()
@@ -178,6 +190,7 @@ func (a *attempt) Outcome() lease.Outcome {
 		a.slot.holder = nil
 	}
 	outcome := a.Attempt.Outcome()
+	a.holder.node.care.ended(a.holder.node, a.Attempt.Account())
 	oracle, known := a.holder.node.world.oracle, a.Account().Job
 	oracle.rungBy(a.holder, outcome, known)
 	oracle.tidied(a.holder, outcome, known)
