@@ -48,6 +48,7 @@ func TestLeavingTheGroup(t *testing.T) {
 		"terminated by the group":                     {drain.Lifecycle, true, 0, false, time.Minute, []string{"0s: " + completed}},
 		"terminated, and the group is away":           {drain.Lifecycle, true, 2, false, time.Minute, []string{"0s: " + completed, "5s: " + completed, "15s: " + completed}},
 		"rebalance asks for another, then leaves":     {drain.Rebalance, false, 0, false, time.Minute, []string{"0s: terminate i-1, decrement false", "5s: " + completed}},
+		"a sick instance too":                         {drain.Sick, false, 0, false, time.Minute, []string{"0s: terminate i-1, decrement false", "5s: " + completed}},
 		"an operator too":                             {drain.Operator, false, 0, false, time.Minute, []string{"0s: terminate i-1, decrement false", "5s: " + completed}},
 		"rebalance of an instance that goes anyway":   {drain.Rebalance, true, 0, false, time.Minute, []string{"0s: " + completed}},
 		"rebalance, and the group is away":            {drain.Rebalance, false, 1, true, 0, []string{"0s: terminate i-1, decrement false"}},

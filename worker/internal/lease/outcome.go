@@ -19,7 +19,7 @@ const (
 	Drained                  // handed back because the worker drains
 	Failed                   // handed back, to be tried again after a pause
 	Paused                   // handed back because the job is paused
-	Returned                 // handed back for later or for another release; no fault of the job
+	Returned                 // handed back for later, for another release or for another instance; no fault of the job
 	Expired                  // the lease ran out before it could be renewed, or the end be written
 	Refused                  // the table refused the write: another holds the job, or a first try of the write had been applied
 )

@@ -224,6 +224,30 @@ func TestCloudWatchDelaysNothing(t *testing.T) {
 	}
 }
 
+// TestTroubleIsPublishedWhileItLasts, and costs nothing otherwise.
+func TestTroubleIsPublishedWhileItLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := startLoops(t, fine)
+		time.Sleep(90 * time.Second)
+		w.illness.fall("no space left on device", 0)
+		w.care.fails(suspicious)
+		time.Sleep(time.Minute)
+		w.illness.tested(nil)
+		time.Sleep(time.Minute)
+		w.stop()
+		for i, r := range w.sent.requests {
+			for _, metric := range []string{" Sick=1 Count ", " Careful=1 Count "} {
+				if want := i == 1 || i > 1 && metric == " Careful=1 Count "; strings.Contains(r, metric) != want {
+					t.Errorf("minute %d: %s, want%s: %t", i+1, r, metric, want)
+				}
+			}
+		}
+		if len(w.sent.requests) != 3 {
+			t.Errorf("requests %q", w.sent.requests)
+		}
+	})
+}
+
 // A machine that was frozen sends one value when it thaws, not one for each minute it missed.
 func TestMissedMinutesAreNotMadeUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
