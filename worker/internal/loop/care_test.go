@@ -105,7 +105,7 @@ func TestAWorkerThatFailsEachJobSlowsDown(t *testing.T) {
 		serve := func(d time.Duration) (ended int) {
 			for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(time.Second) {
 				synctest.Wait()
-				for slot := s.slots[len(s.slots)-1]; len(slot.orders) > 0; {
+				for slot := s.newest(); len(slot.orders) > 0; {
 					if o := <-slot.orders; o.Run != nil {
 						slot.report(protocol.Report{Outcome: &end})
 						ended++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,18 +74,41 @@ type stage struct {
 	*Worker
 	table *store.Memory
 	queue *queue.Memory
-	slots []*puppet // that were started
 	drain context.CancelCauseFunc
 	hurry context.CancelCauseFunc
 	ended chan struct{}
 
+	mu    sync.Mutex
+	slots []*puppet // that were started
+	sick  error     // with which no slot starts; nil: they do
+	tried int       // such starts
+
 	received atomic.Int64 // receives that brought messages
 	begins   func()       // is called as a claim is written
-	sick     error        // with which no slot starts; nil: they do
-	tried    int          // such starts
 	refuse   func() error // why a claim gets no answer
 	prepare  func() error // why a slot gets no folder for its next job
 	fail     error        // with which a slot ends as soon as it is ready; nil: it lives
+}
+
+// sicken lets no slot start from now on, or with nil each.
+func (s *stage) sicken(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sick = why
+}
+
+// starts are the starts of slots so far, those that failed apart.
+func (s *stage) starts() (started, failed int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.slots), s.tried
+}
+
+// newest is the slot that was started last.
+func (s *stage) newest() *puppet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots[len(s.slots)-1]
 }
 
 // Write is that of the table, which begins lets a test hold.
@@ -146,6 +170,8 @@ func (s *stage) run(t *testing.T) {
 	hurried, hurry := context.WithCancelCause(t.Context())
 	s.drain, s.hurry = begin, hurry
 	host := goroutines{clock: s.Attempts.Clock.(bubbleClock), start: func(task Task) (Process, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.sick != nil {
 			s.tried++
 			return nil, s.sick
@@ -187,7 +213,7 @@ func TestJobClaimedForADeadSlotInADrainIsHandedBack(t *testing.T) {
 		s.run(t)
 		<-held
 		s.drain(&drain.Cause{Source: drain.Signal, Detail: "test"})
-		s.slots[0].end(errors.New("exit status 2"))
+		s.newest().end(errors.New("exit status 2"))
 		synctest.Wait()
 		close(release)
 		<-s.ended
@@ -236,7 +262,7 @@ func TestSlotsThatEndIdleAreRestartedWithAPause(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.drain(&drain.Cause{Source: drain.Signal, Detail: "test"})
 		<-s.ended
-		if n := len(s.slots); n < 59 || n > 61 {
+		if n, _ := s.starts(); n < 59 || n > 61 {
 			t.Errorf("%d starts in a minute", n)
 		}
 	})
@@ -258,8 +284,8 @@ func TestNothingIsClaimedWithoutAFolder(t *testing.T) {
 		s.run(t)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := s.received.Load(); got != 0 || len(s.slots) < 100 || len(s.slots) > 600 {
-			t.Errorf("%d receives that brought messages and %d starts in an hour", got, len(s.slots))
+		if starts, _ := s.starts(); s.received.Load() != 0 || starts < 100 || starts > 600 {
+			t.Errorf("%d receives that brought messages and %d starts in an hour", s.received.Load(), starts)
 		}
 		full.Store(false)
 		time.Sleep(2 * time.Minute)

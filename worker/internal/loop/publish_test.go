@@ -232,7 +232,7 @@ func TestTroubleIsPublishedWhileItLasts(t *testing.T) {
 		w.illness.fall("no space left on device", 0)
 		w.care.fails(suspicious)
 		time.Sleep(time.Minute)
-		w.illness.tested(nil)
+		w.illness.tested(nil, 0)
 		time.Sleep(time.Minute)
 		w.stop()
 		for i, r := range w.sent.requests {

@@ -33,6 +33,7 @@ type illness struct {
 	relapses int64         // times that it fell sick again, although a self-test had passed and before a job got on
 	known    bool          // there was a fault since a job last got on
 	since    time.Duration // the first of them, monotonic
+	wellAt   time.Duration // when a self-test last passed, monotonic
 }
 
 // fall takes note of a fault. It reports whether the instance was well before.
@@ -41,8 +42,8 @@ func (i *illness) fall(reason string, now time.Duration) bool {
 	defer i.mu.Unlock()
 	before := i.sick
 	switch {
-	case !i.known:
-		i.since, i.known = now, true
+	case !i.known || !before && now-i.wellAt >= replaceAfter: // whatever it was is over
+		i.since, i.known, i.relapses = now, true, 0
 	case !before:
 		i.relapses++
 	}
@@ -51,7 +52,7 @@ func (i *illness) fall(reason string, now time.Duration) bool {
 }
 
 // tested takes note of a self-test.
-func (i *illness) tested(err error) {
+func (i *illness) tested(err error, now time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err != nil {
@@ -59,7 +60,7 @@ func (i *illness) tested(err error) {
 		i.tests++
 		return
 	}
-	i.sick, i.tests = false, 0
+	i.sick, i.tests, i.wellAt = false, 0, now
 }
 
 // pause is how long to wait for the next self-test.
@@ -101,7 +102,8 @@ func (w *Worker) fall(ctx context.Context, reason string) {
 	w.nurse.task.Wake()
 }
 
-// nurseLoop tests a sick instance with growing pauses until it is well, and reports each minute that it is not.
+// nurseLoop tests a sick instance with growing pauses until it is well. From the second minute on it reports each minute
+// that the instance is sick, also if self-tests pass in between and no job can begin after them.
 func (w *Worker) nurseLoop(ctx context.Context) {
 	clock, reportedAt := w.Attempts.Clock, -publishInterval
 	for ctx.Err() == nil {
@@ -112,11 +114,12 @@ func (w *Worker) nurseLoop(ctx context.Context) {
 		if clock.Sleep(ctx, w.illness.pause(w.Attempts.Rand)) != nil {
 			return
 		}
-		w.selfTest(ctx)
-		if now := clock.Monotonic(); w.illness.on() && now-reportedAt >= publishInterval {
+		_, since := w.illness.now()
+		if now := clock.Monotonic(); now-since >= publishInterval && now-reportedAt >= publishInterval {
 			reportedAt = now
 			w.report(ctx)
 		}
+		w.selfTest(ctx)
 	}
 }
 
@@ -129,7 +132,7 @@ func (w *Worker) selfTest(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	w.illness.tested(err)
+	w.illness.tested(err, w.Attempts.Clock.Monotonic())
 	if err != nil {
 		w.Log.WarnContext(ctx, "self-test failed, trying again", "error", err.Error())
 		return

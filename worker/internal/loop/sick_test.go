@@ -34,7 +34,7 @@ func newSickStage(t *testing.T) *sickStage {
 func (s *sickStage) serve(d time.Duration, end protocol.Outcome) (ended int) {
 	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(time.Second) {
 		synctest.Wait()
-		for slot := s.slots[len(s.slots)-1]; len(slot.orders) > 0; {
+		for slot := s.newest(); len(slot.orders) > 0; {
 			if o := <-slot.orders; o.Run != nil {
 				slot.report(protocol.Report{Progress: &o.Run.Progress})
 				slot.report(protocol.Report{Outcome: &end})
@@ -81,17 +81,17 @@ func TestASickInstanceTakesNoJobs(t *testing.T) {
 		s := newSickStage(t)
 		s.run(t)
 		synctest.Wait()
-		s.sick = errors.New("no space left on device") // from now on no slot starts
+		s.sicken(errors.New("no space left on device")) // from now on no slot starts
 		begun := s.serve(10*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"})
 		state, unready := s.State(), health.Of(s.Health()...).Failed()
 		if begun != 1 || !strings.Contains(state, "sick: ") || !strings.Contains(unready, "instance: sick for ") || !strings.Contains(unready, "no space left on device") {
 			t.Errorf("%d jobs tried in ten minutes, state %q, not ready: %q", begun, state, unready)
 		}
-		if tests := s.tried; tests < 12 || tests > 60 {
+		if _, tests := s.starts(); tests < 12 || tests > 60 {
 			t.Errorf("%d self-tests in ten minutes", tests)
 		}
 		s.uncounted(t)
-		s.sick = nil
+		s.sicken(nil)
 		if done := s.serve(5*time.Minute, protocol.Outcome{Kind: protocol.Done}); done != 20 || s.illness.on() {
 			t.Errorf("%d jobs done on the mended instance, sick: %t", done, s.illness.on())
 		}
@@ -116,8 +116,8 @@ func TestAJobOfASlotThatDoesNotStartAgainIsHandedBack(t *testing.T) {
 		}
 		s.run(t)
 		<-held
-		s.sick = errors.New("resource temporarily unavailable")
-		s.slots[0].end(errors.New("signal: killed"))
+		s.sicken(errors.New("resource temporarily unavailable"))
+		s.newest().end(errors.New("signal: killed"))
 		time.Sleep(5 * time.Second)
 		close(release)
 		time.Sleep(5 * time.Second)
@@ -146,6 +146,42 @@ func TestAFaultThatNoSelfTestFindsCostsFewClaims(t *testing.T) {
 	})
 }
 
+// TestAFaultThatNoSelfTestFindsHasTheInstanceReplacedToo, although each self-test passes.
+func TestAFaultThatNoSelfTestFindsHasTheInstanceReplacedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSickStage(t)
+		began, asked := time.Now(), time.Duration(0)
+		s.Replace = func(string) {
+			if asked == 0 {
+				asked = time.Since(began)
+			}
+		}
+		s.run(t)
+		s.serve(40*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "exec format error"})
+		if asked < replaceAfter || asked > replaceAfter+15*time.Minute {
+			t.Errorf("asked after %s", asked)
+		}
+		s.drain(nil)
+		<-s.ended
+	})
+}
+
+// TestAFaultOfLongAgoIsForgotten: two short ones, hours apart, do not have the instance replaced.
+func TestAFaultOfLongAgoIsForgotten(t *testing.T) {
+	var i illness
+	i.fall("full", 0)
+	i.tested(nil, time.Minute)
+	i.fall("full", 2*time.Minute)
+	if _, since := i.now(); since != 0 || i.relapses != 1 {
+		t.Errorf("since %s after a relapse, %d relapses", since, i.relapses)
+	}
+	i.tested(nil, 3*time.Minute)
+	i.fall("full", 3*time.Hour)
+	if _, since := i.now(); since != 3*time.Hour || i.relapses != 0 {
+		t.Errorf("since %s, %d relapses", since, i.relapses)
+	}
+}
+
 // TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour, once: another sick one of the type is not replaced on the same day,
 // unless a well one answers.
 func TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour(t *testing.T) {
@@ -159,7 +195,7 @@ func TestAnotherInstanceIsAskedForAfterAQuarterOfAnHour(t *testing.T) {
 			}
 			s.drain(&drain.Cause{Source: drain.Sick, Detail: reason})
 		}
-		s.sick = errors.New("exec format error")
+		s.sicken(errors.New("exec format error"))
 		s.run(t)
 		<-s.ended
 		if asked < replaceAfter || asked > replaceAfter+3*time.Minute {
