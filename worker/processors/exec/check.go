@@ -3,7 +3,7 @@ package exec
 import (
 	"bufio"
 	"bytes"
-	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +18,8 @@ import (
 // longestShebang is how much of a script's first line the kernel reads, in bytes (execve(2)).
 const longestShebang = 256
 
-// machines are those of binaries that the kernel starts here without an emulator.
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+// longestPath is that of a path, in bytes (PATH_MAX).
+const longestPath = 4096
 
 func hasCommand(s contract.Settings) error {
 	if len(s.Command) == 0 {
@@ -68,20 +68,37 @@ func interpreterOf(path string) (string, error) {
 		}
 		return "", nil
 	}
-	return loaderOf(file)
+	return loaderOf(file), nil
 }
 
-// loaderOf is the loader of a binary for this machine, for example of another C library than the instance has.
-func loaderOf(file io.ReaderAt) (string, error) {
-	binary, err := elf.NewFile(file)
-	if err != nil || binary.Machine != machines[runtime.GOARCH] {
-		return "", nil
+// loaderOf is the loader of a binary, for example of another C library than the instance has. It reads the 64-bit
+// little-endian ELF format alone (elf(5)): package debug/elf would make the worker larger for this one field. A binary for
+// another machine has none that is looked for here: an emulator may start it.
+func loaderOf(file io.ReaderAt) string {
+	const headerSize, segmentSize, interpreter = 64, 56, 3
+	machine := map[string]uint16{"amd64": 62, "arm64": 183}[runtime.GOARCH]
+	header := make([]byte, headerSize)
+	if _, err := file.ReadAt(header, 0); err != nil || !bytes.HasPrefix(header, []byte("\x7fELF\x02\x01")) {
+		return ""
 	}
-	for _, part := range binary.Progs {
-		if part.Type == elf.PT_INTERP {
-			name, err := io.ReadAll(part.Open())
-			return string(bytes.TrimRight(name, "\x00")), err
+	number := binary.LittleEndian
+	if number.Uint16(header[18:]) != machine {
+		return ""
+	}
+	at := int64(number.Uint64(header[32:]))
+	for range number.Uint16(header[56:]) {
+		segment := make([]byte, segmentSize)
+		if _, err := file.ReadAt(segment, at); err != nil {
+			return ""
 		}
+		if number.Uint32(segment) == interpreter {
+			name := make([]byte, min(number.Uint64(segment[32:]), longestPath))
+			if _, err := file.ReadAt(name, int64(number.Uint64(segment[8:]))); err != nil {
+				return ""
+			}
+			return string(bytes.TrimRight(name, "\x00"))
+		}
+		at += segmentSize
 	}
-	return "", nil
+	return ""
 }
