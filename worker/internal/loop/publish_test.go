@@ -60,7 +60,8 @@ type worked struct {
 	stop  func() // cancels the loops and waits for them
 }
 
-func startLoops(t *testing.T, answer func(context.Context) error) *worked {
+// startLoops starts the two loops on a table with what was written before.
+func startLoops(t *testing.T, answer func(context.Context) error, before ...job.Write) *worked {
 	t.Helper()
 	clock := bubbleClock{start: time.Now()}
 	table, sent, log := store.NewMemory(), &cloudWatch{start: clock.start, answer: answer}, slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -73,6 +74,11 @@ func startLoops(t *testing.T, answer func(context.Context) error) *worked {
 		Metrics: metrics.NewPublisher(sent, contract.Settings{Tier: "tier", Environment: "prod", ContentType: "mail"}),
 		Log:     log,
 		Meter:   metrics.NewMeter(2, clock.Monotonic),
+	}
+	for _, write := range before {
+		if _, err := table.Write(t.Context(), write); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{}, 2)
@@ -124,11 +130,8 @@ func TestEachMinuteIsPublishedByOneRequest(t *testing.T) {
 // how claims went on is told once, in the minute in which it was.
 func TestWhatHappensToJobsIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := startLoops(t, fine)
 		key := job.Key{ContentType: "mail", ID: "lost"}
-		if _, err := w.table.Write(t.Context(), job.ClaimSubmission(key, job.Submission{Payload: []byte("1")}, "i-9/1", time.Minute, time.Now())); err != nil {
-			t.Fatal(err)
-		}
+		w := startLoops(t, fine, job.ClaimSubmission(key, job.Submission{Payload: []byte("1")}, "i-9/1", time.Minute, time.Now()))
 		w.Meter.Claimed(job.Job{Epoch: 1})
 		w.Meter.Claimed(job.Job{Epoch: 3, Cursor: "7"})
 		w.Meter.Claimed(job.Job{Epoch: 5, CursorRef: "jobs/mail/a/5-2"})
