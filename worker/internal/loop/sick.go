@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,16 +48,19 @@ func (i *illness) fall(reason string, now time.Duration) bool {
 	case !before:
 		i.relapses++
 	}
-	i.sick, i.reason = true, reason
+	i.sick, i.reason = true, inOneLine(reason)
 	return !before
 }
+
+// inOneLine is an error's text for reports that have a line for each check.
+func inOneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // tested takes note of a self-test.
 func (i *illness) tested(err error, now time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err != nil {
-		i.reason = "self-test: " + err.Error()
+		i.reason = "self-test: " + inOneLine(err.Error())
 		i.tests++
 		return
 	}

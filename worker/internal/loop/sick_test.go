@@ -82,9 +82,9 @@ func TestASickInstanceTakesNoJobs(t *testing.T) {
 		s.run(t)
 		synctest.Wait()
 		s.sicken(errors.New("no space left on device")) // from now on no slot starts
-		begun := s.serve(10*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "no space left on device"})
+		begun := s.serve(10*time.Minute, protocol.Outcome{Kind: protocol.Sick, Error: "job.json: no space left\ncursor.json: no space left on device"})
 		state, unready := s.State(), health.Of(s.Health()...).Failed()
-		if begun != 1 || !strings.Contains(state, "sick: ") || !strings.Contains(unready, "instance: sick for ") || !strings.Contains(unready, "no space left on device") {
+		if begun != 1 || !strings.Contains(state, "sick: ") || !strings.Contains(unready, "instance: sick for ") || !strings.Contains(unready, "no space left on device") || strings.Contains(unready, "\n") {
 			t.Errorf("%d jobs tried in ten minutes, state %q, not ready: %q", begun, state, unready)
 		}
 		if _, tests := s.starts(); tests < 12 || tests > 60 {
