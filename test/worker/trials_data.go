@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,7 +9,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
+
+// dataTrials are about data that outlives its job.
+var dataTrials = []Trial{
+	{"files of jobs that end", folderOfJob},
+	{"files of a slot that is killed", folderOfKilledSlot},
+	{"files of a worker that is killed", folderOfKilledWorker},
+	{"a tenant that is erased", erasedTenant},
+}
 
 // hoarder leaves in its folder what is hard to remove: a tree that it closed, and links to a folder outside. It writes the
 // folder's path and the slot's number where the test finds them, and waits to be stopped.
@@ -24,7 +35,7 @@ case $id in quick*) exit 0;; esac
 trap 'exit 75' TERM; sleep 1000 & wait`
 
 // inPublic is the binary in a folder that any user may enter, in which nobody may look around.
-func inPublic(t *testing.T, folder string) string {
+func inPublic(t testing.TB, folder string) string {
 	t.Helper()
 	public := filepath.Join(folder, "worker")
 	if err := os.Chmod(folder, 0o711); err != nil { //nolint:gosec // others are to enter it
@@ -44,7 +55,7 @@ type machine struct {
 	folder, binary string
 }
 
-func newMachine(t *testing.T, name string) *machine {
+func newMachine(t testing.TB, name string) *machine {
 	t.Helper()
 	folder := t.TempDir()
 	for path := folder; path != os.TempDir() && len(path) > 1; path = filepath.Dir(path) {
@@ -122,8 +133,8 @@ func (h *machine) secrets() string {
 	return string(out)
 }
 
-func TestJobsFolderGoesWithTheJob(t *testing.T) {
-	t.Parallel()
+// folderOfJob has a job end, and another drain, in one slot.
+func folderOfJob(t testing.TB) string {
 	h := newMachine(t, "folder-of-job")
 	i := h.worker()
 	first, slot := h.runs("quick-1")
@@ -140,10 +151,10 @@ func TestJobsFolderGoesWithTheJob(t *testing.T) {
 	if left := h.secrets(); left != "" {
 		t.Errorf("the worker left %s", left)
 	}
+	return "two jobs that were DONE and one that was drained left no file, beside a slot that lived on"
 }
 
-func TestKilledSlotLeavesNoFolder(t *testing.T) {
-	t.Parallel()
+func folderOfKilledSlot(t testing.TB) string {
 	h := newMachine(t, "folder-of-slot")
 	h.worker()
 	folder, slot := h.runs("job")
@@ -151,11 +162,11 @@ func TestKilledSlotLeavesNoFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.isGone(folder)
+	return "its tree of closed folders is gone, what a link in it named is not"
 }
 
-// TestKilledWorkerLeavesItsFoldersToTheNext, which takes none of a worker that runs beside it.
-func TestKilledWorkerLeavesItsFoldersToTheNext(t *testing.T) {
-	t.Parallel()
+// folderOfKilledWorker is left to the next worker, which takes none of a worker that runs beside it.
+func folderOfKilledWorker(t testing.TB) string {
 	h := newMachine(t, "folder-of-worker")
 	sibling := h.worker()
 	kept, _ := h.runs("of-the-sibling")
@@ -176,4 +187,54 @@ func TestKilledWorkerLeavesItsFoldersToTheNext(t *testing.T) {
 	sibling.signal(t)
 	sibling.ends(t, 0)
 	h.isGone(kept)
+	return "the next worker removed its folders, and none of the worker beside it"
+}
+
+// erasedTenant has one job that runs and one that waits. Nothing of them is left in table and bucket, and another tenant's job goes on.
+func erasedTenant(t testing.TB) string {
+	tr, _ := newExecTier(t, "erase", steady)
+	tr.start()
+	secret := `"` + strings.Repeat("secret ", 300) + `"`
+	for _, tenant := range []string{"acme", "other"} {
+		tr.must("submit", "--id", tenant+"-1", "--tenant", tenant, "--payload", secret)
+		await(t, "the job of "+tenant+" runs", func() bool { return tr.show(tenant+"-1").Done > 0 })
+	}
+	tr.must("submit", "--id", "acme-2", "--tenant", "acme", "--payload", secret)
+	erase := func(args ...string) (stdout, stderr string, code int) {
+		return tr.operate(append([]string{"jobs", "erase", "--tenant", "acme"}, args...)...)
+	}
+	if stdout, stderr, code := erase("--dry-run"); code != 0 || !strings.Contains(stdout, "tenant acme has 2 jobs in backup: 1 RUNNING, 1 READY; nothing was changed") {
+		t.Errorf("a dry run: exit %d, %s%s", code, stdout, stderr)
+	}
+	if _, stderr, code := erase(); code != 1 || !strings.Contains(stderr, "--yes") {
+		t.Errorf("without a person to ask: exit %d, %s", code, stderr)
+	}
+	if got := tr.show("acme-1"); got.State != "RUNNING" {
+		t.Fatalf("before it was confirmed the job is %s", got.State)
+	}
+	stdout, stderr, code := erase("--yes", "--json")
+	view := parse[struct {
+		Found  map[string]int
+		Erased int
+		Left   []any
+	}](t, stdout)
+	if code != 0 || view.Erased != 2 || len(view.Left) != 0 || fmt.Sprint(view.Found) != "map[READY:1 RUNNING:1]" {
+		t.Errorf("exit %d, %s%s", code, stdout, stderr)
+	}
+	for _, id := range []string{"acme-1", "acme-2"} {
+		if text := tr.must("jobs", "show", id, "--json"); strings.Contains(text, "secret") || strings.Contains(text, `"acme"`) || !strings.Contains(text, `"CANCELLED"`) {
+			t.Errorf("%s is %s", id, text)
+		}
+	}
+	out, err := s3.NewFromConfig(tr.aws).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &tr.settings.ArtifactsBucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Contents) != 1 || !strings.Contains(*out.Contents[0].Key, "other-1") {
+		t.Errorf("%d objects are left, want the payload of the other tenant's job", len(out.Contents))
+	}
+	if other := tr.show("other-1"); other.State != "RUNNING" || other.Epoch != 1 {
+		t.Errorf("the other tenant's job: %+v", other)
+	}
+	return fmt.Sprintf("%d jobs erased with their objects, the other tenant's job goes on", view.Erased)
 }
