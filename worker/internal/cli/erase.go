@@ -164,6 +164,8 @@ func (c *eraseCommand) erase(ctx context.Context, p *typeHandles, key job.Key, v
 		switch {
 		case j == nil || j.Tenant == "":
 			return true, nil // it has expired, or another such command was here
+		case j.Schema > contract.Schema:
+			return false, fmt.Errorf("its item has schema %d, this release reads up to %d: use the worker of the newer release", j.Schema, contract.Schema)
 		case j.State == job.Running && j.CancelRequested:
 			return false, nil
 		case slices.Contains(unfinished, j.State):

@@ -198,3 +198,13 @@ func TestInterruptedEraseGoesOn(t *testing.T) {
 		t.Error("the neighbour's payload is gone")
 	}
 }
+
+// TestJobOfANewerReleaseIsLeft: this release cannot know in which state it is, nor where its data stands.
+func TestJobOfANewerReleaseIsLeft(t *testing.T) {
+	tt := newTenants(t)
+	tt.write(job.Write{Op: "test", Key: "mail#acme-done", Set: job.Item{contract.AttrSchema: int64(contract.Schema + 1)}})
+	view := tt.eraseAcme()
+	if len(view.Left) != 2 || !strings.Contains(view.Left[0].Error+view.Left[1].Error, "job acme-done: its item has schema") || tt.count("acme-done") != 2 || tt.job("acme-done").Tenant != "acme" {
+		t.Errorf("%+v, %d objects", view, tt.count("acme-done"))
+	}
+}
