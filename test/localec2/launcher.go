@@ -140,7 +140,7 @@ func (l *Launcher) reconcile(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, i := range l.Instances() {
+	for _, i := range l.leastUseful() {
 		surplus := l.rolls[i.Group] == nil && len(l.capacity(i.Group)) > wanted[i.Group]
 		// Instances in a zone that was taken from their group are replaced in the others.
 		// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-add-availability-zone.html
@@ -150,6 +150,14 @@ func (l *Launcher) reconcile(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leastUseful are the instances, those first that do not serve yet. One that was launched for a refresh is surplus once its boot has
+// failed and the refresh is cancelled, and those that serve must not go in its place.
+func (l *Launcher) leastUseful() []*Instance {
+	instances := l.Instances()
+	serve := slices.DeleteFunc(slices.Clone(instances), func(i *Instance) bool { return !l.InService(i) })
+	return append(slices.DeleteFunc(instances, func(i *Instance) bool { return slices.Contains(serve, i) }), serve...)
 }
 
 // takeAway takes an instance out of its group and ends it, unless that is done already.
