@@ -37,11 +37,11 @@ function addScaling(pool, id, tier, type, names, alarm) {
   const policy = new CfnScalingPolicy(pool, `${id}Policy`, {
     autoScalingGroupName: names.group,
     policyType: 'StepScaling',
-    adjustmentType: alarm.policy.adjustmentType,
-    metricAggregationType: alarm.policy.aggregation,
-    minAdjustmentMagnitude: alarm.policy.minAdjustmentMagnitude || undefined,
-    stepAdjustments: alarm.policy.steps.map((s) => ({
-      metricIntervalLowerBound: s.lower ?? undefined, metricIntervalUpperBound: s.upper ?? undefined, scalingAdjustment: s.adjustment,
+    adjustmentType: alarm.Policy.AdjustmentType,
+    metricAggregationType: alarm.Policy.Aggregation,
+    minAdjustmentMagnitude: alarm.Policy.MinAdjustmentMagnitude || undefined,
+    stepAdjustments: alarm.Policy.Steps.map((s) => ({
+      metricIntervalLowerBound: s.Lower ?? undefined, metricIntervalUpperBound: s.Upper ?? undefined, scalingAdjustment: s.Adjustment,
     })),
   });
   return addAlarm(pool, id, alarm, tier, type, names, policy.ref);
@@ -54,20 +54,20 @@ function addAlarm(pool, id, alarm, tier, type, names, action) {
     [{ name: 'ContentType', value: type.config.Name }, { name: 'Environment', value: `${tier.Name}-${tier.Environment.Name}` }],
   ];
   return new CfnAlarm(pool, id, {
-    alarmDescription: described(type, alarm.description, alarm.page),
+    alarmDescription: described(type, alarm.Description, alarm.Page),
     metrics: [
-      ...alarm.metrics.map((m) => ({
-        id: m.id,
-        label: m.label,
-        returnData: alarm.formulas.length === 0,
-        metricStat: { metric: { namespace: m.namespace || `WorkerTier/${tier.Name}-${tier.Environment.Name}`, metricName: m.name, dimensions: dimensions[m.source] }, period: 60, stat: m.stat },
+      ...alarm.Metrics.map((m) => ({
+        id: m.ID,
+        label: m.Label,
+        returnData: alarm.expressions.length === 0,
+        metricStat: { metric: { namespace: m.Namespace || `WorkerTier/${tier.Name}-${tier.Environment.Name}`, metricName: m.Name, dimensions: dimensions[m.Source] }, period: 60, stat: m.Stat },
       })),
-      ...alarm.formulas.map((f, i) => ({ id: f.id, label: f.label, expression: f.text, returnData: i === alarm.formulas.length - 1 })),
+      ...alarm.expressions.map((expression, i, all) => ({ id: alarm.Formulas[i].ID, label: alarm.Formulas[i].Label, expression, returnData: i === all.length - 1 })),
     ],
-    comparisonOperator: alarm.comparison,
-    threshold: alarm.threshold,
-    evaluationPeriods: alarm.periods,
-    datapointsToAlarm: alarm.periods,
+    comparisonOperator: alarm.Comparison,
+    threshold: alarm.Threshold,
+    evaluationPeriods: alarm.Periods,
+    datapointsToAlarm: alarm.Periods,
     treatMissingData: alarm.missing,
     alarmActions: [action],
   }).attrArn;

@@ -42,45 +42,11 @@ type contentType struct {
 	Dashboard      string               `json:"dashboard"` // body; @name@ as in Script
 }
 
-// alarm is a [scaling.Alarm] as JSON.
+// alarm is an alarm with what its methods say.
 type alarm struct {
-	Description string    `json:"description"`
-	Page        string    `json:"page"`
-	Metrics     []metric  `json:"metrics"`
-	Formulas    []formula `json:"formulas"`
-	Comparison  string    `json:"comparison"`
-	Threshold   float64   `json:"threshold"`
-	Periods     int       `json:"periods"`
-	Policy      policy    `json:"policy"`
-	Missing     string    `json:"missing"` // TreatMissingData
-}
-
-type metric struct {
-	ID        string         `json:"id"`
-	Label     string         `json:"label"`
-	Source    scaling.Source `json:"source"`
-	Namespace string         `json:"namespace"`
-	Name      string         `json:"name"`
-	Stat      string         `json:"stat"`
-}
-
-type formula struct {
-	ID    string `json:"id"`
-	Label string `json:"label"`
-	Text  string `json:"text"`
-}
-
-type policy struct {
-	AdjustmentType         string `json:"adjustmentType"`
-	MinAdjustmentMagnitude int    `json:"minAdjustmentMagnitude"`
-	Aggregation            string `json:"aggregation"`
-	Steps                  []step `json:"steps"`
-}
-
-type step struct {
-	Lower      *float64 `json:"lower"`
-	Upper      *float64 `json:"upper"`
-	Adjustment int      `json:"adjustment"`
+	scaling.Alarm
+	Expressions []string `json:"expressions"` // of its formulas
+	Missing     string   `json:"missing"`     // TreatMissingData
 }
 
 // WriteInput writes the file for a tier. The twin knows one network mode and one way to name an image,
@@ -172,22 +138,9 @@ func poolOf(tier *tierspec.Tier, t tierspec.ContentType, code, files string) use
 }
 
 func newAlarm(a scaling.Alarm) alarm {
-	out := alarm{
-		Formulas:    []formula{},
-		Description: a.Description, Page: a.Page, Comparison: a.Comparison, Threshold: a.Threshold, Periods: a.Periods,
-		Missing: a.TreatMissingData(),
-		Policy: policy{
-			AdjustmentType: a.Policy.AdjustmentType, MinAdjustmentMagnitude: a.Policy.MinAdjustmentMagnitude, Aggregation: a.Policy.Aggregation,
-		},
-	}
-	for _, m := range a.Metrics {
-		out.Metrics = append(out.Metrics, metric(m))
-	}
+	out := alarm{Alarm: a, Expressions: []string{}, Missing: a.TreatMissingData()}
 	for _, f := range a.Formulas {
-		out.Formulas = append(out.Formulas, formula{ID: f.ID, Label: f.Label, Text: f.Expr.String()})
-	}
-	for _, s := range a.Policy.Steps {
-		out.Policy.Steps = append(out.Policy.Steps, step(s))
+		out.Expressions = append(out.Expressions, f.Expr.String())
 	}
 	return out
 }
