@@ -73,7 +73,7 @@ func TestSteeringJobs(t *testing.T) {
 	await(t, "the resumed job is done", func() bool { return tr.show("paused").State == "DONE" })
 	tr.must("jobs", "redrive", "bad")
 	await(t, "the redriven job is DEAD again", func() bool { j := tr.show("bad"); return j.State == "DEAD" && j.Epoch > 3 })
-	tr.refused(tr.environ, 1, []string{"job bad is DEAD: only a job that is READY or RUNNING can be paused"}, "jobs", "pause", "bad")
+	tr.refused(tr.environ, []string{"job bad is DEAD: only a job that is READY or RUNNING can be paused"}, "jobs", "pause", "bad")
 }
 
 // TestPayloadBeyondAMessage submits more than a message or an item can hold.

@@ -104,8 +104,8 @@ func TestManyJobsAtOnce(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "many")
 	tr.must("submit", "--from", lines(t, 6))
-	tr.refused(tr.environ, 1, []string{"cancel 3 jobs of backup?", "job-4", "Nothing was changed"}, "jobs", "cancel", "--all", "--tenant", "a")
-	tr.refused(tr.environ, 1, []string{"cancel 1 job of backup?"}, "jobs", "cancel", "job-1")
+	tr.refused(tr.environ, []string{"cancel 3 jobs of backup?", "job-4", "Nothing was changed"}, "jobs", "cancel", "--all", "--tenant", "a")
+	tr.refused(tr.environ, []string{"cancel 1 job of backup?"}, "jobs", "cancel", "job-1")
 	if n := len(tr.list()); n != 6 {
 		t.Fatalf("%d jobs are left without a yes", n)
 	}
@@ -148,7 +148,7 @@ func TestTheStoryOfAJob(t *testing.T) {
 	tr.must("type", "resume")
 	tr.must("jobs", "pause", "waits")
 	tr.says([]string{"nothing until 'worker jobs resume'"}, "jobs", "show", "waits")
-	tr.refused(tr.environ, 1, []string{"job waits is paused"}, "jobs", "retry", "waits")
+	tr.refused(tr.environ, []string{"job waits is paused"}, "jobs", "retry", "waits")
 	tr.must("jobs", "resume", "waits")
 	tr.start()
 	await(t, "the job is DEAD", func() bool { return tr.show("waits").State == "DEAD" })

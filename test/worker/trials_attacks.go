@@ -80,7 +80,7 @@ func hostileProgram(t testing.TB) string {
 func drawingTenant(t testing.TB) string {
 	tr := newTier(t, "trial-tenant")
 	const evil = "x\x1b]52;c;cm0=\x07\n\u202e\u009b2J"
-	tr.refused(tr.environ, 1, []string{"tenant"}, "submit", "--id", "refused", "--tenant", evil, "--payload", "{}")
+	tr.refused(tr.environ, []string{"tenant"}, "submit", "--id", "refused", "--tenant", evil, "--payload", "{}")
 	tr.submit("job", "{}")
 	tr.edit("backup#job", item{ // as a release before may have left it
 		contract.AttrTenant: text(evil), contract.AttrUnit: text(evil), contract.AttrLastError: text(evil), contract.AttrDone: number(1), contract.AttrTotal: number(2),

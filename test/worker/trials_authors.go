@@ -148,5 +148,5 @@ func missingCredentials(t testing.TB) string {
 	file, ends := sessionEnds(t)
 	ends()
 	environ := append(append([]string(nil), tr.environ...), "PATH="+os.Getenv("PATH"), "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_CONFIG_FILE="+file)
-	return tr.refused(environ, 1, []string{"no AWS credentials: set AWS_PROFILE", "credential_process", "the session has ended: log in again"}, "jobs", "list")
+	return tr.refused(environ, []string{"no AWS credentials: set AWS_PROFILE", "credential_process", "the session has ended: log in again"}, "jobs", "list")
 }

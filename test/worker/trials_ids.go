@@ -40,7 +40,7 @@ func takenID(t testing.TB) string {
 
 func cancelOfNothing(t testing.TB) string {
 	tr := newTier(t, "trial-cancel")
-	said := tr.refused(tr.environ, 1, []string{"there is no job typo", "--force"}, "jobs", "cancel", "typo", "--yes")
+	said := tr.refused(tr.environ, []string{"there is no job typo", "--force"}, "jobs", "cancel", "typo", "--yes")
 	if tr.item("backup#typo") != nil {
 		t.Error("the id is reserved all the same")
 	}

@@ -55,7 +55,7 @@ func (b *backlog) play(t *testing.T) {
 		w.at(at, func() { b.submit(b.ahead) })
 	}
 	w.fill()
-	w.playWell(t, 6 * time.Hour)
+	w.playWell(t, 6*time.Hour)
 }
 
 // perJob is how many messages were sent per job.

@@ -46,7 +46,7 @@ func TestFleetThatShrinksToNothing(t *testing.T) {
 	})
 	w.at(48*time.Hour, func() { w.wanted = 1; w.fill() })
 	w.fill()
-	w.playWell(t, 58 * time.Hour)
+	w.playWell(t, 58*time.Hour)
 	if reached < 20 {
 		t.Fatalf("%d steps were saved before the end of the fleet: nothing to go on from", reached)
 	}

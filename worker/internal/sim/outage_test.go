@@ -59,7 +59,7 @@ func TestOutageOfAnHour(t *testing.T) {
 				}
 			})
 			w.fill()
-			w.playWell(t, 8 * time.Hour)
+			w.playWell(t, 8*time.Hour)
 			var reaped, failed int64
 			for _, id := range w.ids {
 				j, err := job.FromItem(w.table.get(contentType + "#" + id))

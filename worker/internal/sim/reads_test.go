@@ -31,7 +31,7 @@ func sweepReads(t *testing.T, instances, finished int) (reads map[string]int, lo
 		}
 	})
 	w.fill()
-	w.playWell(t, 3 * time.Hour)
+	w.playWell(t, 3*time.Hour)
 	reads = map[string]int{}
 	for what, n := range before {
 		reads[what] = w.calls[what] - n

@@ -30,7 +30,7 @@ func crashes(t *testing.T, seed uint64) []Restart {
 			}
 		})
 	}
-	w.playWell(t, 100 * time.Minute)
+	w.playWell(t, 100*time.Minute)
 	for _, l := range w.oracle.losses {
 		t.Errorf("seed %d: %s never ran again", seed, l.key)
 	}

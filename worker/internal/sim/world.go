@@ -40,7 +40,7 @@ type Restart struct {
 type setup struct {
 	contract.Timing
 	contract.Retry
-	measured   bool          // the time that jobs take is measured
+	measured   bool // the time that jobs take is measured
 	slots      int
 	crashLimit int64
 }
