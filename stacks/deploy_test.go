@@ -93,15 +93,8 @@ func TestFailedFirstDeployDeploysAgain(t *testing.T) {
 // The network of a deployed tier changes only if somebody says so: the deploy is refused before anything changes. Other
 // changes go through, and keep what is known of the network.
 func TestNetworkIsNotChangedUnderInstances(t *testing.T) {
-	server, err := localaws.Start(t.Context(), localaws.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	cfg, err := server.AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := localaws.StartOwnT(t, localaws.Options{})
+	cfg := server.ConfigT(t)
 	if said, err := cdk(t, server, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -120,10 +113,7 @@ func TestNetworkIsNotChangedUnderInstances(t *testing.T) {
 	}
 	gateways := func() int {
 		t.Helper()
-		found, err := ec2.NewFromConfig(cfg).DescribeNatGateways(t.Context(), &ec2.DescribeNatGatewaysInput{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := localaws.Call(t, ec2.NewFromConfig(cfg).DescribeNatGateways, &ec2.DescribeNatGatewaysInput{})
 		return len(found.NatGateways)
 	}
 	if said, err := deploy("public"); err != nil {

@@ -58,19 +58,14 @@ func TestImageInUse(t *testing.T) {
 
 // What the CDK has looked up once stays. The command says when the parameter names another image, and how to take it.
 func TestImageOfAParameterStays(t *testing.T) {
-	cfg, err := localaws.StartT(t).AWSConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := localaws.StartT(t).ConfigT(t)
 	for ami, want := range map[string]string{
 		oldAMI: parameter + " names the same\n",
 		newAMI: parameter + " names " + newAMI + " now; to use it:\n    npx cdk context --reset " + lookedUpAs + "\n    npx cdk diff -c env=prod   # shows what rolls\n",
 	} {
-		if _, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{
+		localaws.Call(t, ssm.NewFromConfig(cfg).PutParameter, &ssm.PutParameterInput{
 			Name: aws.String(parameter), Value: &ami, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
-		}); err != nil {
-			t.Fatal(err)
-		}
+		})
 		status, out, errs := imageTier(t, &imageBuilder{}, ", baseImage: {ssmParameter: "+parameter+"}")
 		if status != 0 || !strings.HasPrefix(out, "environment prod starts instances from "+oldAMI+", 91 days old\n") || !strings.HasSuffix(out, want) {
 			t.Errorf("status %d, want %q:\n%s%s", status, want, out, errs)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/worker-tier/worker-tier/test/localaws"
 )
 
 // idTrials are about ids that come twice, or never, and about what is left of a job.
@@ -68,10 +70,7 @@ func payloadOfAnEndedJob(t testing.TB) string {
 // objects are the keys in the artifacts bucket.
 func (tr *tier) objects() []string {
 	tr.t.Helper()
-	out, err := s3.NewFromConfig(tr.aws).ListObjectsV2(tr.t.Context(), &s3.ListObjectsV2Input{Bucket: &tr.settings.ArtifactsBucket})
-	if err != nil {
-		tr.t.Fatal(err)
-	}
+	out := localaws.Call(tr.t, s3.NewFromConfig(tr.aws).ListObjectsV2, &s3.ListObjectsV2Input{Bucket: &tr.settings.ArtifactsBucket})
 	var keys []string
 	for _, object := range out.Contents {
 		keys = append(keys, *object.Key)
