@@ -10,8 +10,9 @@ PEERS := test/bench/peers
 # Packages without jsii, whose Close the race detector trips over.
 RACE := ./tierspec/... ./internal/... ./worker/... ./stacks/config/... ./constructs/scaling/... ./test/localec2/... ./test/chaos/oracle/...
 
-# A package takes a minute on two quiet processors, and go test's own ten minutes are too few where others use them.
-TESTING := -timeout 60m
+# A package takes a minute on two quiet processors, and go test's own ten minutes are too few where others use them. Many packages wait
+# more than they compute: one more than there are processors runs at once.
+TESTING := -timeout 60m -p $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_DEPRECATED := quiet
