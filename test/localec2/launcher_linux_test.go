@@ -155,6 +155,7 @@ func TestFreezeStopsEverythingUntilThaw(t *testing.T) {
 func TestScaleInWaitsForTheTerminationHook(t *testing.T) {
 	p := newPool(t, 2, "CONTINUE")
 	instances, _ := p.running(t, 2)
+	eventually(t, "both to be in service: else the other one goes", func() bool { return p.InService(instances[0]) && p.InService(instances[1]) })
 	p.setDesired(t, 1)
 	first := instances[0]
 	<-first.Machine.Done()
