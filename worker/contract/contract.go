@@ -124,11 +124,11 @@ func StackName(tier, environment, contentType string) string {
 // Metrics that instances publish, for scaling, alarms and dashboards. The instance is never a dimension: each
 // combination of dimensions is billed as a metric of its own.
 const (
-	MetricBusy           = "Busy"          // per cent of busy slots, average
-	MetricUnfinished     = "Unfinished"    // READY and RUNNING jobs
+	MetricBusy       = "Busy"       // per cent of busy slots, average
+	MetricUnfinished = "Unfinished" // READY and RUNNING jobs
 	// MetricJobTime is a statistic set, decayed over six hours: its sum is the time in seconds that processes were busy, its sample
 	// count the jobs that ended, and JobTimeWeight more. With as many jobs of an assumed time the sum makes a mean.
-	MetricJobTime = "JobTime"
+	MetricJobTime        = "JobTime"
 	MetricReady          = "Ready"         // READY jobs; those that are RUNNING are the rest of the unfinished ones
 	MetricDead           = "Dead"          // DEAD jobs
 	MetricCheckpointAge  = "CheckpointAge" // seconds since the last checkpoint, of the RUNNING job that has been without for longest

@@ -34,7 +34,7 @@ func near(t *testing.T, what string, got *sweep.JobTime, busy time.Duration, end
 	switch {
 	case got == nil:
 		t.Errorf("%s: nothing is measured", what)
-	case (got.Busy-busy).Abs() > busy/50, math.Abs(got.Ended-ended) > ended/50:
+	case (got.Busy - busy).Abs() > busy/50, math.Abs(got.Ended-ended) > ended/50:
 		t.Errorf("%s: %s in %v jobs, want %s in %v", what, got.Busy, got.Ended, busy, ended)
 	}
 }
