@@ -89,7 +89,11 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("go build ./worker: %w\n%s", err, said)
 	}
 	worker.Prepare(binary, s.Server)
-	return o.report(tryAll(ctx, chosen, o, o.out()))
+	results := tryAll(ctx, chosen, o, o.out())
+	if ctx.Err() != nil {
+		return errors.New("interrupted; everything that was started is stopped")
+	}
+	return o.report(results)
 }
 
 // choose returns the trials whose name has a text.
@@ -110,7 +114,7 @@ func (o options) out() io.Writer {
 	return os.Stdout
 }
 
-// tryAll tries some at once, and prints each when it ends.
+// tryAll tries some at once, and prints each when it ends. A trial that was interrupted shows nothing, and is not printed.
 func tryAll(ctx context.Context, chosen []worker.Trial, o options, out io.Writer) []worker.Result {
 	results := make([]worker.Result, len(chosen))
 	ended := make(chan int)
@@ -124,7 +128,9 @@ func tryAll(ctx context.Context, chosen []worker.Trial, o options, out io.Writer
 		}()
 	}
 	for range chosen {
-		fmt.Fprintln(out, line(results[<-ended]))
+		if n := <-ended; ctx.Err() == nil {
+			fmt.Fprintln(out, line(results[n]))
+		}
 	}
 	return results
 }
