@@ -21,23 +21,6 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// checks runs a check until its exit status is code and its one line of output begins with text, and returns the line.
-func (tr *tier) checks(code int, text string, args ...string) string {
-	tr.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		said, complaint, status := tr.worker(tr.environ, append([]string{"check"}, args...)...)
-		if complaint != "" || strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, "\n") {
-			tr.t.Fatalf("want one line on stdout: %q, and nothing on stderr: %q", said, complaint)
-		}
-		if status == code && strings.HasPrefix(said, text) {
-			return said
-		}
-		if time.Now().After(end) {
-			tr.t.Fatalf("waited %s in vain for exit %d, %s; exit %d: %s", patience, code, text, status, said)
-		}
-	}
-}
-
 func TestCheckServiceFollowsTheWorker(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "check-service", steady)

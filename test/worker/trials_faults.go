@@ -25,21 +25,19 @@ var faultTrials = []Trial{
 	{"the story of a job whose slot a neighbour killed", killedByNeighbour},
 }
 
-// signs writes the name of its instance into a file of its own.
-const signs = `echo "$BOX" >"$(mktemp "$1.XXXXXX")"`
-
 // fullDisk has a worker whose disk is full take jobs beside a well one, and makes room again.
 func fullDisk(t testing.TB) string {
-	tr, file := newExecTier(t, "trial-disk", signs)
-	disk, run := t.TempDir(), runtimeFolder(t)
+	tr := newTier(t, "trial-disk")
+	signatures := t.TempDir()
+	sick := newBox(tr, "sick", signatures)
 	t.Cleanup(func() {
-		if err := fulldisk.Unmount(disk); err != nil {
+		sick.kill()
+		if err := fulldisk.Unmount(sick.temporary); err != nil {
 			t.Error(err)
 		}
 	})
-	sick := &groupInstance{tier: tr, socket: filepath.Join(run, controlSocket), instance: tr.launch("RUNTIME_DIRECTORY="+run, "TMPDIR="+disk, "BOX=sick")}
 	sick.says(t, readyPath)
-	if err := fulldisk.Fill(disk); err != nil {
+	if err := fulldisk.Fill(sick.temporary); err != nil {
 		t.Fatal(err)
 	}
 	const jobs = 20
@@ -48,43 +46,24 @@ func fullDisk(t testing.TB) string {
 		return sick.logged("the instance cannot begin jobs: none is taken until a self-test passes")
 	})
 	said := sick.says(t, readyPath, "slots", "instance")
-	well := tr.launch("BOX=well")
+	well := newBox(tr, "well", signatures)
 	await(t, "all jobs have ended", func() bool { return tr.listed(func(j job) bool { return j.State != "DEAD" }) == 0 })
 	done := tr.page("--scan", "--state", "DONE").Jobs
 	failures, dead := int64(0), jobs-len(done)
 	for _, j := range done {
 		failures += j.Failures + j.Crashes
 	}
-	if byWell := signed(t, file, "well"); dead != 0 || failures != 0 || byWell != jobs || !strings.HasPrefix(said, "slots: ") || !strings.Contains(said, "instance: sick for ") {
+	if byWell := well.signed(t)["well"]; dead != 0 || failures != 0 || byWell != jobs || !strings.Contains(said, "instance: sick for ") {
 		t.Errorf("dead=%d failures=%d, the well worker did %d; the sick one says: %s", dead, failures, byWell, said)
 	}
 	well.kill()
-	if err := fulldisk.Free(disk); err != nil {
+	if err := fulldisk.Free(sick.temporary); err != nil {
 		t.Fatal(err)
 	}
 	tr.submit("after", "{}")
-	await(t, "the worker that was sick does a job", func() bool { return signed(t, file, "sick") == 1 })
+	await(t, "the worker that was sick does a job", func() bool { return sick.signed(t)["sick"] == 1 })
 	sick.says(t, readyPath)
 	return fmt.Sprintf("jobs=%d dead=%d failures=%d, the sick worker says why in /readyz and takes jobs once there is room", jobs, dead, failures)
-}
-
-// signed counts the jobs that a box did.
-func signed(t testing.TB, file, box string) (n int) {
-	t.Helper()
-	names, err := filepath.Glob(file + ".??????")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.TrimSpace(string(content)) == box {
-			n++
-		}
-	}
-	return n
 }
 
 // scale is how much faster than by default the pauses of the trial grow. What is not scaled is the care of the worker.
