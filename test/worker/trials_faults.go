@@ -15,7 +15,7 @@ import (
 )
 
 // faultTrials are about whose fault it is that a job gets nowhere, and what its story says about that.
-var faultTrials = []Trial{
+var faultTrials = append([]Trial{
 	{"a full disk beside a well worker", fullDisk},
 	{"a downstream that is away for ten minutes, at one sixtieth", downstreamAway},
 	{"a program that asks for a time that is past", timeThatIsPast},
@@ -23,7 +23,7 @@ var faultTrials = []Trial{
 	{"the story of a job whose worker lost its credentials", lostCredentials},
 	{"the story of a job whose worker lost its binary", lostBinary},
 	{"the story of a job whose slot a neighbour killed", killedByNeighbour},
-}
+}, sickTrials()...)
 
 // fullDisk has a worker whose disk is full take jobs beside a well one, and makes room again.
 func fullDisk(t testing.TB) string {
