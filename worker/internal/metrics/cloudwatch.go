@@ -72,7 +72,9 @@ func JobTime(busy time.Duration, ended float64) Datum {
 func Sick() Datum { return Datum{name: contract.MetricSick, value: 1, unit: types.StandardUnitCount} }
 
 // Careful counts a worker that takes one job at a time, because each fails.
-func Careful() Datum { return Datum{name: contract.MetricCareful, value: 1, unit: types.StandardUnitCount} }
+func Careful() Datum {
+	return Datum{name: contract.MetricCareful, value: 1, unit: types.StandardUnitCount}
+}
 
 // Publish sends data with one request: requests are billed too.
 func (p *Publisher) Publish(ctx context.Context, data ...Datum) error {
