@@ -24,8 +24,10 @@ import (
 func TestCheckServiceFollowsTheWorker(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "check-service", steady)
-	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
-	b := tr.inGroupOf("check-service-group", func(b *groupInstance) { b.metadata.SetAway(true) })
+	b := tr.inGroupOf("check-service-group", func(b *groupInstance) {
+		b.metadata.SetAway(true)
+		b.environ = append(b.environ, oneTry)
+	})
 	is := func(code int, text string) string {
 		t.Helper()
 		return tr.checks(code, text, "service", "--socket", b.watched())
@@ -185,7 +187,7 @@ func TestWhatKeepsACheckFromItsAnswerIsUnknown(t *testing.T) {
 		"no alarm":            {nil, of, "backup UNKNOWN: stack check-unknown-test-backup has no alarm Late that says how long jobs may wait: "},
 		"no credentials":      {[]string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, of, "backup UNKNOWN: no AWS credentials: set AWS_PROFILE"},
 		"no Region":           {[]string{"AWS_REGION=", "AWS_DEFAULT_REGION="}, of, "backup UNKNOWN: no AWS Region: "},
-		"no endpoint":         {[]string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"}, of, "backup UNKNOWN: "},
+		"no endpoint":         {[]string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", oneTry}, of, "backup UNKNOWN: "},
 		"no answer":           {[]string{"AWS_ENDPOINT_URL=http://" + hangs.Addr().String()}, append(of, "--timeout", "1"), "backup UNKNOWN: "},
 		"refused":             {[]string{"AWS_ENDPOINT_URL=" + tr.refusing("DynamoDB_20120810.Query")}, of, " index due of table check-unknown-jobs: AWS refuses dynamodb:Query: "},
 	} {

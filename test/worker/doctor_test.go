@@ -116,7 +116,7 @@ func TestDoctorNamesAClockThatIsWrong(t *testing.T) {
 func TestDoctorNamesWhatCannotBeReached(t *testing.T) {
 	t.Parallel()
 	tr := newTier(t, "unreached")
-	findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1")
+	findings, stdout, code := tr.doctor("AWS_ENDPOINT_URL=http://127.0.0.1:1", oneTry)
 	if code != 1 || len(failed(findings)) != 6 || !strings.Contains(findings["queue"].Detail, tr.settings.QueueURL+": http://127.0.0.1:1 (AWS_ENDPOINT_URL) cannot be reached") {
 		t.Errorf("exit %d:\n%s", code, stdout)
 	}

@@ -45,9 +45,13 @@ type groupInstance struct {
 	metadata *fakeimds.Server
 	aws      *awsproxy.Proxy
 	socket   string
+	environ  []string // of its worker alone
 }
 
 const instanceID = "i-0123456789abcdef0"
+
+// oneTry has a worker see an outage at its first call. It is none for commands: a busy machine resets a connection at times.
+const oneTry = "AWS_MAX_ATTEMPTS=1"
 
 // instance starts an instance of the tier and waits until its worker works.
 func (tr *tier) inGroup() *groupInstance {
@@ -63,12 +67,11 @@ func (tr *tier) inGroupOf(group string, prepare func(*groupInstance)) *groupInst
 	tr.settings.TerminationHook = "drain"
 	tr.hookedGroup(group, "drain", "autoscaling:EC2_INSTANCE_TERMINATING")
 	b := &groupInstance{tier: tr, aws: tr.proxy()}
-	var environ []string
-	b.metadata, environ = tr.standsIn(instanceID, group)
+	b.metadata, b.environ = tr.standsIn(instanceID, group)
 	run := runtimeFolder(tr.t)
 	b.socket = filepath.Join(run, controlSocket)
 	prepare(b)
-	b.instance = tr.launch(append(environ, "AWS_ENDPOINT_URL="+b.aws.URL, "RUNTIME_DIRECTORY="+run,
+	b.instance = tr.launch(append(b.environ, "AWS_ENDPOINT_URL="+b.aws.URL, "RUNTIME_DIRECTORY="+run,
 		"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=")...) // those of the role, from the metadata
 	return b
 }

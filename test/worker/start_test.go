@@ -88,7 +88,7 @@ func TestStartWhileTheTableIsAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "table-away", steady)
 	g := newGate(t)
-	i := tr.launch("AWS_ENDPOINT_URL=http://"+g.address, "AWS_MAX_ATTEMPTS=1")
+	i := tr.launch("AWS_ENDPOINT_URL=http://"+g.address, oneTry)
 	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in"`) })
 	g.open(t)
 	await(t, "it works", func() bool { return i.logged("worker started") })
@@ -127,7 +127,7 @@ func TestOutageOfAllOfAWS(t *testing.T) {
 func TestDrainWhileTheTableIsAway(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "away-for-good", steady)
-	i := tr.launch("AWS_ENDPOINT_URL=http://"+newGate(t).address, "AWS_MAX_ATTEMPTS=1")
+	i := tr.launch("AWS_ENDPOINT_URL=http://"+newGate(t).address, oneTry)
 	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in"`) })
 	i.signal(t)
 	i.ends(t, 0) // the table stays away

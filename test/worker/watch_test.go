@@ -17,8 +17,10 @@ import (
 func TestReadyMeansThatJobsAreTaken(t *testing.T) {
 	t.Parallel()
 	tr, _ := newExecTier(t, "readiness", steady)
-	tr.environ = append(tr.environ, "AWS_MAX_ATTEMPTS=1")
-	b := tr.inGroupOf("readiness-group", func(b *groupInstance) { b.metadata.SetAway(true) })
+	b := tr.inGroupOf("readiness-group", func(b *groupInstance) {
+		b.metadata.SetAway(true)
+		b.environ = append(b.environ, oneTry)
+	})
 	b.says(t, readyPath, "start", "service")
 	b.metadata.SetAway(false)
 	b.says(t, readyPath)
