@@ -98,6 +98,7 @@ zombies 0  [~:5] [] 0
 messages 0  [] [] 0 
 dead_letters 0  [0] [] 0 
 paused 0  [0] [] 0 1
+sick 0  [0] [] 0 1
 read_units 11  [] [] 0 
 `
 	if diff := cmp.Diff(want, string(read)); diff != "" || err != nil || !found {
