@@ -63,7 +63,9 @@ func (p *slotProcess) begins() *protocol.Outcome {
 	if s := p.node.sick(); s != folderless && s != deceptive {
 		return nil
 	}
-	p.holder.unbegun = true
+	if p.holder != nil { // else its attempt is over already
+		p.holder.unbegun = true
+	}
 	kind := protocol.Sick
 	if p.world.control == BlamedJobs {
 		kind = protocol.Retry
