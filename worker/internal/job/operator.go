@@ -36,8 +36,8 @@ func (w *Write) Steer(seen int64) {
 	w.Set[contract.AttrSteered] = seen + 1
 }
 
-// asSeen are the conditions of an operator's change to a job that is not over: nobody claimed it or
-// handed it on since it was read.
+// asSeen are the conditions of an operator's change to a job: nobody claimed it, handed it on or ended it since it was
+// read.
 func (j Job) asSeen() []Cond {
 	return []Cond{{contract.AttrState, Equal, string(j.State)}, {contract.AttrEpoch, Equal, j.Epoch}}
 }

@@ -73,6 +73,8 @@ func operations() map[string]operation {
 		"resume of a RUNNING job": {"Resume", then(running, job.Pause(at(1, job.Running), now)), job.Resume(steered(1, 1, job.Running), now)},
 		"retry of a READY job":    {"Retry", then(running, job.HandBack(a, job.Return{FailureLimit: 10, NotBefore: now.Add(time.Hour), BellAt: now.Add(time.Hour)}, now)), job.Retry(at(2, job.Ready), now)},
 		"redrive":                 {"Redrive", dead, job.Redrive(at(2, job.Dead), now)},
+		"giving up a DEAD job":    {"GiveUp", dead, job.GiveUp(at(2, job.Dead), now)},
+		"erasing a DONE job":      {"Erase", then(saved, job.Finish(a, job.End{State: job.Done, Checkpoint: &spilled}, now)), job.Erase(at(2, job.Done), now.Add(time.Second))},
 	}
 }
 
