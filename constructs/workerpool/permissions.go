@@ -111,8 +111,11 @@ func (n names) throughSQS() map[string]any {
 }
 
 // leadingKeys limits a statement to items, or entries of an index, whose partition key is like one of the patterns.
+// ForAllValues alone holds for a request without keys, too.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 func leadingKeys(patterns ...string) map[string]any {
-	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": patterns}}
+	const keys = "dynamodb:LeadingKeys"
+	return map[string]any{"ForAllValues:StringLike": map[string]any{keys: patterns}, "Null": map[string]any{keys: "false"}}
 }
 
 // prefixes are what the pool may list: its own artifacts and those it reads.

@@ -49,10 +49,12 @@ func TestRoleReachesItsOwnOnly(t *testing.T) {
 	}
 	equal(t, "jobs", got["Jobs"]["Condition"], any(object{
 		"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"mail#*", "control#mail"}},
+		"Null":                    object{"dynamodb:LeadingKeys": "false"},
 	}))
 	equal(t, "table", got["Jobs"]["Resource"], arn(":dynamodb:us-east-1:111122223333:table/jobs"))
 	equal(t, "due jobs", got["DueJobs"]["Condition"], any(object{
 		"ForAllValues:StringLike": object{"dynamodb:LeadingKeys": []any{"mail#*"}},
+		"Null":                    object{"dynamodb:LeadingKeys": "false"},
 	}))
 	equal(t, "index", got["DueJobs"]["Resource"], arn(":dynamodb:us-east-1:111122223333:table/jobs/index/due"))
 	equal(t, "artifacts", got["Artifacts"]["Resource"], arn(":s3:::artifacts/mail/*"))

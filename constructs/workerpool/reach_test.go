@@ -99,6 +99,30 @@ func TestJobsOfOtherTypesAreOutOfReach(t *testing.T) {
 	}
 }
 
+// TestSetConditionsNeedTheirKey: a condition on all values of a key holds where the request has none, unless another asks
+// for the key.
+func TestSetConditionsNeedTheirKey(t *testing.T) {
+	_, grants := mailGrants(t)
+	found := 0
+	for _, g := range grants {
+		present, _ := g.condition["Null"].(map[string]any)
+		for operator, condition := range g.condition {
+			if !strings.HasPrefix(operator, "ForAllValues:") {
+				continue
+			}
+			for key := range condition.(map[string]any) {
+				found++
+				if present[key] != "false" {
+					t.Errorf("statement %s holds for requests without %s", g.sid, key)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no statement has such a condition")
+	}
+}
+
 // TestReceivedMessageIsHiddenForALease: a claim is settled or given up in less, and a message that went to a worker that
 // died comes back when its job's lease ends, not later.
 func TestReceivedMessageIsHiddenForALease(t *testing.T) {
