@@ -1,6 +1,9 @@
 // What an instance may do.
 'use strict';
 
+// itemsLike limits a statement to items whose partition key is like one of the patterns.
+const itemsLike = (...patterns) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns }, Null: { 'dynamodb:LeadingKeys': 'false' } });
+
 function policyOf(tier, config, names) {
   const arn = (service, resource) => `arn:${names.partition}:${service}:${names.region}:${names.account}:${resource}`;
   const s3 = (path) => `arn:${names.partition}:s3:::${path}`;
@@ -11,9 +14,9 @@ function policyOf(tier, config, names) {
     ['Queue', ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:SendMessage', 'sqs:GetQueueAttributes'], [names.queueARN]],
     ['DeadLetterQueue', ['sqs:SendMessage'], [names.deadLetterQueueARN]],
     ['Jobs', ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], [arn('dynamodb', `table/${names.table}`)],
-      { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${type}#*`, `control#${type}`] } }],
+      itemsLike(`${type}#*`, `control#${type}`)],
     ['DueJobs', ['dynamodb:Query'], [arn('dynamodb', `table/${names.table}/index/due`)],
-      { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${type}#*`] } }],
+      itemsLike(`${type}#*`)],
     ['Artifacts', ['s3:GetObject', 's3:PutObject'], [s3(`${names.artifacts}/${type}/*`)]],
     ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],
