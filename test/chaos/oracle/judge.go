@@ -63,7 +63,8 @@ type Verdict struct {
 	Burned []Finding // drains that cost a job an attempt
 	Redone Redone    // the longest that a kill or freeze undid
 	Items  map[string]Item
-	Writes int // to jobs
+	ends   map[string][]Item // by job, how it may have ended if its last writes had no answer
+	Writes int               // to jobs
 	Refused,
 	Claims,
 	Reaps,
@@ -80,7 +81,7 @@ type Redone struct {
 
 // Judge judges the recorded writes of a run. An error says that the oracle cannot read them.
 func Judge(records []Record, facts Facts) (Verdict, error) {
-	v := Verdict{Items: map[string]Item{}}
+	v := Verdict{Items: map[string]Item{}, ends: map[string][]Item{}}
 	records = slices.Clone(records)
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.Order, b.Order) })
 	jobs := map[string][]write{}
@@ -109,6 +110,7 @@ func Judge(records []Record, facts Facts) (Verdict, error) {
 type judged struct {
 	key           string
 	path          path
+	ends          []Item // of this path and of those that are as innocent
 	stale, burned []Finding
 	redone        Redone
 	orphans       int
@@ -117,10 +119,13 @@ type judged struct {
 func mostInnocent(key string, paths []path, facts *Facts) judged {
 	var best judged
 	for n, p := range paths {
-		j := judged{key: key, path: p}
+		j := judged{key: key, path: p, ends: []Item{p.item}}
 		j.judge(facts)
-		if n == 0 || len(j.stale)+len(j.burned) < len(best.stale)+len(best.burned) {
+		switch worse := len(j.stale) + len(j.burned) - len(best.stale) - len(best.burned); {
+		case n == 0 || worse < 0:
 			best = j
+		case worse == 0:
+			best.ends = append(best.ends, p.item)
 		}
 	}
 	return best
@@ -133,7 +138,7 @@ func (v *Verdict) add(j judged) {
 		v.Redone = j.redone
 	}
 	v.Orphans += j.orphans
-	v.Items[j.key] = j.path.item
+	v.Items[j.key], v.ends[j.key] = j.path.item, j.ends
 	for _, s := range j.path.steps {
 		switch {
 		case s.claims():
@@ -295,7 +300,8 @@ func (v *Verdict) Compare(ended []Ended) (lost, dead, corrupt []Finding) {
 		case e.Corrupt != nil:
 			corrupt = append(corrupt, Finding{Job: e.Job, What: e.Corrupt.Error()})
 		}
-		if !maps.Equal(e.Item, v.Items[e.Job]) {
+		possible := func(end Item) bool { return maps.Equal(e.Item, end) }
+		if !possible(v.Items[e.Job]) && !slices.ContainsFunc(v.ends[e.Job], possible) {
 			v.Stale = append(v.Stale, Finding{Job: e.Job, What: fmt.Sprintf("the table has: %s; the recorded writes leave: %s", e.Item, v.Items[e.Job])})
 		}
 	}

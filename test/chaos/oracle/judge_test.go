@@ -212,6 +212,12 @@ func TestLostAndCorruptJobsAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unanswered := &traffic{t, recorded(t)}
+	unanswered.record(644).Status, unanswered.record(644).Answer = 0, nil
+	either, err := Judge(unanswered.records, facts(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	gaveUp := Verdict{Items: map[string]Item{second: {contract.AttrState: "DEAD", contract.AttrLastError: "no route to host"}}}
 	fault := errors.New("link 17 is missing")
 	for name, c := range map[string]struct {
@@ -220,8 +226,13 @@ func TestLostAndCorruptJobsAreReported(t *testing.T) {
 		lost, dead, corrupt string
 		stale               string
 	}{
-		"finished":       {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second]}},
-		"not finished":   {verdict: part, ended: Ended{Job: second, Item: part.Items[second]}, lost: "not DONE"},
+		"finished":                      {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second]}},
+		"not finished":                  {verdict: part, ended: Ended{Job: second, Item: part.Items[second]}, lost: "not DONE"},
+		"finished, the answer lost":     {verdict: either, ended: Ended{Job: second, Item: whole.Items[second]}},
+		"not finished, the answer lost": {verdict: either, ended: Ended{Job: second, Item: part.Items[second]}, lost: "not DONE"},
+		"changed behind the proxies' back, and an answer lost": {
+			verdict: either, ended: Ended{Job: second, Item: gaveUp.Items[second]}, dead: "no route to host", stale: "recorded writes leave",
+		},
 		"DEAD":           {verdict: gaveUp, ended: Ended{Job: second, Item: gaveUp.Items[second]}, dead: "no route to host"},
 		"never claimed":  {verdict: whole, ended: Ended{Job: "chain#job-99"}, lost: "no item"},
 		"no output":      {verdict: whole, ended: Ended{Job: second, Item: whole.Items[second], Missing: fault}, lost: "without its output"},
