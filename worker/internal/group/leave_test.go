@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,5 +95,23 @@ func TestHookIsHeldAtOnceAndUntilReleased(t *testing.T) {
 		if !slices.Equal(f.called, want) {
 			t.Errorf("called %q, want %q", f.called, want)
 		}
+	})
+}
+
+// TestTheCompletionIsTheLastWordAboutTheHook: a heartbeat that follows it is refused by AWS, and would hold an instance that
+// may go.
+func TestTheCompletionIsTheLastWordAboutTheHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := leaving(drain.Lifecycle, true, 0)
+		noticed, stop := make(chan struct{}), make(chan struct{})
+		close(noticed)
+		l.Release = l.Hold(t.Context(), noticed)
+		time.Sleep(50 * time.Second)
+		time.AfterFunc(5*time.Minute, func() { close(stop) })
+		l.Until(t.Context(), stop)
+		if n := len(f.called); n < 2 || !strings.HasSuffix(f.called[n-1], "complete drain of mail for i-1: CONTINUE") {
+			t.Errorf("called %q, want heartbeats and then the completion", f.called)
+		}
+		l.Release()
 	})
 }

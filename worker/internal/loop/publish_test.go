@@ -273,3 +273,21 @@ func TestMissedMinutesAreNotMadeUp(t *testing.T) {
 		}
 	})
 }
+
+// TestAJobThatGetsRipeIsNotLeftUntilTheNextSweep: the sweeper looks again when a dead worker's job may be taken from it.
+func TestAJobThatGetsRipeIsNotLeftUntilTheNextSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := job.Key{ContentType: "mail", ID: "lost"}
+		const short = 8 * time.Second // ripe after ten, long before the next sweep
+		w := startLoops(t, fine, job.ClaimSubmission(key, job.Submission{Payload: []byte("1")}, "i-9/1", short, time.Now()))
+		time.Sleep(11 * time.Second)
+		w.stop()
+		item, err := w.table.Get(t.Context(), key.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := item[contract.AttrState]; state != string(job.Ready) {
+			t.Errorf("the job is %v a second after it got ripe, want READY", state)
+		}
+	})
+}
