@@ -153,7 +153,7 @@ func (p place) dashboards() {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" || len(want) != 16 {
-		p.t.Errorf("%s: %d alarms, want the 8 with actions of each content type, on a dashboard each (-want +got):\n%s", p.Name, len(want), diff)
+	if diff := cmp.Diff(want, got); diff != "" || len(want) != 20 {
+		p.t.Errorf("%s: %d alarms, want the 10 with actions of each content type, on a dashboard each (-want +got):\n%s", p.Name, len(want), diff)
 	}
 }
