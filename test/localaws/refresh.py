@@ -51,11 +51,16 @@ class Refresh:
 def install():
     handlers = provisioners._RESOURCE_HANDLERS[GROUP]
     ordered, blocks, returns = stacks._topological_sort, stacks._runs_on_worker_thread, stacks._sends_back_failed_update
-    update = handlers["update"]
+    update, roll_back = handlers["update"], stacks._roll_back_operation
 
     def order(resources, *rest):
         definitions.set(resources)
         return ordered(resources, *rest)
+
+    def roll_back_as_before(name, stack_id, stack, operation, *rest, **named):
+        previous = (operation["previous_stack"] or {}).get("_template") or {}
+        definitions.set(previous.get("Resources") or {})  # whose update policies count now
+        return roll_back(name, stack_id, stack, operation, *rest, **named)
 
     def update_and_refresh(name, old_props, new_props, stack_name, logical_id=None):
         before = launches(name)
@@ -66,7 +71,7 @@ def install():
             refresh(name, settings.get("Preferences") or {}, stack_name)
         return result
 
-    stacks._topological_sort = order
+    stacks._topological_sort, stacks._roll_back_operation = order, roll_back_as_before
     stacks._runs_on_worker_thread = lambda kind: kind == GROUP or blocks(kind)  # waits for its refresh
     stacks._sends_back_failed_update = lambda kind: kind == GROUP or returns(kind)  # a roll back refreshes, too
     handlers["update"] = update_and_refresh

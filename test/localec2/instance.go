@@ -97,7 +97,7 @@ func (l *Launcher) boot(ctx context.Context, g group, t template, zone string) (
 	}
 	i.Started = time.Now()
 	i.Machine, err = l.options.Start(Boot{
-		ID: id, Dir: i.Dir, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL,
+		ID: id, Dir: i.Dir, Profile: t.role, Document: t.boot, Metadata: i.Metadata.URL, Endpoint: i.AWS.URL,
 		Install: func() error { return l.install(ctx, i.Dir, t.boot.WorkerTier) },
 		Failed:  func() { l.countFailure(ctx, i, t.userData) },
 	})
@@ -136,25 +136,34 @@ func (l *Launcher) install(ctx context.Context, dir string, a contract.Attribute
 	return l.fetch(ctx, *a.Files, filepath.Join(dir, "files"))
 }
 
-// failureMetric is the line of user-data that counts a failed boot.
-var failureMetric = regexp.MustCompile(`(?m)^\s*aws cloudwatch put-metric-data --namespace (\S+) --metric-name (\S+) --value 1 --dimensions (\S+)$`)
+// The lines of user-data that count a failed boot, and the dimension that they add for a second count.
+var (
+	failureMetric    = regexp.MustCompile(`aws cloudwatch put-metric-data --namespace '?([^' ]+)'? --metric-name (\S+) --value 1 --dimensions '([^']+)'`)
+	failureDimension = regexp.MustCompile(`(?m)for of in '' (,\S+); do$`)
+)
 
-// countFailure sends the metric of a failed boot that the deployed user-data sends.
+// countFailure sends the metrics of a failed boot that the deployed user-data sends.
 func (l *Launcher) countFailure(ctx context.Context, i *Instance, userData string) {
 	log := l.options.Log.With("instance", i.ID)
 	log.WarnContext(ctx, "boot failed: the worker did not pass its check")
 	line := failureMetric.FindStringSubmatch(userData)
 	if line == nil {
-		return // a user-data of a test
+		return // user-data of a test
 	}
-	datum := cloudwatchtypes.MetricDatum{MetricName: &line[2], Value: new(1.0)}
-	for pair := range strings.SplitSeq(strings.Trim(line[3], `'"`), ",") {
-		name, value, _ := strings.Cut(pair, "=")
-		datum.Dimensions = append(datum.Dimensions, cloudwatchtypes.Dimension{Name: &name, Value: &value})
+	counts := []string{line[3]}
+	if further := failureDimension.FindStringSubmatch(userData); further != nil {
+		counts = append(counts, line[3]+further[1])
 	}
-	_, err := l.cloudwatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
-		Namespace: new(strings.Trim(line[1], `'"`)), MetricData: []cloudwatchtypes.MetricDatum{datum},
-	})
+	var data []cloudwatchtypes.MetricDatum
+	for _, dimensions := range counts {
+		datum := cloudwatchtypes.MetricDatum{MetricName: &line[2], Value: new(1.0)}
+		for pair := range strings.SplitSeq(dimensions, ",") {
+			name, value, _ := strings.Cut(pair, "=")
+			datum.Dimensions = append(datum.Dimensions, cloudwatchtypes.Dimension{Name: &name, Value: &value})
+		}
+		data = append(data, datum)
+	}
+	_, err := l.cloudwatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &line[1], MetricData: data})
 	if err != nil && ctx.Err() == nil {
 		log.ErrorContext(ctx, "boot failure not counted", "error", err.Error())
 	}

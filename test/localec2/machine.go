@@ -11,6 +11,7 @@ import (
 type Boot struct {
 	ID       string             // of the instance
 	Dir      string             // of the instance
+	Profile  string             // name or ARN of its instance profile
 	Document contract.FirstBoot // of the deployed user-data
 	Metadata string             // URL of its instance metadata service
 	Endpoint string             // URL of its way to AWS

@@ -134,10 +134,16 @@ func (c CDK) Differences(ctx context.Context) ([]Difference, error) {
 	return readDiff(said), err
 }
 
-// DeployDiffed deploys all stacks as they were synthesised for the last diff.
-func (c CDK) DeployDiffed(ctx context.Context) error {
+// DeployDiffed deploys stacks, by name or with --all, as they were synthesised for the last diff.
+func (c CDK) DeployDiffed(ctx context.Context, stacks ...string) error {
 	c.App = filepath.Join(c.Dir, "cdk.out")
-	return c.Deploy(ctx, "--all")
+	return c.Deploy(ctx, stacks...)
+}
+
+// ResetContext forgets what earlier synths looked up.
+func (c CDK) ResetContext(ctx context.Context) error {
+	_, err := c.app(ctx, "context", "--clear")
+	return err
 }
 
 // stackHeading begins what cdk diff says about a stack.
