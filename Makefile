@@ -129,6 +129,10 @@ fuzz: go-there ## Fuzz every target for a while, one after the other (FUZZTIME=1
 trials: tools ## Try on real workers what once did harm: sick instances, hostile senders, stuck logs, wrong clocks (ONLY=text, JSON=1)
 	@go run ./test/trials -only "$(ONLY)" $(if $(JSON),-json)
 
+.PHONY: live
+live: tools ## Take a deployed tier through the changes of its life while jobs run: what each rolls, and what the diff had said (ONLY=zones,network, JSON=1)
+	@go run ./test/live -only "$(ONLY)" $(if $(JSON),-json)
+
 .PHONY: chaos
 chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, restart the endpoint (KILLS=30, SEED=, JSON=1)
 	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0) $(if $(JSON),-json)
