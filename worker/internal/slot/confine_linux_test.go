@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
@@ -31,7 +32,7 @@ func init() {
 		must(e.Finish(protocol.Outcome{Kind: protocol.Done, Error: strings.TrimSpace(string(score))}))
 	})
 	roles["bomb"] = serve(func(e *Endpoint, _ *Task) {
-		bomb()
+		childtest.Bomb()
 		must(e.Finish(protocol.Outcome{Kind: protocol.Done}))
 	})
 	roles["daemon"] = serve(func(*Endpoint, *Task) { holdFifoAs(&syscall.SysProcAttr{Setsid: true}); spin() })
@@ -58,19 +59,6 @@ func feed(session bool) {
 	child.Env = append(os.Environ(), roleVariable+"=eat")
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
 	must(child.Run())
-}
-
-// bomb starts more threads than a slot may have. The kernel counts them as processes, and they take little memory.
-func bomb() {
-	for range 1100 {
-		running := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(running)
-			time.Sleep(time.Hour)
-		}()
-		<-running
-	}
 }
 
 // modest makes more garbage than its limit and tells how much memory it may use.
@@ -160,12 +148,12 @@ func TestNobodyEscapes(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			left, fifo := watchFifo(t)
 			p := startConfined(t, role, fifo)
-			awaitOpen(t, left)
+			childtest.AwaitHeld(t, left, patience)
 			p.Kill()
 			if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
 				t.Errorf("Err() = %v", err)
 			}
-			nobodyLeft(t, left)
+			childtest.NobodyLeft(t, left, patience)
 		})
 	}
 }
@@ -181,11 +169,11 @@ func TestDeadlineEndsDaemonsToo(t *testing.T) {
 		_ = supervisor.Process.Kill()
 		_ = supervisor.Wait()
 	}()
-	awaitOpen(t, left)
+	childtest.AwaitHeld(t, left, patience)
 	if err := supervisor.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	nobodyLeft(t, left)
+	childtest.NobodyLeft(t, left, patience)
 }
 
 // TestManySlotsLeaveNothing: neither descriptors nor processes nor cgroups.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 )
 
 // attempt is a row of the table in SECURITY.md: what a program that means harm tries, and whether it may.
@@ -75,7 +76,7 @@ var attempts = []attempt{
 	{what: "kill another job's program", unit: true, bare: true, why: "the same user; the job has failed once", byTest: true, try: func(t targets) error { return syscall.Kill(t.Program, syscall.SIGKILL) }},
 	{what: "kill another slot", unit: true, bare: true, why: "the same user; the job has failed once", byTest: true, try: func(t targets) error { return syscall.Kill(t.Slot, syscall.SIGKILL) }},
 	{what: "use more memory than `memoryPerProcess`", why: "the slot is killed, the job has failed once", byTest: true, try: func(targets) error { eat(); return nil }},
-	{what: "start processes without end", bare: true, why: "1,024 for a slot", byTest: true, try: func(targets) error { bomb(); return nil }},
+	{what: "start processes without end", bare: true, why: "1,024 for a slot", byTest: true, try: func(targets) error { childtest.Bomb(); return nil }},
 	{what: "raise its own limits, or move to another cgroup", unit: true, why: "the cgroups belong to the worker's user, so the limits hold against accidents alone; without the unit there are none", try: escape},
 	{what: "leave files in its folder that outlive its job, in folders that it closed", why: "the supervisor removes them ([055](docs/decisions/055-job-data-ends-with-the-job.md)); what a program writes elsewhere stays", byTest: true, try: hoard},
 	{what: "leave a process that outlives its job, with an empty environment and in a session of its own", unit: true, bare: true, why: "until its slot ends", byTest: true, try: daemonize},
@@ -209,19 +210,6 @@ func trace(pid int) error {
 	}
 	_, err := syscall.Wait4(pid, nil, syscall.WALL, nil)
 	return errors.Join(err, syscall.PtraceDetach(pid))
-}
-
-// bomb starts more threads than a slot may have. The kernel counts them as processes, and they take little memory.
-func bomb() {
-	for range 1100 {
-		running := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(running)
-			time.Sleep(time.Hour)
-		}()
-		<-running
-	}
 }
 
 // escape removes the limit of its cgroup, and moves to the supervisor's. It undoes both: another attempt follows in its slot.

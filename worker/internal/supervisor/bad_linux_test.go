@@ -3,17 +3,16 @@ package supervisor_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
@@ -109,20 +108,12 @@ func heap() int64 {
 
 // TestDrainKillsWhatIgnoresItWithAllItsOffspring: at the end of the budget. Nothing else ends the job: its lease is renewed.
 func TestDrainKillsWhatIgnoresItWithAllItsOffspring(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fifo, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = fifo.Close() }()
+	fifo := childtest.Fifo(t)
 	tr := newTier(t)
 	stop := tr.start("i-1")
-	tr.submit("stuck", payload{To: 10, Bad: "daemon", Fifo: path})
+	tr.submit("stuck", payload{To: 10, Bad: "daemon", Fifo: fifo.Name()})
 	tr.await("stuck", "stuck", func(j job.Job) bool { return j.State == job.Running })
-	awaitChildren(t, path)
+	awaitChildren(t, fifo.Name())
 	begin := time.Now()
 	stop()
 	if took := time.Since(begin); took < timing.DrainBudget {
@@ -131,12 +122,7 @@ func TestDrainKillsWhatIgnoresItWithAllItsOffspring(t *testing.T) {
 	if j := tr.await("stuck", "handed back", func(j job.Job) bool { return j.State == job.Ready }); j.Drains != 1 || j.Failures != 0 || j.Crashes != 0 {
 		t.Errorf("drains %d, failures %d, crashes %d", j.Drains, j.Failures, j.Crashes)
 	}
-	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, fifo); err != nil {
-		t.Errorf("after the drain somebody is left: %v", err)
-	}
+	childtest.NobodyLeft(t, fifo, patience)
 }
 
 // awaitChildren waits until four processes hold the FIFO beside the slot: two programs and their children. What the slot
@@ -200,8 +186,13 @@ func TestBadProgramCostsOnlyItsOwnJob(t *testing.T) {
 // startExec runs a supervisor with two slots that run a shell script for each job.
 func (tr *tier) startExec(name, script string) {
 	tr.t.Helper()
+	tr.startWith(name, 2, execSlots(os.Args[0], 2, "sh", "-c", script))
+}
+
+// execSlots are slots of an executable, which is this test, that run a command for each job.
+func execSlots(executable string, processes int, command ...string) slot.Options {
 	settings := contract.Settings{
-		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: 2, Command: []string{"sh", "-c", script},
+		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: processes, Command: command,
 		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
 		Timing: contract.Timing{Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget, Stall: time.Hour},
 		Retry:  contract.DefaultRetry(),
@@ -210,7 +201,7 @@ func (tr *tier) startExec(name, script string) {
 	for variable, value := range settings.Environ() {
 		environ = append(environ, variable+"="+value)
 	}
-	tr.startWith(name, 2, slot.Options{Executable: os.Args[0], Args: []string{"slot", "--processor", "exec"}, Env: environ})
+	return slot.Options{Executable: executable, Args: []string{"slot", "--processor", "exec"}, Env: environ}
 }
 
 // BenchmarkTinyJobs does jobs of one step in one slot, with the table and the queue in memory.

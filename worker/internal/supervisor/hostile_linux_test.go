@@ -18,10 +18,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 	"github.com/worker-tier/worker-tier/worker/internal/confine"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
-	"github.com/worker-tier/worker-tier/worker/internal/slot"
 )
 
 var update = flag.Bool("update", false, "write the table of SECURITY.md anew")
@@ -134,32 +133,13 @@ type siege struct {
 }
 
 func newSiege(t *testing.T) *siege {
-	s := &siege{tier: newTier(t), folder: t.TempDir(), unit: confinement.LimitsProcesses(), results: map[string]string{}}
 	const self = "/proc/self/exe"
-	settings := contract.Settings{
-		Tier: "t", Environment: "test", ContentType: "numbers", Processor: "exec", Processes: 3, Command: []string{self, hostileRole},
-		QueueURL: "http://localhost/q", DeadLetterQueueURL: "http://localhost/d", Table: "jobs", ArtifactsBucket: "b",
-		Timing: contract.Timing{Lease: timing.Lease, Heartbeat: timing.Heartbeat, Sweep: time.Second, Checkpoint: timing.Checkpoint, DrainBudget: timing.DrainBudget, Stall: time.Hour},
-		Retry:  contract.DefaultRetry(),
-	}
-	environ := append(os.Environ(), slotVariable+"=1")
-	for variable, value := range settings.Environ() {
-		environ = append(environ, variable+"="+value)
-	}
-	path := filepath.Join(s.folder, "fifo")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fifo, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = fifo.Close() })
+	fifo := childtest.Fifo(t)
 	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	s.fifo = bufio.NewReader(fifo)
-	s.stop = s.startWith("i-1", 3, slot.Options{Executable: self, Args: []string{"slot", "--processor", "exec"}, Env: environ})
+	s := &siege{tier: newTier(t), folder: filepath.Dir(fifo.Name()), unit: confinement.LimitsProcesses(), fifo: bufio.NewReader(fifo), results: map[string]string{}}
+	s.stop = s.startWith("i-1", 3, execSlots(self, 3, self, hostileRole))
 	s.prepare()
 	return s
 }

@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 	"github.com/worker-tier/worker-tier/worker/internal/monotonic"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
@@ -228,10 +227,10 @@ func TestACheckpointInADrainIsPassedOn(t *testing.T) {
 
 // TestStubbornProgramEndsAtTheDeadline has a program that ignores SIGTERM and has a child.
 func TestStubbornProgramEndsAtTheDeadline(t *testing.T) {
-	fifo := newFifo(t)
+	fifo := childtest.Fifo(t)
 	p := startSlot(t, `exec 9>`+fifo.Name()+`; trap "" TERM; sh -c 'echo held >&9; sleep 60' & sleep 60; sleep 60`)
 	send(t, p, job(2*time.Second, `{}`, ""))
-	awaitHeld(t, fifo)
+	childtest.AwaitHeld(t, fifo, patience)
 	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "test"}})
 	if r, open := <-p.Reports(); open {
 		t.Errorf("report %+v, want the slot's end", r)
@@ -239,7 +238,7 @@ func TestStubbornProgramEndsAtTheDeadline(t *testing.T) {
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
 		t.Errorf("Err() = %v", err)
 	}
-	nobodyLeft(t, fifo)
+	childtest.NobodyLeft(t, fifo, patience)
 }
 
 func TestCommandIsMissing(t *testing.T) {
@@ -302,47 +301,5 @@ func TestAJobFolderThatCannotBeWrittenIsTheInstancesFault(t *testing.T) {
 	t.Setenv("TMPDIR", file)
 	if _, err := New().Open(t.Context(), &processor.Job{Settings: settings("/bin/true")}); !errors.Is(err, protocol.ErrInstance) {
 		t.Errorf("error %v", err)
-	}
-}
-
-// newFifo makes a FIFO that ends for its reader when the last process that holds it is dead.
-func newFifo(t *testing.T) *os.File {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
-	return f
-}
-
-func awaitHeld(t *testing.T, fifo *os.File) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		line := make([]byte, len("held\n")) // a FIFO without a writer yet is at its end
-		if _, err := io.ReadFull(fifo, line); err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the program did not start")
-		}
-	}
-}
-
-func nobodyLeft(t *testing.T, fifo *os.File) {
-	t.Helper()
-	if err := fifo.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, fifo); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error("somebody is left")
-		} else {
-			t.Error(err)
-		}
 	}
 }

@@ -6,24 +6,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-tier/worker-tier/worker/internal/child/childtest"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
 // TestLeftoversEndWithTheProgram has a program that leaves a child in a session of its own.
 func TestLeftoversEndWithTheProgram(t *testing.T) {
-	fifo := newFifo(t)
+	fifo := childtest.Fifo(t)
 	p := startSlot(t, `exec 9>`+fifo.Name()+`; setsid sh -c 'echo held >&9; sleep 60' & read line <`+fifo.Name()+`.go`)
 	release := fifo.Name() + ".go"
 	if err := syscall.Mkfifo(release, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	send(t, p, job(time.Minute, `{}`, ""))
-	awaitHeld(t, fifo)
+	childtest.AwaitHeld(t, fifo, patience)
 	if err := os.WriteFile(release, []byte("go\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := outcome(t, p); got.Kind != protocol.Done {
 		t.Errorf("outcome %+v", got)
 	}
-	nobodyLeft(t, fifo)
+	childtest.NobodyLeft(t, fifo, patience)
 }
