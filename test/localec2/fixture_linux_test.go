@@ -139,29 +139,38 @@ func newPool(t *testing.T, desired int32, launch string) pool {
 	cfg := server.ConfigT(t)
 	p := pool{group: strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(t.Name())) + newID(), cfg: cfg}
 	p.deploy(t, desired, launch)
-	p.Launcher = New(Options{
+	p.Launcher = runLauncher(t, server, cfg, func(ctx context.Context) error {
+		_, err := autoscaling.NewFromConfig(cfg).DeleteAutoScalingGroup(ctx, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: &p.group})
+		return err
+	})
+	return p
+}
+
+// runLauncher runs a launcher until the test ends. No instance may leave a process then, and remove removes their group.
+func runLauncher(t *testing.T, server *localaws.Server, cfg aws.Config, remove func(context.Context) error) *Launcher {
+	t.Helper()
+	l := New(Options{
 		AWS: cfg, Endpoint: server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
 		Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
+	go func() { ended <- l.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		for _, i := range p.All() {
+		for _, i := range l.All() {
 			if left := i.Machine.Processes(); len(left) > 0 {
 				t.Errorf("instance %s left the processes %v", i.ID, left)
 			}
 		}
-		groups := autoscaling.NewFromConfig(cfg)
-		if _, err := groups.DeleteAutoScalingGroup(context.Background(), &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: &p.group}); err != nil {
+		if err := remove(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	return l
 }
 
 // deploy makes the group, with its hooks, a launch template and a bundle.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -29,21 +28,9 @@ func newStack(t *testing.T) stack {
 	cfg := server.ConfigT(t)
 	s := stack{name: "refresh" + newID(), api: cloudformation.NewFromConfig(cfg)}
 	s.bundle = upload(t, s3.NewFromConfig(cfg), s.name)
-	s.Launcher = New(Options{
-		AWS: cfg, Endpoint: server.Endpoint(), Account: localaws.Account, Region: localaws.Region,
-		Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if _, err := s.api.DeleteStack(context.Background(), &cloudformation.DeleteStackInput{StackName: &s.name}); err != nil {
-			t.Error(err)
-		}
+	s.Launcher = runLauncher(t, server, cfg, func(ctx context.Context) error {
+		_, err := s.api.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &s.name})
+		return err
 	})
 	return s
 }
