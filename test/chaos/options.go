@@ -4,9 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"github.com/worker-tier/worker-tier/test/fulldisk"
 	"github.com/worker-tier/worker-tier/test/localtier"
@@ -50,15 +48,7 @@ func readOptions(args []string) (options, error) {
 
 // prepare refuses what the run cannot work with, and begins with an empty folder, of one run at a time.
 func (o options) prepare() (unlock func(), err error) {
-	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("chaos kills Linux processes and this is %s: run it in a Linux machine or container", runtime.GOOS)
-	}
-	for _, program := range []string{"node", "python3"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%s is not on the PATH: install it, then run make chaos again", program)
-		}
-	}
-	if err := localtier.CheckCDK(o.root, "chaos"); err != nil {
+	if err := localtier.CheckProcesses(o.root, "chaos", "chaos kills"); err != nil {
 		return nil, err
 	}
 	if err := fulldisk.Unmount(o.dir); err != nil {

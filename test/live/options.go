@@ -3,9 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -48,15 +46,7 @@ func readOptions(args []string) (options, error) {
 
 // prepare refuses what the run cannot work with, and begins with an empty folder, of one run at a time.
 func (o options) prepare() (unlock func(), err error) {
-	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("live runs instances as Linux processes and this is %s: run it in a Linux machine or container", runtime.GOOS)
-	}
-	for _, program := range []string{"node", "python3"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("%s is not on the PATH: install it, then run make live again", program)
-		}
-	}
-	if err := localtier.CheckCDK(o.root, "live"); err != nil {
+	if err := localtier.CheckProcesses(o.root, "live", "live runs instances as"); err != nil {
 		return nil, err
 	}
 	return localtier.OwnFolder(o.dir, "live")

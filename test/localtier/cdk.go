@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,18 @@ func CheckCDK(root, target string) error {
 		return fmt.Errorf("the CDK command line is not at %s: run make tools, or make %s, which does", CDKProgram(root), target)
 	}
 	return nil
+}
+
+// CheckProcesses says what to do where a make target cannot run instances as processes and deploy for them. doing says what
+// it does with the processes.
+func CheckProcesses(root, target, doing string) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("%s Linux processes and this is %s: run it in a Linux machine or container", doing, runtime.GOOS)
+	}
+	if _, err := exec.LookPath("python3"); err != nil {
+		return fmt.Errorf("python3 is not on the PATH: install it, then run make %s again", target)
+	}
+	return CheckCDK(root, target)
 }
 
 // waitDelay is how long a command that was cut short may be kept by what it started, which holds its output.
