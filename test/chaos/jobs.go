@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/worker-tier/worker-tier/test/localtier"
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -57,12 +56,9 @@ func newJobs(ctx context.Context, c *chaos) (*jobs, error) {
 		return nil, err
 	}
 	for _, t := range c.config.ContentTypes {
-		name := contract.QueueURLParameter(c.config.Name, c.environment(), t.Name)
-		p, err := ssm.NewFromConfig(c.AWS).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
-		if err != nil {
+		if j.queues[t.Name], err = localtier.Parameter(ctx, c.AWS, contract.QueueURLParameter(c.config.Name, c.environment(), t.Name)); err != nil {
 			return nil, err
 		}
-		j.queues[t.Name] = *p.Parameter.Value
 	}
 	return j, nil
 }
