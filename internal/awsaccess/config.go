@@ -38,6 +38,7 @@ func ConfigWithRegion(ctx context.Context, options ...func(*config.LoadOptions) 
 	if cfg.Region == "" {
 		return cfg, errors.New("no AWS Region: set AWS_REGION, or a region in the AWS profile")
 	}
+	cfg.HTTPClient = Client(cfg.HTTPClient)
 	return cfg, nil
 }
 

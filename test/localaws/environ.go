@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/worker-tier/worker-tier/internal/awsaccess"
 )
 
 // Endpoint is the server's URL for AWS SDKs that address buckets by path when the host is an IP
@@ -67,6 +69,6 @@ func Config(ctx context.Context, endpoint, accessKey string) (aws.Config, error)
 	)
 	cfg.ConfigSources = nil // an endpoint in the user's environment would win over the field
 	cfg.BaseEndpoint = &endpoint
-	cfg.HTTPClient = newClient()
+	cfg.HTTPClient = awsaccess.Client(cfg.HTTPClient)
 	return cfg, err
 }

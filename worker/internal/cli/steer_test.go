@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -24,11 +25,12 @@ func TestMain(m *testing.M) { os.Exit(localaws.Shared(m)) }
 
 // lossy delivers requests to the table and loses the answers to writes.
 type lossy struct {
+	aws.HTTPClient
 	lose int // answers to be lost
 }
 
 func (l *lossy) Do(r *http.Request) (*http.Response, error) {
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := l.HTTPClient.Do(r)
 	if err == nil && l.lose > 0 && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") {
 		l.lose--
 		_ = answer.Body.Close()
@@ -41,7 +43,7 @@ func (l *lossy) Do(r *http.Request) (*http.Response, error) {
 func newPool(t *testing.T) (*typeHandles, *lossy) {
 	t.Helper()
 	cfg := localaws.StartT(t).ConfigT(t)
-	name, network := "cli-"+strings.ToLower(rand.Text()), &lossy{}
+	name, network := "cli-"+strings.ToLower(rand.Text()), &lossy{HTTPClient: cfg.HTTPClient}
 	localaws.CreateJobTable(t, dynamodb.NewFromConfig(cfg), name)
 	q := localaws.Call(t, sqs.NewFromConfig(cfg).CreateQueue, &sqs.CreateQueueInput{QueueName: &name})
 	localaws.Call(t, s3.NewFromConfig(cfg).CreateBucket, &s3.CreateBucketInput{Bucket: &name})

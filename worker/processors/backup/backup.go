@@ -17,8 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/snapshot"
@@ -81,9 +79,9 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := awsaccess.ConfigWithRegion(ctx)
 	if err != nil {
-		return nil, protocol.Instance(fmt.Errorf("AWS configuration: %w", err))
+		return nil, protocol.Instance(err)
 	}
 	if err := awsaccess.HasCredentials(ctx, aws); err != nil {
 		return nil, protocol.Instance(err)
