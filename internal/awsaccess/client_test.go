@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -36,5 +38,21 @@ func TestBodyEndsAsReadersDo(t *testing.T) {
 	}
 	if wire.after != nil {
 		t.Errorf("after its end the body says %v, want nothing more and no error", wire.after)
+	}
+}
+
+// TestConfigHasAClient: without a bundle of certificates the SDK leaves the client to each service.
+func TestConfigHasAClient(t *testing.T) {
+	t.Setenv("AWS_CA_BUNDLE", "")
+	t.Setenv("AWS_REGION", "us-east-1")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+	defer server.Close()
+	cfg, err := awsaccess.ConfigWithRegion(t.Context(), config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("a", "b", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = &server.URL })
+	if _, err := client.ListTables(t.Context(), &dynamodb.ListTablesInput{}); err != nil {
+		t.Error(err)
 	}
 }

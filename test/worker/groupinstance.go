@@ -57,7 +57,7 @@ const oneTry = "AWS_MAX_ATTEMPTS=1"
 func (tr *tier) inGroup() *groupInstance {
 	tr.t.Helper()
 	b := tr.inGroupOf(tr.settings.Tier+"-group", func(*groupInstance) {})
-	await(tr.t, "the worker has started", func() bool { return b.logged("worker started") })
+	b.works(tr.t)
 	return b
 }
 

@@ -28,7 +28,7 @@ type instance struct {
 func (tr *tier) start() *instance {
 	tr.t.Helper()
 	i := tr.launch()
-	await(tr.t, "the worker has started", func() bool { return i.logged("worker started") })
+	i.works(tr.t)
 	return i
 }
 
@@ -90,6 +90,19 @@ func (i *instance) read(stderr io.Reader) {
 
 // kill kills the worker, if it has not ended, and waits for its end.
 func (i *instance) kill() { _ = i.cmd.Process.Kill(); <-i.end }
+
+// works waits until the worker works. One that has ended fails the test at once.
+func (i *instance) works(t testing.TB) {
+	t.Helper()
+	await(t, "the worker has started", func() bool {
+		select {
+		case <-i.end:
+			t.Fatalf("the worker ended before it worked: %s", i.cmd.ProcessState)
+		default:
+		}
+		return i.logged("worker started")
+	})
+}
 
 func (i *instance) logged(message string) bool { return i.wrote(`"msg":"` + message + `"`) }
 

@@ -16,7 +16,7 @@ func TestAnIgnoredHangupStaysIgnored(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" run`, binary)
 	cmd.Env = tr.command().Env
 	i := tr.run(cmd)
-	await(t, "the worker has started", func() bool { return i.logged("worker started") })
+	i.works(t)
 	i.send(t, syscall.SIGHUP)
 	i.send(t, syscall.SIGTERM)
 	i.ends(t, 0)

@@ -91,7 +91,7 @@ func TestStartWhileTheTableIsAway(t *testing.T) {
 	i := tr.launch("AWS_ENDPOINT_URL=http://"+g.address, oneTry)
 	await(t, "it waits", func() bool { return i.wrote("job table does not answer", `"next_try_in"`) })
 	g.open(t)
-	await(t, "it works", func() bool { return i.logged("worker started") })
+	i.works(t)
 	tr.underWay("job")
 }
 

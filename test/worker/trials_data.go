@@ -96,7 +96,7 @@ func (h *machine) worker() *instance {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(h.uid()), Gid: 65534}}
 	}
 	i := h.run(cmd)
-	await(h.t, "the worker has started", func() bool { return i.logged("worker started") })
+	i.works(h.t)
 	return i
 }
 
