@@ -42,6 +42,8 @@ const (
 	WallClockLead        NegativeControl = "leadership judged by wall clocks"
 	UnseenPause          NegativeControl = "pause of the type that workers do not see"
 	EarlyClaim           NegativeControl = "claim that ignores notBefore"
+	MercifulReap         NegativeControl = "reaps that let one crash more pass"
+	ForgottenCrashes     NegativeControl = "crashes that a reap forgets"
 	HotFailures          NegativeControl = "failures without a pause"
 	HotReturns           NegativeControl = "hand-backs for later without a pause"
 	DayOfRetention       NegativeControl = "finished jobs that live for a day"
@@ -72,7 +74,7 @@ var NegativeControls = map[NegativeControl]string{
 	NoEpochTest: "S1", DeleteBeforeClaim: "L1", CursorFirst: "S7", LateStamp: "S8", ReapWithoutHeartbeat: "S8", SilentRelease: "B2", UnlistedRelease: "S4",
 	ClaimAnyState: "S3", BlindRing: "B1", CreatingBells: "S3", Overwritten: "S7", DeafHeartbeats: "S5", UncheckedHandback: "S6", UncheckedClaim: "S6",
 	UnknownClaim: "S5", OneLease: "S8", AnySeq: "S2", NamelessCursor: "S7", NamedFirst: "S7", EarlyDeletes: "O1", KeptPayloads: "O2", UnfencedSteering: "S9", WallClockLead: "L4",
-	UnseenPause: "S6", EarlyClaim: "T1", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
+	UnseenPause: "S6", EarlyClaim: "T1", MercifulReap: "K1", ForgottenCrashes: "K2", HotFailures: "F1", HotReturns: "F2", DayOfRetention: "E1", MortalRedrive: "E1", LostReject: "M1", AnySchema: "S7", CutDeletes: "D1", CutClaims: "D1",
 	LateClaims: "D2", Unhurried: "L3", PausedReceives: "W1", AwayReceives: "W2", HotReceives: "P4", HotProbes: "P3", HotSweeps: "P1", HotStarts: "P2", HotTests: "P5", BlamedJobs: "I1", BlindTests: "I2", Careless: "C1",
 }
 
@@ -96,6 +98,9 @@ func (c NegativeControl) weaken(w job.Write, before job.Item) job.Write {
 		return without(w, contract.AttrSteered)
 	case c == EarlyClaim && w.Op == "claim":
 		return without(w, contract.AttrNotBefore)
+	case c == ForgottenCrashes && w.Op == "reap" && w.Set[contract.AttrCrashes] != nil:
+		w.Set = maps.Clone(w.Set)
+		w.Set[contract.AttrCrashes] = int64(1)
 	case c == HotFailures && w.Add[contract.AttrFailures] > 0 && w.Set[contract.AttrNotBefore] != nil:
 		w.Set = maps.Clone(w.Set)
 		w.Set[contract.AttrNotBefore] = int64(0)
@@ -147,3 +152,11 @@ func (c NegativeControl) sweeperClock(clock *clock) sweep.Clock {
 type hastyClock struct{ *clock }
 
 func (c hastyClock) Monotonic() time.Duration { return c.clock.Monotonic() * 5 / 4 }
+
+// crashLimit is how many crashes make a job DEAD.
+func (c NegativeControl) crashLimit(wanted int64) int64 {
+	if c == MercifulReap {
+		return wanted + 1
+	}
+	return wanted
+}

@@ -10,10 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/sweep"
 )
 
-const (
-	visibility  = 2 * time.Minute // as the queues are provisioned
-	maxReceives = 20
-)
+const maxReceives = 20
 
 // messages is the queue: package queue's, at least once and in no order.
 type messages struct {
@@ -36,8 +33,9 @@ type copied struct {
 	at time.Duration
 }
 
-func newMessages(w *world) *messages {
-	return &messages{world: w, memory: queue.NewMemory(func() time.Time { return epochStart.Add(w.now) }, visibility)}
+// provision makes the queue for the setup: a message that was received comes back after a lease, as in the templates.
+func (q *messages) provision() {
+	q.memory = queue.NewMemory(func() time.Time { return epochStart.Add(q.world.now) }, q.world.setup.Lease)
 }
 
 // send puts a message into the queue.
@@ -82,7 +80,7 @@ func (q *messages) receive(most int) []queue.Message {
 		}
 	}
 	if len(fresh) > 0 {
-		q.world.after(visibility, q.arrival.fire)
+		q.world.after(q.world.setup.Lease, q.arrival.fire)
 	}
 	if q.shuffled {
 		q.world.random.Shuffle(len(got), func(i, j int) { got[i], got[j] = got[j], got[i] })

@@ -104,7 +104,7 @@ func (n *node) worker() *loop.Worker {
 		Sweeper: sweeper{&sweep.Sweeper{
 			Store: tableClient{watch}, Blobs: n.blobs(watch), Queue: queueClient{watch}, Clock: w.control.sweeperClock(n.clock), Log: log,
 			ContentType: contentType, Worker: fmt.Sprintf("%s/%016x", n.name, n.random.Uint64()),
-			Interval: w.setup.Sweep, Slots: w.setup.slots, CrashLimit: w.setup.crashLimit, Measure: w.setup.measured,
+			Interval: w.setup.Sweep, Slots: w.setup.slots, CrashLimit: w.control.crashLimit(w.setup.crashLimit), Measure: w.setup.measured,
 		}, n},
 	}
 }

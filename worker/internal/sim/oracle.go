@@ -21,6 +21,8 @@ import (
 //   - W1, W2: nothing is received while the content type is paused, or while table or bucket is away.
 //   - P1 … P5: sweeps, restarts of idle slots, probes, failing receives and failing starts of slots keep their pauses.
 //   - I1: a sick instance ends no job and counts nothing against it. I2: it takes none.
+//   - K1: a job at its limit of failures or crashes does not go on. K2: a crash counts one more at the cursor of the crash before,
+//     as the first one at another cursor, and nothing else changes the count but a redrive.
 //   - C1: a worker on which each job fails takes one at a time, after a pause.
 type Violation struct {
 	Seed      uint64
@@ -92,6 +94,7 @@ func (o *oracle) judge(meant job.Write, before, after job.Item, by *caller) {
 	o.indexed(w)
 	o.blameless(w, by)
 	o.counters(w)
+	o.limits(w, by)
 	o.steered(w)
 	o.rung(w, by)
 	o.early(w, by)

@@ -20,6 +20,7 @@ func quiet(seed uint64, instances, slots int) *world {
 	for _, n := range []*network{&w.table.network, &w.queue.network, &w.objects.network} {
 		n.latency = 100 * time.Millisecond
 	}
+	w.queue.provision()
 	return w
 }
 

@@ -51,6 +51,34 @@ func (o *oracle) apart(w write) {
 	}
 }
 
+// limits checks K1: no job goes on at one of its limits. And K2: a crash counts one more where the cursor is that of the
+// crash before, and as the first one where it is another. No other write changes the count, a redrive aside.
+func (o *oracle) limits(w write, by *caller) {
+	if !w.is.State.Terminal() && (w.is.Failures >= int64(o.world.setup.FailureLimit) || w.is.Crashes >= o.world.setup.crashLimit) {
+		o.world.violate("K1", "%s lets a job go on that has %d failures of %d and %d crashes of %d: %s", w.Op,
+			w.is.Failures, o.world.setup.FailureLimit, w.is.Crashes, o.world.setup.crashLimit, brief(w.after))
+	}
+	counted := w.Op == "reap" && !w.was.CancelRequested
+	if !counted && w.Op != "redrive" && w.before != nil && w.is.Crashes != w.was.Crashes {
+		o.world.violate("K2", "%s changed the crashes: %s -> %s", w.Op, brief(w.before), brief(w.after))
+	}
+	if w.Op == "redrive" {
+		w.script.crashes = 0
+	}
+	if !counted {
+		return
+	}
+	seen, _ := job.FromItem(by.release().reads(w.before)) // an older release does not know where long cursors are
+	cursor, _ := o.world.objects.cursor(seen)             // S7 judges whether it can be read
+	if cursor != w.script.crashedAt {
+		w.script.crashes = 0
+	}
+	w.script.crashes, w.script.crashedAt = w.script.crashes+1, cursor
+	if w.is.Crashes != w.script.crashes {
+		o.world.violate("K2", "a reap counted %d crashes, there were %d at this cursor: %s", w.is.Crashes, w.script.crashes, brief(w.after))
+	}
+}
+
 // leastReturn is the shortest pause after a hand-back for nobody's fault.
 const leastReturn = 15 * time.Second
 

@@ -31,9 +31,11 @@ type script struct {
 	version   int
 	raised    int64 // failures raised by the processor or the end of its slot
 	lost      int64 // reaps of holders that were really lost
-	erased    bool  // an operator has begun to erase it
-	cancelled bool  // an operator asked
-	reached   int   // step of the cursor in the table
+	crashes   int64 // of them since the cursor was another one
+	crashedAt string
+	erased    bool // an operator has begun to erase it
+	cancelled bool // an operator asked
+	reached   int  // step of the cursor in the table
 	ended     bool
 	done      bool
 	existed   bool

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/internal/job"
@@ -32,6 +33,12 @@ func (w *world) sicken(n *node) {
 	}
 	n.lacks = sickness(1 + w.random.IntN(int(unproductive)))
 	n.lacksUntil = w.now + w.between(10*time.Second, []time.Duration{time.Minute, 10 * time.Minute, 40 * time.Minute}[w.random.IntN(3)])
+	if n.lacks == unproductive { // with jobs enough to fail one after the other
+		n.lacksUntil = w.now + w.between(10*time.Minute, time.Hour)
+		for range suspicious {
+			w.submit(fmt.Sprintf("more-%d", len(w.ids)))
+		}
+	}
 	w.note("%s: sick (%d) for %s", n.name, n.lacks, n.lacksUntil-w.now)
 }
 

@@ -96,7 +96,7 @@ func newWorld(o Options) *world {
 		seed: o.Seed, control: o.Control, random: rand.New(rand.NewPCG(o.Seed, 0x5eed)), trace: newTrace(o.Trace),
 		outputs: map[string]string{}, jobs: map[string]*script{}, calls: map[string]int{},
 	}
-	w.table, w.queue, w.objects = newTable(w), newMessages(w), &objects{world: w, memory: blob.NewMemory()}
+	w.table, w.queue, w.objects = newTable(w), &messages{world: w}, &objects{world: w, memory: blob.NewMemory()}
 	w.oracle = &oracle{world: w, holders: map[string]*holder{}, learnt: map[string]learnt{}, looked: map[*node]time.Duration{}, paused: map[*node]time.Duration{}}
 	w.operator = &clock{world: w, rate: 1000, lastFreeze: -1}
 	return w
@@ -106,6 +106,7 @@ func newWorld(o Options) *world {
 func Run(o Options) Result {
 	w := newWorld(o)
 	w.draw()
+	w.queue.provision()
 	w.note("seed %d, control %q, setup %+v, faults %+v, table %+v, queue %+v, bucket %+v", w.seed, w.control, w.setup, w.faults, w.table.network, w.queue.network, w.objects.network)
 	w.fill()
 	w.submissions()
