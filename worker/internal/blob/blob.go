@@ -6,3 +6,6 @@ import "errors"
 
 // ErrMissing says that there is no object of that name.
 var ErrMissing = errors.New("there is no such object")
+
+// ErrDiffers says that another content was written under the same name.
+var ErrDiffers = errors.New("another content is there: what is written under a name never changes")

@@ -48,6 +48,15 @@ func TestConformance(t *testing.T) {
 			if got, err := o.Get(t.Context(), "jobs/mail/one/cursor"); err != nil || string(got) != string(content) {
 				t.Errorf("read %d bytes, error %v", len(got), err)
 			}
+			if err := o.Put(t.Context(), "jobs/mail/one/cursor", content); err != nil {
+				t.Errorf("the same once more: %v", err)
+			}
+			if err := o.Put(t.Context(), "jobs/mail/one/cursor", content[1:]); !errors.Is(err, blob.ErrDiffers) {
+				t.Errorf("another content under the same name: error %v", err)
+			}
+			if got, err := o.Get(t.Context(), "jobs/mail/one/cursor"); err != nil || len(got) != len(content) {
+				t.Errorf("after that there are %d bytes of %d, error %v", len(got), len(content), err)
+			}
 			if _, err := o.Get(t.Context(), "jobs/mail/two/cursor"); !errors.Is(err, blob.ErrMissing) {
 				t.Errorf("reading another: error %v", err)
 			}
@@ -58,6 +67,9 @@ func TestConformance(t *testing.T) {
 			}
 			if _, err := o.Get(t.Context(), "jobs/mail/one/cursor"); !errors.Is(err, blob.ErrMissing) {
 				t.Errorf("reading what was deleted: error %v", err)
+			}
+			if err := o.Put(t.Context(), "jobs/mail/one/cursor", content[1:]); err != nil {
+				t.Errorf("another content where the first was deleted: %v", err)
 			}
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()

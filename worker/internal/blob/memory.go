@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -16,13 +17,16 @@ type Memory struct {
 // NewMemory returns an empty store.
 func NewMemory() *Memory { return &Memory{objects: map[string][]byte{}} }
 
-// Put writes an object; it is durable when Put returns.
+// Put writes an object once; it is durable when Put returns. The error wraps [ErrDiffers] where another content is there.
 func (m *Memory) Put(ctx context.Context, key string, content []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if before, there := m.objects[key]; there && !bytes.Equal(before, content) {
+		return fmt.Errorf("write %s: %w", key, ErrDiffers)
+	}
 	m.objects[key] = slices.Clone(content)
 	return nil
 }

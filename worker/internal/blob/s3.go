@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -22,10 +23,22 @@ type S3 struct {
 // NewS3 returns the objects of a bucket.
 func NewS3(client *s3.Client, bucket string) *S3 { return &S3{client, bucket} }
 
-// Put writes an object; it is durable when Put returns.
+// Put writes an object once; it is durable when Put returns. The error wraps [ErrDiffers] where another content is there. The
+// bucket's policy demands the condition.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 func (s *S3) Put(ctx context.Context, key string, content []byte) error {
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content)})
-	return s.wrap("write", key, err)
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+	})
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || answer.HTTPStatusCode() != http.StatusPreconditionFailed {
+		return s.wrap("write", key, err)
+	}
+	there, err := s.Get(ctx, key) // perhaps an earlier try's, whose answer was lost
+	if err == nil && !bytes.Equal(there, content) {
+		err = s.wrap("write", key, ErrDiffers)
+	}
+	return err
 }
 
 // Get reads an object; its error wraps [ErrMissing] where there is none.

@@ -50,6 +50,9 @@ func (c blobClient) Put(ctx context.Context, key string, content []byte) error {
 	o := c.world.objects
 	put := func() {
 		c.world.note("bucket: %s has %d bytes", key, len(content))
+		if c.world.control == NamelessCursor {
+			_ = o.memory.Delete(context.Background(), o.name(key))
+		}
 		_ = o.memory.Put(context.Background(), o.name(key), content)
 	}
 	_, err := call(c.caller, ctx, &o.network, "put object", func() (nothing, error) {

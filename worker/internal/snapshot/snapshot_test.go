@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -204,6 +205,55 @@ func TestDamageIsFound(t *testing.T) {
 				t.Errorf("reading a damaged object: %v", err)
 			}
 		})
+	}
+}
+
+// TestReusedObjectsAreVerified: what another program overwrote, with as many bytes, does not pass for what its name says.
+func TestReusedObjectsAreVerified(t *testing.T) {
+	for _, folder := range []string{"packs", "segments"} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBucket(t, "altered-"+folder)
+			content := strings.Repeat("alpha", 100)
+			write(t, newWriter(t, b, Position{}), seal(file("a", content)))
+			objects, err := b.List(t.Context(), "backup/"+folder+"/")
+			if err != nil || len(objects) != 1 {
+				t.Fatal(objects, err)
+			}
+			stored, err := b.Get(t.Context(), objects[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, altered := range map[string][]byte{"zeros": make([]byte, len(stored)), "cut": stored[1:]} {
+				if err := b.Put(t.Context(), objects[0], altered); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := newWriter(t, b, Position{}).Append(t.Context(), seal(file("a", content))); !errors.Is(err, ErrDiffers) {
+					t.Errorf("%s: error %v, want that the object is not what its name says", name, err)
+				}
+			}
+			if err := b.Put(t.Context(), objects[0], stored); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := newWriter(t, b, Position{}).Append(t.Context(), seal(file("a", content))); err != nil {
+				t.Errorf("after it is right again: %v", err)
+			}
+		})
+	}
+}
+
+// TestLargeObjectsAreSentOnce: what is there is not sent again, whatever its size.
+func TestLargeObjectsAreSentOnce(t *testing.T) {
+	b := newBucket(t, "once")
+	for _, size := range []int{1, lookFirst} {
+		body, key := make([]byte, size), fmt.Sprintf("backup/packs/%d", size)
+		for i, want := range []bool{true, false} {
+			if sent, err := b.PutOnce(t.Context(), key, body); err != nil || sent != want {
+				t.Errorf("%d bytes, try %d: sent %t (want %t), error %v", size, i+1, sent, want, err)
+			}
+		}
+		if _, err := b.PutOnce(t.Context(), key, append(body[1:len(body):len(body)], 1)); !errors.Is(err, ErrDiffers) {
+			t.Errorf("%d bytes, others: %v", size, err)
+		}
 	}
 }
 

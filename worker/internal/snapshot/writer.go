@@ -62,7 +62,7 @@ func (w *Writer) Append(ctx context.Context, p *Pack) (Counts, error) {
 	if len(p.stored) > 0 {
 		s.Pack = &packRef{Hash: p.hash, Size: len(p.content), Stored: len(p.stored)}
 		g.Go(func() error {
-			sent, err := w.putOnce(ctx, packKey(w.contentType, p.hash), p.stored)
+			sent, err := w.objects.PutOnce(ctx, packKey(w.contentType, p.hash), p.stored)
 			if sent {
 				counts.Uploaded = int64(len(p.stored))
 			} else {
@@ -77,21 +77,16 @@ func (w *Writer) Append(ctx context.Context, p *Pack) (Counts, error) {
 	}
 	stored := compress(text)
 	own := hashOf(stored)
-	g.Go(func() error { return w.objects.Put(ctx, segmentKey(w.contentType, own), stored) })
+	g.Go(func() error {
+		_, err := w.objects.PutOnce(ctx, segmentKey(w.contentType, own), stored)
+		return err
+	})
 	if err := g.Wait(); err != nil {
 		return Counts{}, err
 	}
 	w.number++
 	w.previous = s.previousOfNext(own)
 	return counts, nil
-}
-
-func (w *Writer) putOnce(ctx context.Context, key string, body []byte) (sent bool, err error) {
-	there, err := w.objects.Has(ctx, key, len(body))
-	if err != nil || there {
-		return false, err
-	}
-	return true, w.objects.Put(ctx, key, body)
 }
 
 // Finish writes the manifest and returns its key. The fields that say what was written are filled in.

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,9 +16,12 @@ import (
 // memory is a bucket for tests that make hundreds of objects or let some fail.
 type memory struct{ objects sync.Map }
 
-func (m *memory) Has(_ context.Context, key string, _ int) (bool, error) {
-	_, found := m.objects.Load(key)
-	return found, nil
+func (m *memory) PutOnce(_ context.Context, key string, body []byte) (bool, error) {
+	there, found := m.objects.LoadOrStore(key, body)
+	if found && !bytes.Equal(there.([]byte), body) {
+		return false, ErrDiffers
+	}
+	return !found, nil
 }
 
 func (m *memory) Put(_ context.Context, key string, body []byte) error {
@@ -63,6 +67,13 @@ func (f failing) Put(ctx context.Context, key string, body []byte) error {
 		return errors.New("no connection")
 	}
 	return f.memory.Put(ctx, key, body)
+}
+
+func (f failing) PutOnce(ctx context.Context, key string, body []byte) (bool, error) {
+	if strings.Contains(key, f.part) {
+		return false, errors.New("no connection")
+	}
+	return f.memory.PutOnce(ctx, key, body)
 }
 
 // TestPositionIsDurable holds the rule that no cursor is saved before its output.
