@@ -24,7 +24,7 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 		r.Running++
 		key := j.Key.String()
 		sight, known := s.seen[key]
-		if !known || sight.owner != j.Owner || sight.heartbeats != j.Heartbeats {
+		if !known || sight.epoch != j.Epoch || sight.heartbeats != j.Heartbeats {
 			sight = seenNow(sight, j, now)
 		}
 		seen[key] = sight
@@ -46,8 +46,8 @@ func (s *Sweeper) reapAll(ctx context.Context, r *Result) error {
 
 // seenNow is what is seen of a job that has moved since it was last seen.
 func seenNow(last sighting, j job.Job, now time.Duration) sighting {
-	next := sighting{j.Owner, j.Heartbeats, now, j.Seq, now}
-	if last.owner == j.Owner && last.seq == j.Seq {
+	next := sighting{j.Epoch, j.Heartbeats, now, j.Seq, now}
+	if last.epoch == j.Epoch && last.seq == j.Seq {
 		next.savedAt = last.savedAt
 	}
 	return next

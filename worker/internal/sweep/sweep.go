@@ -85,7 +85,7 @@ type arrival struct {
 
 // sighting is when a RUNNING job's heartbeat was first seen at its present count, and when its last checkpoint was.
 type sighting struct {
-	owner      string
+	epoch      int64 // of its claim: the same worker may claim a job again
 	heartbeats int64
 	at         time.Duration
 	seq        int64

@@ -291,3 +291,44 @@ func TestBellOfAReapIsOwedUntilItIsSent(t *testing.T) {
 		t.Errorf("bells (-want +got):\n%s", diff)
 	}
 }
+
+// away loses the write of a reap of one job.
+type away struct {
+	*counting
+	key string
+}
+
+func (a *away) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	if w.Op == "reap" && w.Key == a.key {
+		return nil, errors.New("the endpoint is away")
+	}
+	return a.counting.Write(ctx, w)
+}
+
+// TestSameWorkersNextAttemptIsSeenAnew: a sweep that fails midway remembers the job that it reaped. When its worker comes
+// back and claims it again, under the same name and with no heartbeat yet, it has a lease before it. Found by make sim.
+func TestSameWorkersNextAttemptIsSeenAnew(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	for _, id := range []string{"one", "two"} {
+		w.running(id)
+	}
+	w.sweep(s)
+	w.clock.pass(2 * lease)
+	s.Store = &away{w.table, key("two").String()}
+	if _, err := s.Once(t.Context()); err == nil {
+		t.Fatal("the reap of two did not fail")
+	}
+	j := w.get("one")
+	if j.State != job.Ready {
+		t.Fatalf("one is %s, want it reaped", j.State)
+	}
+	w.write(job.ClaimReady(j.Key, j.Epoch, "i-dead", lease, w.clock.Now()))
+	w.clock.pass(lease / 4)
+	if _, err := s.Once(t.Context()); err == nil {
+		t.Fatal("the reap of two did not fail again")
+	}
+	if j := w.get("one"); j.State != job.Running {
+		t.Errorf("a quarter of a lease after its claim, one is %s", j.State)
+	}
+}
