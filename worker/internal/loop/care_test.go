@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/health"
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 	"github.com/worker-tier/worker-tier/worker/internal/lease"
+	"github.com/worker-tier/worker-tier/worker/internal/queue"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
@@ -88,6 +90,47 @@ func TestACarefulWorkersPausesGrowToFiveMinutes(t *testing.T) {
 	if longest < 4*time.Minute {
 		t.Errorf("the longest of 200 pauses is %s, want about five minutes", longest)
 	}
+}
+
+// TestAWorkerThatBecameCarefulInAPauseTakesNoSecondJob: what was decided before the content type was paused may be hours
+// old when it goes on. Found by make sim.
+func TestAWorkerThatBecameCarefulInAPauseTakesNoSecondJob(t *testing.T) {
+	receives, pausedFor := receivesAfterAPause(t, func(*Worker) {})
+	if receives == 0 || pausedFor != 0 {
+		t.Fatalf("%d receives after the pause, %d in it", receives, pausedFor)
+	}
+	receives, pausedFor = receivesAfterAPause(t, func(s *Worker) {
+		s.care.take() // it hangs
+		s.care.fails(suspicious)
+	})
+	if receives != 0 || pausedFor != 0 {
+		t.Errorf("%d receives while a job runs on a careful worker, %d in the pause before", receives, pausedFor)
+	}
+}
+
+// receivesAfterAPause counts the receives after the content type was paused for ten minutes, in which something happened,
+// and those within.
+func receivesAfterAPause(t *testing.T, happens func(*Worker)) (after, within int) {
+	t.Helper()
+	_ = lateIn(t, 1, func(s *Worker) {
+		paused, goesOn := true, false
+		s.paused.Store(&paused)
+		s.Receiver = receives(func(ctx context.Context) ([]queue.Message, error) {
+			if s.goesOn() {
+				after++
+			} else {
+				within++
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		go func() {
+			time.Sleep(10 * time.Minute)
+			happens(s)
+			s.paused.Store(&goesOn)
+		}()
+	})
+	return after, within
 }
 
 // TestAWorkerThatFailsEachJobSlowsDown: twenty jobs on a worker whose slots all fail cost few failures, until one gets on.

@@ -35,12 +35,18 @@ func (w *Worker) receive(ctx context.Context) {
 	var free []*slot
 	for failures := 0; ; {
 		free = w.gather(ctx, free)
+		if !w.mayClaim(ctx) {
+			return
+		}
 		most := w.takeCare(ctx, min(len(free), queue.MaxReceived))
-		if most == 0 || !w.mayClaim(ctx) {
+		if most == 0 {
 			return
 		}
 		if w.illness.on() {
 			w.awaitWell(ctx)
+			continue
+		}
+		if !w.goesOn() { // each of these may have waited for hours, and what was true before is not any more
 			continue
 		}
 		w.Vitals.Within(receiving, longPoll+slack)
@@ -94,10 +100,10 @@ func (w *Worker) take(ctx context.Context, free []*slot, messages []queue.Messag
 func (w *Worker) mayClaim(ctx context.Context) bool {
 	look := firstLook
 	for ctx.Err() == nil {
-		switch paused := w.paused.Load(); {
-		case paused != nil && !*paused:
+		switch {
+		case w.goesOn():
 			return true
-		case paused != nil && look == firstLook:
+		case w.paused.Load() != nil && look == firstLook:
 			w.Log.WarnContext(ctx, "content type is paused: no jobs are taken")
 			w.Intake.DeleteUsed(context.WithoutCancel(ctx))
 			look = pausedLook
@@ -106,6 +112,12 @@ func (w *Worker) mayClaim(ctx context.Context) bool {
 		_ = w.Attempts.Clock.Sleep(ctx, look)
 	}
 	return false
+}
+
+// goesOn reports whether the last look at the control item found that the content type is not paused.
+func (w *Worker) goesOn() bool {
+	paused := w.paused.Load()
+	return paused != nil && !*paused
 }
 
 func (w *Worker) returnMessages(ctx context.Context, messages []queue.Message) {
