@@ -87,6 +87,7 @@ var (
 // changes has a change of each key of worker-tier.schema.json; a * stands for a name that the user chooses.
 var changes = map[string]change{
 	"name":                        to("name", "other"),
+	"docs":                        to("docs", "https://wiki.example.com/tier/"),
 	"baseImage.ssmParameter":      to("baseImage.ssmParameter", "/images/another"),
 	"baseImage.amiId":             to("baseImage.amiId", "ami-00000002").with(set{"baseImage", keys{"amiId": "ami-00000001"}}),
 	"baseImage.rootDevice":        to("baseImage.rootDevice", "/dev/sda1"),

@@ -49,6 +49,7 @@ func NewContentType(app awscdk.App, tier *tierspec.Tier, shared *Shared, t tiers
 		Table:           read(stack, path.table),
 		ArtifactsBucket: read(stack, path.artifacts),
 		AlarmTopic:      read(stack, path.alarmTopic),
+		Docs:            tier.Docs,
 		Disposable:      tier.Environment.Disposable,
 	})
 	return &ContentType{Stack: stack, Pool: pool}

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// goldens are all environments of the config that uses every kind of setting, and of the project's own, with the
-// folder of their templates.
+// goldens are all environments of the config that uses every kind of setting, of one with a Chef server, and of the
+// project's own, with the folder of their templates.
 var goldens = []struct{ dir, file, environment string }{
-	{"", testConfig, "prod"}, {"", testConfig, "lab"},
+	{"", testConfig, "prod"}, {"", testConfig, "lab"}, {"chef-server", "testdata/chef-server.yaml", "site"},
 	{"worker-tier", "../worker-tier.yaml", "local"}, {"worker-tier", "../worker-tier.yaml", "dev"}, {"worker-tier", "../worker-tier.yaml", "prod"},
 }
 

@@ -15,9 +15,15 @@ func TestWhatHoldsDataIsKeptUnlessDisposable(t *testing.T) {
 	} {
 		found := map[string]int{}
 		tier := load(t, testConfig, environment)
+		pools := 0
 		for stack, text := range templates(t, synthesize(t, tier, standIn)) {
 			template := synthtest.Parse(t, []byte(text))
-			for _, kind := range []string{"AWS::SQS::Queue", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket"} {
+			kinds := []string{"AWS::SQS::Queue", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket"}
+			if len(template.Of("AWS::AutoScaling::AutoScalingGroup")) > 0 {
+				pools++
+				kinds = append(kinds, "AWS::Logs::LogGroup") // the image pipeline's has a fixed name, which a retained one would keep
+			}
+			for _, kind := range kinds {
 				for _, r := range template.Of(kind) {
 					found[kind]++
 					if got := [2]string{r.DeletionPolicy, r.UpdateReplacePolicy}; got != want {
@@ -26,8 +32,8 @@ func TestWhatHoldsDataIsKeptUnlessDisposable(t *testing.T) {
 				}
 			}
 		}
-		if found["AWS::SQS::Queue"] != 2*len(tier.ContentTypes) || found["AWS::DynamoDB::GlobalTable"] != 1 || found["AWS::S3::Bucket"] != 1 {
-			t.Errorf("%s: found %v, want two queues for each of %d types, a table and a bucket", environment, found, len(tier.ContentTypes))
+		if found["AWS::SQS::Queue"] != 2*len(tier.ContentTypes) || found["AWS::DynamoDB::GlobalTable"] != 1 || found["AWS::S3::Bucket"] != 1 || found["AWS::Logs::LogGroup"] != pools || pools != len(tier.ContentTypes) {
+			t.Errorf("%s: found %v, want two queues and a log group for each of %d types, a table and a bucket", environment, found, len(tier.ContentTypes))
 		}
 	}
 }

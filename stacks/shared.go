@@ -29,7 +29,7 @@ type Shared struct {
 // NewShared defines the shared stack. It holds nothing that depends on the content types.
 func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 	env := tier.Environment
-	stack := newStack(app, tier, prefix(tier)+"-shared", "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
+	stack := newStack(app, tier, contract.StackName(tier.Name, env.Name, tierspec.SharedStack), "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
 	shared := &Shared{
 		Stack:     stack,
 		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones}),
@@ -78,20 +78,46 @@ func newAlarms(scope constructs.Construct, env tierspec.Environment) awssns.Topi
 // newArtifacts defines the bucket in which each content type owns the keys that start with its name and
 // a slash. Uploads that nobody finished are removed after a week, far longer than a job pauses, and what the
 // runtime kept for a job that is too large for the table after a year: workers remove most of it before.
+//
+// Outside disposable environments it keeps what was overwritten or deleted for a month. What the runtime kept of a job is
+// gone a day after its deletion: an operator who erases a tenant must not leave its data behind.
 func newArtifacts(scope constructs.Construct, disposable bool) awss3.Bucket {
 	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+	all := &awss3.LifecycleRule{AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(new(7.0))}
+	kept := &awss3.LifecycleRule{Prefix: new(contract.SpillFolder + "/"), Expiration: awscdk.Duration_Days(new(365.0))}
 	if disposable {
 		removal = awscdk.RemovalPolicy_DESTROY
+	} else {
+		all.NoncurrentVersionExpiration, all.ExpiredObjectDeleteMarker = awscdk.Duration_Days(new(30.0)), new(true)
+		kept.NoncurrentVersionExpiration = awscdk.Duration_Days(new(1.0))
 	}
-	return awss3.NewBucket(scope, new("Artifacts"), &awss3.BucketProps{
+	bucket := awss3.NewBucket(scope, new("Artifacts"), &awss3.BucketProps{
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		EnforceSSL:        new(true),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		Versioned:         new(!disposable),
 		RemovalPolicy:     removal,
-		LifecycleRules: &[]*awss3.LifecycleRule{
-			{AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(new(7.0))},
-			{Prefix: new(contract.SpillFolder + "/"), Expiration: awscdk.Duration_Days(new(365.0))},
-		},
+		LifecycleRules:    &[]*awss3.LifecycleRule{all, kept},
 	})
+	writeOnce(bucket)
+	return bucket
+}
+
+// writeOnce refuses to overwrite objects that are named by their content: what the runtime keeps of jobs, and packs and
+// segments of snapshots. The parts of a multipart upload take no condition, its completion does.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+func writeOnce(bucket awss3.Bucket) {
+	var named []*string
+	for _, keys := range []string{contract.SpillFolder + "/*", "*/packs/*", "*/segments/*"} {
+		named = append(named, bucket.ArnForObjects(&keys))
+	}
+	bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: new("WriteOnce"), Effect: awsiam.Effect_DENY, Principals: &[]awsiam.IPrincipal{awsiam.NewStarPrincipal()},
+		Actions: &[]*string{new("s3:PutObject")}, Resources: &named,
+		Conditions: &map[string]any{
+			"Null": map[string]any{"s3:if-none-match": "true"},
+			"Bool": map[string]any{"s3:ObjectCreationOperation": "true"},
+		},
+	}))
 }

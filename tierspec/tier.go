@@ -20,6 +20,7 @@ import (
 type Tier struct {
 	Name         string // prefix of all stacks, for example "worker-tier"
 	Dir          string // folder of the config file; relative paths in it are relative to this
+	Docs         string // address of the pages that alarms lead to, with a slash at its end; see [Docs]
 	Environment  Environment
 	Chef         Chef
 	Worker       Worker
@@ -65,8 +66,12 @@ type BaseImage struct {
 	RootDevice   string // "/dev/xvda" in Amazon's images
 }
 
-// BaseImageStack stands in the name of the stack with the image pipeline where another one has its content type.
-const BaseImageStack = "base-image"
+// SharedStack and BaseImageStack stand in the names of the stacks with what all content types use, and with the image
+// pipeline, where another one has its content type.
+const (
+	SharedStack    = "shared"
+	BaseImageStack = "base-image"
+)
 
 // ImageBuilder is the pipeline that builds base images; which one instances start from, [BaseImage] says.
 type ImageBuilder struct {

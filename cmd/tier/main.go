@@ -32,7 +32,7 @@ type commands struct {
 	Environment string         `short:"e" help:"Environment of the tier; may be left out where the file has one."`
 	JSON        bool           `help:"Print the result as JSON. Progress goes to standard error."`
 	Retire      retireCommand  `cmd:"" help:"Stop the intake of a content type, wait for its jobs, destroy its stack."`
-	Orphans     orphansCommand `cmd:"" help:"List the environment's stacks whose content type is not in the configuration."`
+	Orphans     orphansCommand `cmd:"" help:"List the stacks of worker tiers in the environment's account and Region that the configuration does not name."`
 	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
 	Chef        chefCommand    `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
 	Image       imageCommand   `cmd:"" help:"Show the base image in use with its age, the newest that passed its tests, and how to use it; or start a build."`

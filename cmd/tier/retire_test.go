@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
@@ -32,7 +35,7 @@ func TestRetireAndAddAgain(t *testing.T) {
 	go func() { defer close(ended); time.Sleep(300 * time.Millisecond); d.endJob(p.table, "a") }()
 	o := d.must("retire", "mail", "--unprotect", "--yes")
 	<-ended
-	if o.Status != "retired" || o.Left.Dead != 1 || o.Left.unfinished() != 0 || !o.Configured || len(o.Retained) != 2 {
+	if o.Status != "retired" || o.Left.Dead != 1 || o.Left.unfinished() != 0 || !o.Configured || len(o.Retained) != 3 {
 		t.Errorf("retired: %+v", o)
 	}
 	if d.deployment("mail") != nil || d.deployment("backup") == nil {
@@ -115,10 +118,56 @@ func TestOrphans(t *testing.T) {
 	if status, out, _ := d.tier("", "orphans"); status != 0 || !strings.Contains(out, "tier-lab-mail  mail") || strings.Contains(out, "restore") || strings.Contains(out, "shared") {
 		t.Errorf("exit status %d, %q", status, out)
 	}
+	if found := d.orphans(); len(found) != 1 || found[0].Status != "CREATE_COMPLETE" || found[0].Why != "content type not in "+d.config {
+		t.Errorf("%+v", found)
+	}
+}
+
+// orphans are what the command lists, in its order.
+func (d *deployed) orphans() []orphan {
+	d.t.Helper()
 	status, out, _ := d.tier("", "orphans", "--json")
-	var orphans []orphan
-	if err := json.Unmarshal([]byte(out), &orphans); err != nil || status != 0 || len(orphans) != 1 || orphans[0].Stack != "tier-lab-mail" || orphans[0].Status != "CREATE_COMPLETE" {
-		t.Errorf("exit status %d, %v, %s", status, err, out)
+	var found []orphan
+	if err := json.Unmarshal([]byte(out), &found); err != nil || status != 0 {
+		d.t.Fatalf("exit status %d, %v, %s", status, err, out)
+	}
+	return found
+}
+
+// TestOrphansOfOtherNames: the tags tell whose a stack is, not its name, nor the environment that is asked for.
+func TestOrphansOfOtherNames(t *testing.T) {
+	d := deploy(t, "lab", "restore")
+	for name, tags := range map[string][]string{
+		"a-copy":             {"tier-lab", "restore"},     // the type is in the file, and has its own stack
+		"tier-lab-old":       {"tier-lab"},                // of no type
+		"tier-gone-restore":  {"tier-gone", "restore"},    // of an environment that is not in the file
+		"tier-gone-shared":   {"tier-gone"},               //
+		"renamed-lab-mail":   {"old-tier-lab", "restore"}, // of the tier as it was called before
+		"somebody-elses":     nil,
+		"restore-of-another": {"", "restore"},
+	} {
+		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: aws.String(`{"Resources": {"W": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}`)}
+		for i, value := range tags {
+			if value != "" {
+				in.Tags = append(in.Tags, cfntypes.Tag{Key: aws.String([]string{contract.TagEnvironment, contract.TagContentType}[i]), Value: &value})
+			}
+		}
+		localaws.CreateStack(t, d.cfg, in)
+		t.Cleanup(func() { d.delete(name) })
+	}
+	var got [][3]string
+	for _, o := range d.orphans() {
+		got = append(got, [3]string{o.Stack, o.Environment, strings.TrimSuffix(o.Why, " in "+d.config)})
+	}
+	want := [][3]string{
+		{"renamed-lab-mail", "old-tier-lab", "no environment of this account and Region"},
+		{"tier-gone-restore", "tier-gone", "no environment of this account and Region"},
+		{"tier-gone-shared", "tier-gone", "no environment of this account and Region"},
+		{"a-copy", "tier-lab", "no stack of this name"},
+		{"tier-lab-old", "tier-lab", "no stack of this name"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("orphans (-want +got):\n%s", diff)
 	}
 }
 

@@ -80,6 +80,7 @@ func New(scope constructs.Construct, id string, props Props) *BaseImage {
 	// Image Builder writes without a role of its own only below this path.
 	// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_PipelineLoggingConfiguration.html
 	n.logGroup = "/aws/imagebuilder/" + props.Name
+	// A retained group of a fixed name would keep the stack from being made again.
 	this.LogGroup = awslogs.NewLogGroup(this.Construct, new("Logs"), &awslogs.LogGroupProps{
 		LogGroupName: &n.logGroup, Retention: awslogs.RetentionDays_THREE_MONTHS, RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})

@@ -69,6 +69,35 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// Where endpoints are the only way out, no other account's credentials pass them. Packages of Amazon Linux are read without
+// any, and nothing else is.
+func TestEndpointsAreNoWayOut(t *testing.T) {
+	for mode, closed := range map[tierspec.NetworkMode]bool{tierspec.Public: false, tierspec.PrivateNAT: false, tierspec.PrivateEndpoints: true} {
+		_, template := synth(t, Props{Network: tierspec.Network{Mode: mode}, AvailabilityZones: zones})
+		unsigned := []string{}
+		for _, e := range template.Of("AWS::EC2::VPCEndpoint") {
+			statements, _ := e.At("PolicyDocument", "Statement").([]any)
+			if (len(statements) > 0) != closed {
+				t.Errorf("%s: %s has %d statements", mode, e.ID, len(statements))
+			}
+			for _, s := range statements {
+				s, _ := s.(map[string]any)
+				condition := fmt.Sprint(s["Condition"])
+				if s["Effect"] != "Allow" || strings.HasPrefix(condition, "map[StringEquals:map[aws:PrincipalAccount:") {
+					continue
+				}
+				unsigned = append(unsigned, fmt.Sprint(s["Action"], " ", s["Resource"]))
+			}
+		}
+		if closed != (len(unsigned) == 1) || closed && !strings.HasPrefix(unsigned[0], "s3:GetObject ") {
+			t.Errorf("%s: without credentials of the account one may %q", mode, unsigned)
+		}
+		if closed && !strings.Contains(unsigned[0], ":s3:::al2023-repos-") {
+			t.Errorf("%s reads without credentials, want the packages of Amazon Linux alone", unsigned[0])
+		}
+	}
+}
+
 // Nothing but HTTPS from inside the VPC may reach the interface endpoints.
 func TestEndpointsTakeHTTPSFromTheVPCOnly(t *testing.T) {
 	_, template := synth(t, Props{Network: tierspec.Network{Mode: tierspec.PrivateEndpoints}, AvailabilityZones: zones})

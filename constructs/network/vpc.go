@@ -62,10 +62,12 @@ func (n *Network) create(mode tierspec.NetworkMode, zones []string) {
 		subnets = append(subnets, instances.id)
 		n.Subnets = append(n.Subnets, *instances.id)
 	}
-	v.addGatewayEndpoints()
-	if mode == tierspec.PrivateEndpoints {
-		v.addInterfaceEndpoints(n.Construct, subnets)
+	if mode != tierspec.PrivateEndpoints {
+		v.addGatewayEndpoints(nil, nil)
+		return
 	}
+	v.addGatewayEndpoints(ownAccount(v.Construct, amazonLinux(v.Construct)), ownAccount(v.Construct))
+	v.addInterfaceEndpoints(n.Construct, subnets)
 }
 
 func newVPC(scope constructs.Construct, internet bool) *vpc {
@@ -125,19 +127,42 @@ func (v *vpc) addNAT(zone string) *string {
 	return gateway.Ref()
 }
 
-// addGatewayEndpoints defines the free ways to S3 and DynamoDB, from every subnet.
-func (v *vpc) addGatewayEndpoints() {
+// addGatewayEndpoints defines the free ways to S3 and DynamoDB, from every subnet. A nil policy lets everything pass.
+func (v *vpc) addGatewayEndpoints(toS3, toDynamoDB any) {
 	for _, e := range []struct {
 		id      string
 		service awsec2.GatewayVpcEndpointAwsService
+		policy  any
 	}{
-		{"S3", awsec2.GatewayVpcEndpointAwsService_S3()},
-		{"DynamoDB", awsec2.GatewayVpcEndpointAwsService_DYNAMODB()},
+		{"S3", awsec2.GatewayVpcEndpointAwsService_S3(), toS3},
+		{"DynamoDB", awsec2.GatewayVpcEndpointAwsService_DYNAMODB(), toDynamoDB},
 	} {
 		scope := constructs.NewConstruct(v.Construct, &e.id)
 		awsec2.NewCfnVPCEndpoint(scope, new("Resource"), &awsec2.CfnVPCEndpointProps{
-			VpcId: &v.id, VpcEndpointType: new("Gateway"), ServiceName: e.service.Name(), RouteTableIds: &v.tables, Tags: named(scope),
+			VpcId: &v.id, VpcEndpointType: new("Gateway"), ServiceName: e.service.Name(), RouteTableIds: &v.tables, PolicyDocument: e.policy, Tags: named(scope),
 		})
+	}
+}
+
+// ownAccount is the policy of an endpoint that is the only way out: with credentials of another account, which somebody
+// brought along, nobody gets anything out. What the account's own roles may do, theirs say.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalaccount
+func ownAccount(scope constructs.Construct, more ...any) any {
+	return map[string]any{"Version": "2012-10-17", "Statement": append([]any{map[string]any{
+		"Sid": "OwnAccount", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+		"Condition": map[string]any{"StringEquals": map[string]any{"aws:PrincipalAccount": *awscdk.Stack_Of(scope).Account()}},
+	}}, more...)}
+}
+
+// amazonLinux is the statement that lets dnf read Amazon Linux 2023's packages, which it does without credentials.
+// https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html
+func amazonLinux(scope constructs.Construct) any {
+	stack := awscdk.Stack_Of(scope)
+	return map[string]any{
+		"Sid": "PackagesOfAmazonLinux", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+		"Resource": *stack.FormatArn(&awscdk.ArnComponents{
+			Service: new("s3"), Region: new(""), Account: new(""), Resource: new("al2023-repos-" + *stack.Region() + "-de612dc2"), ResourceName: new("*"),
+		}),
 	}
 }
 
@@ -172,7 +197,7 @@ func (v *vpc) addInterfaceEndpoints(scope constructs.Construct, subnets []any) {
 		scope := constructs.NewConstruct(v.Construct, &e.id)
 		awsec2.NewCfnVPCEndpoint(scope, new("Resource"), &awsec2.CfnVPCEndpointProps{
 			VpcId: &v.id, VpcEndpointType: new("Interface"), ServiceName: e.service.Name(), PrivateDnsEnabled: new(true),
-			SubnetIds: &subnets, SecurityGroupIds: &[]any{group.AttrGroupId()}, Tags: named(scope),
+			SubnetIds: &subnets, SecurityGroupIds: &[]any{group.AttrGroupId()}, PolicyDocument: ownAccount(scope), Tags: named(scope),
 		})
 	}
 }

@@ -58,12 +58,9 @@ func (pool *WorkerPool) addAlarms(name names) {
 	})
 }
 
-// docs is where the pages stand to which alarms lead whoever they wake.
-const docs = "https://github.com/worker-tier/worker-tier/blob/main/docs/"
-
 // described is the description of an alarm: whose it is, what it means, and the page about it.
 func (n names) described(meaning, page string) *string {
-	return new(n.ContentType.Name + ": " + meaning + " " + docs + page)
+	return new(n.ContentType.Name + ": " + meaning + " " + n.Docs + page)
 }
 
 // alarmARNs are those of all alarms, asked of the CDK at once by way of a widget of its own.

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/worker-tier/worker-tier/test/synthtest"
+	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // TestAlarmsForPeople holds what is compared and how long, and that each tells the one topic and scales nothing.
@@ -49,7 +52,20 @@ func TestAlarmsForPeople(t *testing.T) {
 
 // TestEachAlarmLeadsToItsPage: whoever is woken finds the page about it.
 func TestEachAlarmLeadsToItsPage(t *testing.T) {
-	for _, alarm := range synth(t, mail(t)).Of("AWS::CloudWatch::Alarm") {
+	forked, longest := mail(t), "https://"+strings.Repeat("w", 240)+"/" // as the configuration allows
+	forked.Docs = longest
+	for docs, template := range map[string]synthtest.Template{tierspec.Docs(): synth(t, mail(t)), longest: synth(t, forked)} {
+		leadToPages(t, template, docs)
+	}
+}
+
+func leadToPages(t *testing.T, template synthtest.Template, docs string) {
+	t.Helper()
+	alarms := template.Of("AWS::CloudWatch::Alarm")
+	if len(alarms) < 5 {
+		t.Errorf("%d alarms", len(alarms))
+	}
+	for _, alarm := range alarms {
 		text := fmt.Sprint(alarm.At("AlarmDescription"))
 		_, page, found := strings.Cut(text, docs)
 		if _, err := os.Stat(filepath.Join("../../docs", filepath.FromSlash(page))); !found || err != nil {

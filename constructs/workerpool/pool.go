@@ -67,7 +67,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	code := pool.addAssets(props)
 	pool.LogGroup = awslogs.NewLogGroup(pool.Construct, new("Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_ONE_MONTH,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+		RemovalPolicy: props.removal(),
 	})
 	name.logGroup, name.logGroupARN = *pool.LogGroup.LogGroupName(), *pool.LogGroup.LogGroupArn()
 	profile := pool.addRole(name, code)

@@ -43,13 +43,18 @@ type Props struct {
 	ArtifactsBucket string // name of the bucket in which the pool owns the prefix "<content type>/"
 	// AlarmTopic is the ARN of the SNS topic that the alarms for people are sent to. Default: none.
 	AlarmTopic string
-	// Disposable says that queues may be destroyed with the stack. Default: they are retained.
+	// Docs is the address of the pages that alarms lead to, with a slash at its end. Default: [tierspec.Docs].
+	Docs string
+	// Disposable says that queues and logs may be destroyed with the stack. Default: they are retained.
 	Disposable bool
 }
 
 func (p Props) withDefaults() Props {
 	if p.RootDevice == "" {
 		p.RootDevice = "/dev/xvda"
+	}
+	if p.Docs == "" {
+		p.Docs = tierspec.Docs()
 	}
 	return p
 }

@@ -24,18 +24,22 @@ const (
 // one would delay the jobs whose bell went to a worker that died or froze in its long poll.
 func visibilityTimeout(lease time.Duration) time.Duration { return lease.Round(time.Second) }
 
+// removal is what becomes of queues and logs when the stack goes.
+func (p Props) removal() awscdk.RemovalPolicy {
+	if p.Disposable {
+		return awscdk.RemovalPolicy_DESTROY
+	}
+	return awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+}
+
 // addQueues defines both queues: encrypted by SQS or by the user's key, reached over TLS only, and kept when the stack goes
 // unless the environment is disposable.
 func (pool *WorkerPool) addQueues(name *names) {
-	removal := awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
-	if name.Disposable {
-		removal = awscdk.RemovalPolicy_DESTROY
-	}
 	common := awssqs.QueueProps{
 		RetentionPeriod: retention(),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      new(true),
-		RemovalPolicy:   removal,
+		RemovalPolicy:   name.removal(),
 	}
 	if key := name.ContentType.QueueKey; key != "" {
 		common.Encryption = awssqs.QueueEncryption_KMS

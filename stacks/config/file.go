@@ -22,6 +22,8 @@ type file struct {
 	Defaults settings `yaml:"defaults"`
 	// Deployments of the tier, by name; one is chosen per synth (cdk -c env=NAME).
 	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
+	// Where the pages stand to which alarms lead, for a fork or a wiki of your own: a page is this address and its name, such as runbook/late.md. Default: the pages of the release.
+	Docs given[string] `yaml:"docs" match:"folder"`
 	// Tags of all stacks and everything in them, for example owner and cost-center.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// Worker pools, by name: each has its own queue, group and stack.

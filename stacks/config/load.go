@@ -32,6 +32,30 @@ func LoadFile(path, environment string) (*tierspec.Tier, []Warning, error) {
 	return loadFrom(path, environment, false)
 }
 
+// LoadAll is [LoadFile] for every environment of the file, in the order of their names.
+func LoadAll(path string) ([]*tierspec.Tier, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
+	}
+	r, f := &report{file: path}, file{}
+	if root := r.parse(data); root != nil {
+		decoder{r}.value(root, position{line: root.Line, column: root.Column}, &f, rule{})
+	}
+	if len(r.problems) > 0 {
+		return nil, Problems(sorted(r.problems))
+	}
+	var all []*tierspec.Tier
+	for _, name := range slices.Sorted(slices.Values(f.Environments.names())) {
+		tier, _, err := LoadFile(path, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tier)
+	}
+	return all, nil
+}
+
 func loadFrom(path, environment string, sources bool) (*tierspec.Tier, []Warning, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -100,6 +100,7 @@ func TestMinimalFileResolvesToBuiltInDefaults(t *testing.T) {
 	want := &tierspec.Tier{
 		Name: "tier",
 		Dir:  dir,
+		Docs: tierspec.Docs(),
 		Environment: tierspec.Environment{
 			Name:       "dev",
 			Account:    "111122223333",

@@ -15,6 +15,7 @@ func (c checker) resolve(m *member[environment]) *tierspec.Tier {
 	tier := &tierspec.Tier{
 		Name:        c.file.Name.value,
 		Dir:         c.dir,
+		Docs:        cmp.Or(c.file.Docs.value, tierspec.Docs()),
 		Environment: c.resolveEnvironment(m),
 		Chef: tierspec.Chef{
 			Distribution:  c.file.Chef.Distribution.value,

@@ -60,6 +60,7 @@ var patterns = map[string]pattern{
 	"ssmParameter": {regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`), "the whole path of an SSM parameter, such as /images/base"},
 	"version":      {regexp.MustCompile(`^[0-9]+([.][0-9]+){0,2}$`), `a version in quotes, such as "18" or "18.5.0"`},
 	"https":        {regexp.MustCompile(`^https://[^/ ]+/[^ ]+$`), "an https:// URL of a file"},
+	"folder":       {regexp.MustCompile(`^https://[!-~]{1,240}/$`), "an https:// address that ends with a slash, at most 249 characters of ASCII"},
 	"sha256":       {regexp.MustCompile(`^[0-9a-f]{64}$`), "64 hexadecimal digits in lower case"},
 	"instanceType": {regexp.MustCompile(`^[a-z][a-z0-9-]*[.][a-z0-9-]+$`), "an EC2 instance type such as m7g.large"},
 	"variable":     {regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), "a variable's name: letters, digits and _, no digit first"},
