@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"maps"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"github.com/worker-tier/worker-tier/bootstrap/image"
@@ -23,11 +21,12 @@ type BaseImage struct {
 func NewBaseImage(app awscdk.App, tier *tierspec.Tier) *BaseImage {
 	env := tier.Environment
 	name := contract.StackName(tier.Name, env.Name, tierspec.BaseImageStack)
-	stack := newStack(app, tier, name, "The pipeline that builds base images for "+prefix(tier), env.Tags)
+	tags, apart := splitTags(env.Tags, onImages)
+	stack := newStack(app, tier, name, "The pipeline that builds base images for "+prefix(tier), tags)
+	tagResources(stack, apart, imageBuilderTypes...)
 	path := parametersOf(tier)
 	subnets := readList(stack, path.subnets) // one token for all of them
-	tags := map[string]string{workerpool.TagEnvironment: prefix(tier)}
-	maps.Copy(tags, env.Tags)
+	tags[workerpool.TagEnvironment] = prefix(tier)
 	pipeline := baseimage.New(stack, "BaseImage", baseimage.Props{
 		Name:         name,
 		Definition:   image.Define(env.ImageBuilder.Architecture, tier.Chef),

@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"maps"
 	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -22,12 +21,10 @@ type ContentType struct {
 // parameters of the shared stack, so that a change of one type leaves the others' stacks as they are. No diff shows a
 // parameter's value, so the network's mode and its place are in the template beside them.
 func NewContentType(app awscdk.App, tier *tierspec.Tier, shared *Shared, t tierspec.ContentType, code bundle.Archive) *ContentType {
-	tags := maps.Clone(t.Tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
+	tags, apart := splitTags(t.Tags, workerpool.OnInstances)
 	tags[workerpool.TagContentType] = t.Name
 	stack := newStack(app, tier, contract.StackName(tier.Name, tier.Environment.Name, t.Name), "The pool of workers for "+t.Name+" jobs", tags)
+	tagResources(stack, apart)
 	path := parametersOf(tier)
 	pool := workerpool.New(stack, "Pool", workerpool.Props{
 		Tier:        tier.Name,

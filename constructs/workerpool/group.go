@@ -24,15 +24,8 @@ func (pool *WorkerPool) addGroup(name *names) {
 			{Granularity: new("1Minute")},
 		},
 		LifecycleHookSpecificationList: name.hooks(),
+		Tags:                           name.groupTags(),
 	}
-	var tags []*awsautoscaling.CfnAutoScalingGroup_TagPropertyProperty
-	for _, tag := range name.tags() {
-		tags = append(tags, &awsautoscaling.CfnAutoScalingGroup_TagPropertyProperty{Key: &tag[0], Value: &tag[1], PropagateAtLaunch: true})
-	}
-	if name.Place != "" {
-		tags = append(tags, &awsautoscaling.CfnAutoScalingGroup_TagPropertyProperty{Key: new(tagPlace), Value: &name.Place, PropagateAtLaunch: false})
-	}
-	props.Tags = &tags
 	template := &awsautoscaling.CfnAutoScalingGroup_LaunchTemplateSpecificationProperty{
 		LaunchTemplateId: pool.LaunchTemplate.Ref(),
 		Version:          pool.LaunchTemplate.AttrLatestVersionNumber(),

@@ -2,8 +2,6 @@ package workerpool
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -72,8 +70,8 @@ func (pool *WorkerPool) addRole(name names, code assets) string {
 }
 
 // addLaunchTemplate defines what an instance is: IMDSv2 only and not for containers (hop limit 1), an
-// encrypted root volume, no way in but for members of the security groups that the content type names. Its tags are in its metadata because the worker learns the name of
-// its group there.
+// encrypted root volume, no way in but for members of the security groups that the content type names. Its tags are in its
+// metadata because the worker learns the name of its group there.
 func (pool *WorkerPool) addLaunchTemplate(name *names, code assets, profile string) {
 	t := name.ContentType
 	pool.SecurityGroup = awsec2.NewCfnSecurityGroup(pool.Construct, new("SecurityGroup"), &awsec2.CfnSecurityGroupProps{
@@ -147,28 +145,4 @@ func (pool *WorkerPool) userData(name *names, code assets) *string {
 	lines := strings.Split(userdata.Render(its.Props()), "\n")
 	joined := awscdk.NewIntrinsic(map[string]any{"Fn::Base64": map[string]any{"Fn::Join": []any{"\n", lines}}}, nil)
 	return awscdk.Token_AsString(joined, nil)
-}
-
-// tags are those of the group and of everything it launches, in order of their keys.
-func (n names) tags() [][2]string {
-	all := maps.Clone(n.ContentType.Tags)
-	if all == nil {
-		all = map[string]string{}
-	}
-	all["Name"] = contract.MetricEnvironment(n.Tier, n.Environment) + "-" + n.ContentType.Name
-	all[TagEnvironment] = contract.MetricEnvironment(n.Tier, n.Environment)
-	all[TagContentType] = n.ContentType.Name
-	var sorted [][2]string
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		sorted = append(sorted, [2]string{key, all[key]})
-	}
-	return sorted
-}
-
-func (n names) volumeTags() *[]*awscdk.CfnTag {
-	var tags []*awscdk.CfnTag
-	for _, t := range n.tags() {
-		tags = append(tags, &awscdk.CfnTag{Key: &t[0], Value: &t[1]})
-	}
-	return &tags
 }

@@ -62,14 +62,15 @@ func synth(t *testing.T, props Props) synthtest.Template {
 
 func TestPropsThatMakeNoPoolAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*Props){
-		"test/Pool: Table is empty":                                        func(p *Props) { p.Table = "" },
-		"test/Pool: ContentType.Inbound has a rule for SSH":                func(p *Props) { p.ContentType.Inbound = []tierspec.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
-		"test/Pool: ContentType.MaxCapacity is less than 1":                func(p *Props) { p.ContentType.MinCapacity = 61 },
-		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":    func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
-		"test/Pool: ContentType.Retry is not set":                          func(p *Props) { p.ContentType.Retry.FailureLimit = 0 },
-		"test/Pool: ContentType.Boot is not set":                           func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },
-		`test/Pool: ContentType.Tags: "cost center" may not be the key of`: func(p *Props) { p.ContentType.Tags = map[string]string{"cost center": "7"} },
-		"test/Pool: ContentType: its user-data may have ":                  func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
+		"test/Pool: Table is empty":                                       func(p *Props) { p.Table = "" },
+		"test/Pool: ContentType.Inbound has a rule for SSH":               func(p *Props) { p.ContentType.Inbound = []tierspec.Inbound{{Port: 22, SecurityGroup: "sg-1"}} },
+		"test/Pool: ContentType.MaxCapacity is less than 1":               func(p *Props) { p.ContentType.MinCapacity = 61 },
+		"test/Pool: ContentType.Job.Lease is less than twice Heartbeat":   func(p *Props) { p.ContentType.Job.Heartbeat = 31 * time.Second },
+		"test/Pool: ContentType.Retry is not set":                         func(p *Props) { p.ContentType.Retry.FailureLimit = 0 },
+		"test/Pool: ContentType.Boot is not set":                          func(p *Props) { p.ContentType.Boot.KeepFailed = 2 * time.Hour },
+		`test/Pool: ContentType.Tags: "a,b" cannot be the key of a tag`:   func(p *Props) { p.ContentType.Tags = map[string]string{"a,b": "7"} },
+		`test/Pool: ContentType.Tags: "AWS:x" cannot be the key of a tag`: func(p *Props) { p.ContentType.Tags = map[string]string{"AWS:x": "7"} },
+		"test/Pool: ContentType: its user-data may have ":                 func(p *Props) { p.ContentType.Variables = map[string]string{"X": strings.Repeat("x", 16<<10)} },
 	} {
 		props := mail(t)
 		change(&props)

@@ -2,8 +2,8 @@ package workerpool
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/tierspec"
@@ -59,11 +59,6 @@ func (p Props) withDefaults() Props {
 	return p
 }
 
-// metadataTag is what a tag's key may look like on instances that see their tags in their metadata;
-// with any other key they fail to launch.
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
-var metadataTag = regexp.MustCompile(`^[A-Za-z0-9+\-=.,_:@]{1,128}$`)
-
 // noInbound is true for a rule that a security group of instances does not get.
 func noInbound(i tierspec.Inbound) bool {
 	return i.Port < 1 || i.Port > 65535 || i.Port == 22 || i.SecurityGroup == ""
@@ -107,8 +102,8 @@ func (p Props) check() string {
 		}
 	}
 	for key := range t.Tags {
-		if !metadataTag.MatchString(key) {
-			return fmt.Sprintf("ContentType.Tags: %q may not be the key of a tag that instances see (allowed are letters, digits and + - = . , _ : @)", key)
+		if !tagKey.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return fmt.Sprintf("ContentType.Tags: %q cannot be the key of a tag (allowed are 1 to 128 letters, digits, spaces and _ . : / = + @ -, without aws: in front)", key)
 		}
 	}
 	return ""

@@ -77,7 +77,9 @@ func (c checker) checkSettings(env environment, image baseImage) {
 		c.checkSpot(s)
 		c.checkScaleOut(s)
 		c.checkSchedule(s)
-		c.checkPoolQuotas(m, s, c.accessOf(env, m))
+		a := c.accessOf(env, m)
+		c.checkTagCase(a.Tags)
+		c.checkPoolQuotas(m, s, a)
 		c.checkArchitecture(s.InstanceTypes, first, image)
 		if !first.set && s.InstanceTypes.usable() {
 			first = s.InstanceTypes

@@ -44,12 +44,25 @@ func (c checker) checkAccess(a access) {
 // checkTags refuses keys that AWS or the tier sets itself.
 func (c checker) checkTags(tags table[given[string]]) {
 	for _, tag := range tags.members {
-		switch key := tag.key.value; {
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		switch key := strings.ToLower(tag.key.value); {
+		case strings.HasPrefix(key, "aws:"):
 			c.fail(tag.key.at, "tags that start with aws: belong to AWS (choose another key)")
-		case strings.HasPrefix(key, "worker-tier:"), key == "Name":
+		case strings.HasPrefix(key, "worker-tier:"), tag.key.value == "Name":
 			c.fail(tag.key.at, "Name and tags that start with worker-tier: are set by the tier (choose another key)")
 		}
+	}
+}
+
+// checkTagCase refuses keys that differ in the case of letters only: for the tags of a role, IAM takes them for one.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#case-sensitivity
+func (c checker) checkTagCase(tags table[given[string]]) {
+	seen := map[string]given[string]{}
+	for _, tag := range tags.members {
+		folded := strings.ToLower(tag.key.value)
+		if other, twice := seen[folded]; twice {
+			c.clash(tag.key.leaf, other.leaf, "tags %s and %s differ in the case of letters only, which IAM takes for one tag of a role (use one spelling)", other.value, tag.key.value)
+		}
+		seen[folded] = tag.key
 	}
 }
 

@@ -24,7 +24,7 @@ type file struct {
 	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
 	// Where the pages stand to which alarms lead, for a fork or a wiki of your own: a page is this address and its name, such as runbook/late.md. Default: the pages of the release.
 	Docs given[string] `yaml:"docs" match:"folder"`
-	// Tags of all stacks and everything in them, for example owner and cost-center.
+	// Tags of all stacks and everything in them, for example owner and cost-center. Instances do not get a tag whose key has a space or a slash: EC2 would refuse to launch them.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// Worker pools, by name: each has its own queue, group and stack.
 	ContentTypes table[contentType] `yaml:"contentTypes" keys:"name" required:"true"`
@@ -178,7 +178,7 @@ type access struct {
 	PolicyStatements sections[policyStatement] `yaml:"policyStatements"`
 	// Who may send to the queue, beside principals of the account that IAM allows it: ARNs of IAM principals, or account ids.
 	Producers list `yaml:"producers" match:"producer" number:"true"`
-	// Tags of the content type's stack and everything in it.
+	// Tags of the content type's stack and everything in it. Instances do not get a tag whose key has a space or a slash.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 }
 

@@ -75,7 +75,7 @@ var patterns = map[string]pattern{
 	"hostPort":     {regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`), "a host and a port such as carbon.example.com:2003"},
 	"organization": {regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,254}$`), "an organization's short name: a-z, 0-9, _ and -"},
 	"recipe":       {regexp.MustCompile(`^recipe\[[A-Za-z0-9_-]+(::[A-Za-z0-9_-]+)?\]$`), "a recipe such as recipe[imap::tools]"},
-	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9_.,:=+@-]{1,128}$`), "at most 128 letters, digits and _.,:=+@- (instances see their tags, and take no others)"},
+	"tagKey":       {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`), "at most 128 letters, digits, spaces and _.:/=+@-"},
 	"tagValue":     {regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`), "at most 256 letters, digits, spaces and _.:/=+@-"},
 }
 
