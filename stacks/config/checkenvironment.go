@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -39,6 +38,7 @@ func (c checker) broken(path string) bool {
 
 func (c checker) checkEnvironment(m *member[environment]) {
 	env := m.value
+	c.checkPartition(env.Region)
 	c.checkZones(env)
 	c.checkKey(env.Alarms.KMSKey, env.Region)
 	c.checkImage(env.BaseImage)
@@ -53,7 +53,7 @@ func (c checker) checkEnvironment(m *member[environment]) {
 	case network.Mode.usable() && network.Mode.value == string(tierspec.Existing):
 		c.checkExisting(m, network)
 	case network.Mode.usable() && network.Mode.value == string(tierspec.PrivateEndpoints):
-		c.checkReach(network.Mode)
+		c.checkReach(network.Mode, env.Region)
 		c.checkInternet(network.Mode)
 		if builder := env.ImageBuilder; builder.set {
 			c.fail(builder.at, "cannot stand beside network mode private-endpoints, which has no endpoint of Image Builder (build the image in an environment of the same account with another mode)")
@@ -162,20 +162,6 @@ func (c checker) checkExisting(m *member[environment], n network) {
 	}
 	if m.value.AvailabilityZones.set {
 		c.fail(m.value.AvailabilityZones.at, "cannot stand beside network mode existing (the zones are those of %s.subnets)", n.at.path)
-	}
-}
-
-// checkReach refuses downloads from the internet where there is no way to it. S3 has a gateway endpoint.
-func (c checker) checkReach(mode given[string]) {
-	if server := c.file.Chef.Server.URL; server.usable() {
-		c.clash(mode.leaf, server.leaf, "network mode private-endpoints has no way to chef.server.url")
-	}
-	link := c.file.Chef.Package.URL
-	if !link.usable() {
-		return
-	}
-	if parsed, err := url.Parse(link.value); err != nil || !strings.HasSuffix(parsed.Hostname(), ".amazonaws.com") {
-		c.clash(mode.leaf, link.leaf, "network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region")
 	}
 }
 

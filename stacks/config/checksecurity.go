@@ -32,5 +32,7 @@ func (c checker) checkKey(key, region given[string]) {
 	}
 	if of := strings.Split(key.value, ":")[3]; of != region.value {
 		c.clash(key.leaf, region.leaf, "a key of %s cannot be used in %s", of, region.value)
+		return
 	}
+	c.checkARN(key, region)
 }

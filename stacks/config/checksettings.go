@@ -79,6 +79,7 @@ func (c checker) checkSettings(env environment, image baseImage) {
 		c.checkSchedule(s)
 		a := c.accessOf(env, m)
 		c.checkTagCase(a.Tags)
+		c.checkAccessARNs(a, env.Region)
 		c.checkPoolQuotas(m, s, a)
 		c.checkArchitecture(s.InstanceTypes, first, image)
 		if !first.set && s.InstanceTypes.usable() {

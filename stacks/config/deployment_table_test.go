@@ -12,7 +12,20 @@ var deploymentMistakes = map[string]mistake{
 	"account of 11 digits":     {[]edit{{`"111122223333"`, `^"11112222333"`}}, []string{`environments.dev.account: "11112222333" is not possible (twelve digits in quotes, such as "111122223333")`}},
 	"account in octal":         {[]edit{{`"111122223333"`, `^000000000000`}}, []string{"environments.dev.account: 000000000000 must be in quotes (without them a number that starts with 0 is octal in YAML, and other readers of this file see another number)"}},
 	"region without dash":      {[]edit{{"us-east-1", "^us-east1"}}, []string{`environments.dev.region: "us-east1" is not possible (a Region such as us-east-1)`}},
-	"sovereign region":         {[]edit{{"us-east-1", "eusc-de-east-1"}}, nil},
+	"sovereign region":         {[]edit{{"us-east-1", "^eusc-de-east-1"}}, []string{"environments.dev.region: eusc-de-east-1 is in partition aws-eusc, which the tier does not support (it supports aws, aws-cn and aws-us-gov)"}},
+	"region of a secret cloud": {[]edit{{"us-east-1", "^us-isob-east-1"}}, []string{"environments.dev.region: us-isob-east-1 is in partition aws-iso-b, which the tier does not support (it supports aws, aws-cn and aws-us-gov)"}},
+	"producer of another partition": {
+		[]edit{{"us-east-1", "cn-north-1"}, {docs, docs + `, producers: [^"arn:aws:iam::111122223333:role/a", "arn:aws-cn:iam::111122223333:role/a", "111122223333"]`}},
+		[]string{"contentTypes.docs.producers[0]: an ARN of partition aws cannot be used in cn-north-1, which is in aws-cn (the other is environments.dev.region in line 4)"},
+	},
+	"statement for another partition": {
+		[]edit{{"us-east-1", "us-gov-west-1"}, {docs, docs + `, policyStatements: [{actions: ["s3:*"], resources: ["*", "arn:*:s3:::a", "arn:aws-us-gov:s3:::a", ^"arn:aws:s3:::a"]}]`}},
+		[]string{"contentTypes.docs.policyStatements[0].resources[3]: an ARN of partition aws cannot be used in us-gov-west-1, which is in aws-us-gov (the other is environments.dev.region in line 4)"},
+	},
+	"key of another partition": {
+		[]edit{{env, env + `, alarms: {kmsKey: ^"arn:aws-cn:kms:us-east-1:111122223333:key/1"}`}},
+		[]string{"environments.dev.alarms.kmsKey: an ARN of partition aws-cn cannot be used in us-east-1, which is in aws (the other is environments.dev.region in line 4)"},
+	},
 	"one zone":                 {[]edit{{env, env + ", availabilityZones: ^[us-east-1a]"}}, []string{"environments.dev.availabilityZones: has 1 of at least 2 values (an availability zone such as us-east-1a; a Local Zone needs network mode existing)"}},
 	"zone of another region":   {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-2a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-2a" is not in the environment's region us-east-1`}},
 	"local zone":               {[]edit{{env, env + ", availabilityZones: [us-east-1a, ^us-east-1-bos-1a]"}}, []string{`environments.dev.availabilityZones[1]: "us-east-1-bos-1a" is not possible (an availability zone such as us-east-1a; a Local Zone needs network mode existing)`}},
@@ -78,7 +91,7 @@ var deploymentMistakes = map[string]mistake{
 	"VPC of another mode": {[]edit{{env, "network: {mode: public, vpc: ^vpc-12345678}"}}, []string{"environments.dev.network.vpc: is only for mode existing"}},
 	"no way to the package": {
 		[]edit{{env, "network: {mode: ^private-endpoints}"}, {`"18"`, `"18", package: {url: "https://example.com/cinc.rpm", sha256: ` + zeros + `}`}},
-		[]string{"environments.dev.network.mode: network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region (the other is chef.package.url in line 2)"},
+		[]string{"environments.dev.network.mode: network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region, by an address such as https://BUCKET.s3.us-east-1.amazonaws.com/KEY (the other is chef.package.url in line 2)"},
 	},
 	"package on S3": {
 		[]edit{{env, "network: {mode: private-endpoints}"}, {`"18"`, `"18", package: {url: "https://tools.s3.us-east-1.amazonaws.com/cinc.rpm", sha256: ` + zeros + `}`}}, nil,

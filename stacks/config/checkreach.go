@@ -1,0 +1,77 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/worker-tier/worker-tier/tierspec"
+)
+
+// checkReach refuses downloads that the network cannot reach: it has no way to the internet, and of the services for which
+// it has endpoints only S3 holds files.
+func (c checker) checkReach(mode, region given[string]) {
+	if server := c.file.Chef.Server.URL; server.usable() {
+		c.clash(mode.leaf, server.leaf, "network mode private-endpoints has no way to chef.server.url")
+	}
+	link := c.file.Chef.Package.URL
+	if link.usable() && region.usable() && !inS3(link.value, region.value) {
+		c.clash(mode.leaf, link.leaf, "network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region, by an address such as https://BUCKET.s3.%s.%s/KEY",
+			region.value, tierspec.PartitionOf(region.value).Suffix)
+	}
+}
+
+// inS3 reports whether a link is the address of an object in S3 that leads through a gateway endpoint of the Region. The
+// address names the Region: those without it, of FIPS, of static sites and of accelerated transfer may lie elsewhere. A
+// bucket's name in front of the host holds no dot, because S3's certificate covers one label.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/dual-stack-endpoints.html
+func inS3(link, region string) bool {
+	address, err := url.Parse(link)
+	if err != nil || address.Port() != "" && address.Port() != "443" {
+		return false
+	}
+	host, found := strings.CutSuffix(strings.ToLower(address.Hostname()), "."+region+"."+tierspec.PartitionOf(region).Suffix)
+	if !found {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".dualstack")
+	if host == "s3" {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/")
+		return bucket != "" && key != ""
+	}
+	bucket, service, _ := strings.Cut(host, ".")
+	return bucket != "" && (service == "s3" || service == "s3-accesspoint")
+}
+
+// checkPartition refuses a Region of a partition for which nobody has checked what the templates hold.
+func (c checker) checkPartition(region given[string]) {
+	if !region.usable() {
+		return
+	}
+	if partition := tierspec.PartitionOf(region.value); !partition.Supported {
+		c.fail(region.at, "%s is in partition %s, which the tier does not support (it supports aws, aws-cn and aws-us-gov)", region.value, partition.Name)
+	}
+}
+
+// checkARN refuses an ARN of another partition than the Region's: IAM, SQS and SNS refuse it when it is deployed.
+func (c checker) checkARN(arn, region given[string]) {
+	if !arn.usable() || !region.usable() || !strings.HasPrefix(arn.value, "arn:") {
+		return
+	}
+	of, own := strings.Split(arn.value, ":")[1], tierspec.PartitionOf(region.value).Name
+	if of != own && !strings.Contains(of, "*") {
+		c.clash(arn.leaf, region.leaf, "an ARN of partition %s cannot be used in %s, which is in %s", of, region.value, own)
+	}
+}
+
+// checkAccessARNs checks what a content type names by ARN.
+func (c checker) checkAccessARNs(a access, region given[string]) {
+	for _, producer := range a.Producers.items {
+		c.checkARN(producer, region)
+	}
+	for _, statement := range a.PolicyStatements.items {
+		for _, resource := range statement.Resources.items {
+			c.checkARN(resource, region)
+		}
+	}
+}
