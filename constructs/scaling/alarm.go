@@ -2,8 +2,6 @@ package scaling
 
 import (
 	"cmp"
-	"maps"
-	"math"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -67,26 +65,6 @@ func (a Alarm) TreatMissingData() string {
 		return "breaching"
 	}
 	return "notBreaching"
-}
-
-// Eval computes the value that the alarm compares with its threshold; NaN is no data point.
-func (a Alarm) Eval(at Point) float64 {
-	if len(a.Formulas) == 0 {
-		return id(a.Metrics[0].ID).Eval(at)
-	}
-	values := maps.Clone(at.Values)
-	if values == nil {
-		values = map[string]float64{}
-	}
-	at.Values = values
-	var last float64
-	for _, f := range a.Formulas {
-		last = f.Expr.Eval(at)
-		if !math.IsNaN(last) {
-			values[f.ID] = last
-		}
-	}
-	return last
 }
 
 // Policy is a step scaling policy.

@@ -13,8 +13,8 @@ import (
 type Expr interface {
 	// String renders the text that CloudWatch evaluates.
 	String() string
-	// Eval computes the value at one moment; NaN is no data point.
-	Eval(at Point) float64
+	// bind resolves the names to places in a row of values and returns the evaluator.
+	bind(names *scope) evaluator
 	// series is false for a number, which is the same at every moment.
 	series() bool
 }
@@ -42,22 +42,41 @@ const (
 
 var missing = math.NaN()
 
+// evaluator computes an expression's value from a row; NaN is no data point.
+type evaluator func(*row) float64
+
+// row is a moment, with a place for each name of a scope.
+type row struct {
+	values, before []float64
+	reading        Reading
+}
+
+// scope gives each name of an alarm its place in a row.
+type scope map[string]int
+
+func (s *scope) place(name string) int {
+	if at, ok := (*s)[name]; ok {
+		return at
+	}
+	(*s)[name] = len(*s)
+	return len(*s) - 1
+}
+
 type number float64
 
-func (n number) String() string     { return strconv.FormatFloat(float64(n), 'f', -1, 64) }
-func (n number) Eval(Point) float64 { return float64(n) }
-func (n number) series() bool       { return false }
+func (n number) String() string { return strconv.FormatFloat(float64(n), 'f', -1, 64) }
+func (n number) series() bool   { return false }
+
+func (n number) bind(*scope) evaluator { return func(*row) float64 { return float64(n) } }
 
 type id string
 
 func (i id) String() string { return string(i) }
 func (i id) series() bool   { return true }
 
-func (i id) Eval(at Point) float64 {
-	if v, ok := at.Values[string(i)]; ok {
-		return v
-	}
-	return missing
+func (i id) bind(names *scope) evaluator {
+	place := names.place(string(i))
+	return func(r *row) float64 { return r.values[place] }
 }
 
 // repeated is a metric whose missing points are filled with the most recent one before them.
@@ -66,11 +85,14 @@ type repeated id
 func (r repeated) String() string { return "FILL(" + string(r) + ", REPEAT)" }
 func (r repeated) series() bool   { return true }
 
-func (r repeated) Eval(at Point) float64 {
-	if v := id(r).Eval(at); !math.IsNaN(v) {
-		return v
+func (r repeated) bind(names *scope) evaluator {
+	place := names.place(string(r))
+	return func(r *row) float64 {
+		if v := r.values[place]; !math.IsNaN(v) {
+			return v
+		}
+		return r.before[place]
 	}
-	return id(r).Eval(Point{Values: at.Before})
 }
 
 // binary is an operator between two operands. Comparisons and logic yield 1 or 0.
@@ -129,15 +151,19 @@ func (b binary) operand(e Expr, least int) string {
 	return e.String()
 }
 
-func (b binary) Eval(at Point) float64 {
-	left, right := b.left.Eval(at), b.right.Eval(at)
-	if at.Reading == Zero && b.left.series() && b.right.series() && math.IsNaN(left) != math.IsNaN(right) {
-		left, right = orZero(left), orZero(right)
+func (b binary) bind(names *scope) evaluator {
+	left, right := b.left.bind(names), b.right.bind(names)
+	both, divides, apply := b.left.series() && b.right.series(), b.op == "/", operators[b.op].apply
+	return func(r *row) float64 {
+		x, y := left(r), right(r)
+		if both && r.reading == Zero && math.IsNaN(x) != math.IsNaN(y) {
+			x, y = orZero(x), orZero(y)
+		}
+		if math.IsNaN(x) || math.IsNaN(y) || divides && y == 0 {
+			return missing
+		}
+		return apply(x, y)
 	}
-	if math.IsNaN(left) || math.IsNaN(right) || (b.op == "/" && right == 0) {
-		return missing
-	}
-	return operators[b.op].apply(left, right)
 }
 
 func orZero(v float64) float64 {
@@ -163,45 +189,50 @@ func (c call) String() string {
 	return c.name + "(" + strings.Join(args, ", ") + ")"
 }
 
-func (c call) Eval(at Point) float64 {
-	v := make([]float64, len(c.args))
+func (c call) bind(names *scope) evaluator {
+	args := make([]evaluator, len(c.args))
 	for i, a := range c.args {
-		v[i] = a.Eval(at)
+		args[i] = a.bind(names)
 	}
 	switch c.name {
 	case "IF":
-		return choose(at.Reading, v)
+		return choose(args)
 	case "FILL":
-		if math.IsNaN(v[0]) {
-			return v[1]
+		return func(r *row) float64 {
+			if v := args[0](r); !math.IsNaN(v) {
+				return v
+			}
+			return args[1](r)
 		}
-		return v[0]
 	case "CEIL":
-		return math.Ceil(v[0])
+		return func(r *row) float64 { return math.Ceil(args[0](r)) }
 	default:
-		return math.Floor(v[0])
+		return func(r *row) float64 { return math.Floor(args[0](r)) }
 	}
 }
 
-// choose is IF with its arguments v.
+// choose is IF with its arguments.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html#using-IF-expressions
-func choose(reading Reading, v []float64) float64 {
-	if reading == Drop {
-		for _, argument := range v { // a branch that is not taken counts as well
-			if math.IsNaN(argument) {
-				return missing
-			}
+func choose(args []evaluator) evaluator {
+	condition, then, otherwise := args[0], args[1], evaluator(nil)
+	if len(args) > 2 {
+		otherwise = args[2]
+	}
+	return func(r *row) float64 {
+		c, t, e := condition(r), then(r), missing
+		if otherwise != nil {
+			e = otherwise(r)
 		}
+		// Under Drop a branch that is not taken counts as well.
+		gap := math.IsNaN(t) || otherwise != nil && math.IsNaN(e)
+		switch {
+		case math.IsNaN(c) || r.reading == Drop && gap:
+			return missing
+		case c != 0:
+			return orZero(t)
+		}
+		return e
 	}
-	switch {
-	case math.IsNaN(v[0]):
-		return missing
-	case v[0] != 0:
-		return orZero(v[1])
-	case len(v) < 3:
-		return missing
-	}
-	return v[2]
 }
 
 func add(a, b Expr) Expr             { return binary{"+", a, b} }

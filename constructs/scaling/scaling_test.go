@@ -141,7 +141,7 @@ func TestHeadroom(t *testing.T) {
 	for slots := 1; slots <= 20_000; slots++ {
 		at := now(data{"stay": float64(slots)})
 		want := math.Min(float64(slots)/5, math.Sqrt(float64(slots)))
-		if got := alarm.Formulas[2].Expr.Eval(at); math.Abs(got-want) > 1e-9 {
+		if got := evaluate(alarm.Formulas[2].Expr, at); math.Abs(got-want) > 1e-9 {
 			t.Fatalf("%d slots: %v to spare, want %v", slots, got, want)
 		}
 	}
@@ -224,7 +224,7 @@ func TestRenderingKeepsGrouping(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := e.Eval(point); got != want && !(math.Abs(got-want) <= 1e-9) && !(math.IsNaN(got) && math.IsNaN(want)) {
+		if want := evaluate(e, point); got != want && !(math.Abs(got-want) <= 1e-9) && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("%s at %+v: text %v, tree %v", e, point, got, want)
 		}
 	}
@@ -233,7 +233,7 @@ func TestRenderingKeepsGrouping(t *testing.T) {
 func TestTrackedBacklogHalvesWhereTheGroupDoubles(t *testing.T) {
 	tracking := Track(defaults())
 	check(t, "target", tracking.Target, 600)
-	value := func(point data) float64 { return Alarm{Formulas: tracking.Formulas}.Eval(now(point)) }
+	value := func(point data) float64 { return Alarm{Metrics: tracking.Metrics, Formulas: tracking.Formulas}.Eval(now(point)) }
 	for n := 1.0; n <= 64; n *= 2 {
 		check(t, "512 jobs of 300 s", value(data{"visible": 512, "n": n}), 512*300/(2*n))
 	}

@@ -57,7 +57,7 @@ func TestGuardReckonsWithWhatThePolicyRemoves(t *testing.T) {
 	for percent := 1; percent <= 100; percent++ {
 		alarm := ScaleIn(with(func(p *Params) { p.RemovePercent = percent }))
 		for n := 1; n <= 1000; n++ {
-			want := alarm.Formulas[0].Expr.Eval(now(data{"n": float64(n)}))
+			want := evaluate(alarm.Formulas[0].Expr, now(data{"n": float64(n)}))
 			if got := -move(t, alarm, 0, n); float64(got) != want {
 				t.Fatalf("%d instances, %d per cent: the policy removes %d, the guard reckons with %v", n, percent, got, want)
 			}
