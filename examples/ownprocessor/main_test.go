@@ -10,8 +10,7 @@ import (
 	"github.com/worker-tier/worker-tier/worker/processor/processortest"
 )
 
-// TestCountWords shows how to check that a processor resumes: here the output is nothing but the last cursor,
-// so it only has to come to its end.
+// TestCountWords shows how to check that a processor resumes: here the output is the last cursor alone.
 func TestCountWords(t *testing.T) {
 	var files []string
 	for name, text := range map[string]string{"a": "one two", "b": "", "c": "three"} {
@@ -21,12 +20,16 @@ func TestCountWords(t *testing.T) {
 		}
 		files = append(files, path)
 	}
-	payload, err := json.Marshal(files)
+	text, err := json.Marshal(payload{files})
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := processor.Processor{Name: "words", Version: 1, Open: countWords}
-	processortest.Check(t, processortest.Case{Processor: words, New: func(*testing.T) (processor.Job, func(json.RawMessage) any) {
-		return processor.Job{Payload: payload}, func(last json.RawMessage) any { return string(last) }
+	processortest.Check(t, processortest.Case{Processor: words(), New: func(*testing.T) (processor.Job, func(json.RawMessage) any) {
+		return processor.Job{Payload: text, Options: json.RawMessage(`{"shortest": 4}`)}, func(last json.RawMessage) any {
+			if want := `{"Files":3,"Words":1}`; string(last) != want {
+				t.Errorf("last cursor %s, want %s", last, want)
+			}
+			return string(last)
+		}
 	}})
 }

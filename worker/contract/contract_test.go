@@ -13,6 +13,7 @@ import (
 
 var settings = contract.Settings{
 	Tier: "worker-tier", Environment: "prod", ContentType: "mail", Processor: "exec", Command: []string{"bin/x", "a b", `"c"`},
+	Options:   json.RawMessage(`{"level":7,"from":["a b","c\"'$"]}`),
 	Processes: 4, Memory: 1500, QueueURL: "https://sqs/1/mail", DeadLetterQueueURL: "https://sqs/1/dead", Table: "jobs", ArtifactsBucket: "artifacts",
 	Timing:     contract.Timing{Lease: time.Minute, Heartbeat: 20 * time.Second, Sweep: 30 * time.Second, Checkpoint: 10 * time.Second, DrainBudget: 90 * time.Second, Stall: time.Hour},
 	Retry:      contract.Retry{FailureLimit: 3, FirstPause: time.Minute, LongestPause: time.Hour},
@@ -42,6 +43,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	env[contract.EnvLease] = "30s"
 	env[contract.EnvSweep] = "-1s"
 	env[contract.EnvCommand] = "bin/x"
+	env[contract.EnvOptions] = "null"
 	env[contract.EnvDrainOnRebalance] = "sometimes"
 	env[contract.EnvRootVolume] = "large"
 	env[contract.EnvWarmPool] = "perhaps"
@@ -64,6 +66,7 @@ func TestEveryMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		"WORKER_LEASE: 30s must be at least twice WORKER_HEARTBEAT (20s)",
 		`WORKER_LISTEN: ":9464" is not a host and a port such as 127.0.0.1:9464`,
 		`WORKER_MEMORY: "32" is not a whole number from 64 to 33554432`,
+		`WORKER_OPTIONS: "null" is not a JSON object`,
 		`WORKER_PROCESSES: "none" is not a whole number from 1 to 1000`,
 		`WORKER_ROOT_VOLUME: "large" is not a whole number from 1 to 65536`,
 		`WORKER_SWEEP: "-1s" is not a positive duration such as 20s`,

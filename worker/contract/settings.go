@@ -18,6 +18,7 @@ const (
 	EnvContentType        = "WORKER_CONTENT_TYPE"
 	EnvProcessor          = "WORKER_PROCESSOR"
 	EnvCommand            = "WORKER_COMMAND"
+	EnvOptions            = "WORKER_OPTIONS"
 	EnvProcesses          = "WORKER_PROCESSES"
 	EnvMemory             = "WORKER_MEMORY"
 	EnvQueueURL           = "WORKER_QUEUE_URL"
@@ -39,13 +40,14 @@ const (
 // [Settings.Environ] into the first-boot document, the worker reads it back with [SettingsFrom], so
 // that a name that drifts between the two does not compile.
 type Settings struct {
-	Tier        string   // name of the tier, for example "worker-tier"
-	Environment string   // name of the environment, for example "prod"
-	ContentType string   // for example "mail"
-	Processor   string   // name of a processor in the worker binary, for example "backup" or "exec"
-	Command     []string // program and arguments; for the processor "exec" only
-	Processes   int      // slots per instance, at least 1
-	Memory      int      // MiB that a slot and what it starts may use; 0: an equal share of the instance's
+	Tier        string          // name of the tier, for example "worker-tier"
+	Environment string          // name of the environment, for example "prod"
+	ContentType string          // for example "mail"
+	Processor   string          // name of a processor in the worker binary, for example "backup" or "exec"
+	Command     []string        // program and arguments; for the processor "exec" only
+	Options     json.RawMessage // JSON object, the content type's options for its processor; empty: none
+	Processes   int             // slots per instance, at least 1
+	Memory      int             // MiB that a slot and what it starts may use; 0: an equal share of the instance's
 
 	QueueURL           string // the content type's SQS queue
 	DeadLetterQueueURL string // where messages that cannot be read are put, with the reason
@@ -92,7 +94,7 @@ func (s Settings) Environ() map[string]string {
 	if s.Memory > 0 {
 		env[EnvMemory] = strconv.Itoa(s.Memory)
 	}
-	for name, text := range map[string]string{EnvLaunchHook: s.LaunchHook, EnvTerminationHook: s.TerminationHook, EnvListen: s.Listen, EnvGraphite: s.Graphite} {
+	for name, text := range map[string]string{EnvOptions: string(s.Options), EnvLaunchHook: s.LaunchHook, EnvTerminationHook: s.TerminationHook, EnvListen: s.Listen, EnvGraphite: s.Graphite} {
 		if text != "" {
 			env[name] = text
 		}
@@ -122,6 +124,7 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 		ContentType:        r.text(EnvContentType),
 		Processor:          r.text(EnvProcessor),
 		Command:            r.command(EnvCommand),
+		Options:            r.options(EnvOptions),
 		Processes:          r.count(EnvProcesses, 1, 1000),
 		QueueURL:           r.text(EnvQueueURL),
 		DeadLetterQueueURL: r.text(EnvDeadLetterQueueURL),
@@ -220,6 +223,19 @@ func (r *reader) address(name string) string {
 		r.fail(name, "%q is not a host and a port such as 127.0.0.1:9464", v)
 	}
 	return v
+}
+
+// options is nil where the variable is not set.
+func (r *reader) options(name string) json.RawMessage {
+	v, _ := r.lookup(name)
+	if v == "" {
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(v), &object); err != nil || object == nil {
+		r.fail(name, "%q is not a JSON object", v)
+	}
+	return json.RawMessage(v)
 }
 
 func (r *reader) command(name string) []string {

@@ -20,6 +20,7 @@ type Job struct {
 	// cannot overwrite what the next one has written.
 	Epoch         int64
 	Payload       json.RawMessage
+	Options       json.RawMessage // a JSON object, the content type's options; nil: it has none
 	Cursor        json.RawMessage // nil: from the start
 	CursorVersion int             // the [Processor] version that wrote Cursor; at most this one's
 	Progress      Progress        // as of Cursor
@@ -39,6 +40,19 @@ type Job struct {
 func (j *Job) DecodePayload(into any) error {
 	if err := decode(j.Payload, into); err != nil {
 		return Permanent(fmt.Errorf("payload: %w", err))
+	}
+	return nil
+}
+
+// DecodeOptions reads the options of the content type into a struct. Without options the struct stays as it is, so that it may
+// hold defaults. An error means that the instance was configured for another release of the worker. It is not permanent: the
+// job is not at fault.
+func (j *Job) DecodeOptions(into any) error {
+	if len(j.Options) == 0 {
+		return nil
+	}
+	if err := decode(j.Options, into); err != nil {
+		return fmt.Errorf("options of content type %s: %w", j.ContentType, err)
 	}
 	return nil
 }

@@ -21,6 +21,14 @@ type Processor struct {
 	// Version is the version of its cursors, from 1. Raise it when releases before this one cannot read
 	// the new cursors: they leave such jobs to newer workers. This release must read those of Version-1.
 	Version int
+	// Payload and Options are values of the types that [Job.DecodePayload] and [Job.DecodeOptions] decode into, for example
+	// mailPayload{}. JSON Schemas are derived from them. A job whose payload breaks its schema ends as DEAD with all its
+	// mistakes, before Open is called. The options of a content type are checked before the tier is deployed. Keys are those of
+	// package encoding/json. Fields without omitempty or omitzero are required, and other keys are mistakes. The tag jsonschema
+	// adds rules, for example `jsonschema:"minimum=1,enum=fast,enum=slow"`, and jsonschema_description a description.
+	// Payload nil: Open alone checks. Options nil: there are none. Options must be a struct.
+	// https://pkg.go.dev/github.com/invopop/jsonschema
+	Payload, Options any
 	// Open starts or resumes a job. It should return quickly: long work belongs into steps. Temporary files belong into
 	// os.TempDir(): the worker makes that folder for the job, and removes it when the job or its process ends.
 	Open func(ctx context.Context, job *Job) (Steps, error)

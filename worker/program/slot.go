@@ -30,6 +30,13 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 	if err != nil {
 		return fmt.Errorf("worker settings in the environment: %w", err)
 	}
+	schemas, err := schemasOf(p)
+	if err != nil {
+		return err
+	}
+	if err := schemas.checkOptions(settings.Options); err != nil {
+		return fmt.Errorf("%s: %w", contract.EnvOptions, err)
+	}
 	if err := selfTest(p, settings); err != nil {
 		return err
 	}
@@ -41,7 +48,7 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 		if err := slot.UseFolder(task.Folder); err != nil {
 			return err
 		}
-		r := runner{processor: p, settings: settings, task: task, to: endpoint}
+		r := runner{processor: p, schemas: schemas, settings: settings, task: task, to: endpoint}
 		if err := endpoint.Finish(r.run(ctx)); err != nil {
 			return err
 		}
@@ -72,6 +79,7 @@ type reporter interface {
 // runner does one job.
 type runner struct {
 	processor processor.Processor
+	schemas   schemas
 	settings  contract.Settings
 	task      *slot.Task
 	to        reporter
@@ -119,6 +127,9 @@ func (r runner) run(ctx context.Context) protocol.Outcome {
 	}
 	if r.draining() {
 		return protocol.Outcome{Kind: protocol.Stopped}
+	}
+	if err := r.schemas.checkPayload(r.task.Payload); err != nil {
+		return outcomeOf(err, false)
 	}
 	speaker := &current{reporter: r.to}
 	defer speaker.end()
@@ -214,6 +225,7 @@ func (r runner) job(cursorVersion int) *processor.Job {
 		Tenant:        r.task.Tenant,
 		Epoch:         r.task.Epoch,
 		Payload:       r.task.Payload,
+		Options:       r.settings.Options,
 		Cursor:        r.task.Cursor,
 		CursorVersion: cursorVersion,
 		Progress:      processor.Progress(r.task.Progress),

@@ -13,15 +13,16 @@ import (
 )
 
 type commands struct {
-	Run    runCommand    `cmd:"" help:"Work on the jobs of one content type until told to stop."`
-	Submit submitCommand `cmd:"" help:"Submit a job."`
-	Jobs   jobsCommand   `cmd:"" help:"Look at jobs and steer them."`
-	Type   typeCommand   `cmd:"" help:"Pause and resume a whole content type."`
-	Check  checkCommand  `cmd:"" help:"Answer as a Nagios plugin: is the worker here, or a content type, as it should be?"`
-	Drain  drainCommand  `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
-	Doctor doctorCommand `cmd:"" help:"Check that a worker can work on this instance, and say what is wrong."`
-	Boot   bootCommand   `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
-	Slot   slotCommand   `cmd:"" hidden:"" help:"Run jobs for a supervisor (started by 'run')."`
+	Run      runCommand      `cmd:"" help:"Work on the jobs of one content type until told to stop."`
+	Submit   submitCommand   `cmd:"" help:"Submit a job."`
+	Jobs     jobsCommand     `cmd:"" help:"Look at jobs and steer them."`
+	Type     typeCommand     `cmd:"" help:"Pause and resume a whole content type."`
+	Check    checkCommand    `cmd:"" help:"Answer as a Nagios plugin: is the worker here, or a content type, as it should be?"`
+	Drain    drainCommand    `cmd:"" help:"Hand back the jobs of the worker on this instance and have the instance replaced."`
+	Doctor   doctorCommand   `cmd:"" help:"Check that a worker can work on this instance, and say what is wrong."`
+	Describe describeCommand `cmd:"" help:"Print the processors of this binary, with the schemas of their payloads and options."`
+	Boot     bootCommand     `cmd:"" hidden:"" help:"Tell the group what became of this instance (for its units and user-data)."`
+	Slot     slotCommand     `cmd:"" hidden:"" help:"Run jobs for a supervisor (started by 'run')."`
 }
 
 // env is what every command is given.

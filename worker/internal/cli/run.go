@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -45,8 +44,8 @@ func (e *env) settings() (contract.Settings, error) {
 	if err != nil {
 		return settings, fmt.Errorf("the worker's settings are incomplete:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	if _, ok := e.Processors[settings.Processor]; !ok {
-		known := strings.Join(slices.Sorted(maps.Keys(e.Processors)), ", ")
+	if !slices.Contains(e.Processors, settings.Processor) {
+		known := strings.Join(slices.Sorted(slices.Values(e.Processors)), ", ")
 		return settings, fmt.Errorf("%s: this worker has no processor %q (it has %s)", contract.EnvProcessor, settings.Processor, known)
 	}
 	return settings, nil

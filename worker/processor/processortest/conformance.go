@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/worker-tier/worker-tier/internal/plainjson"
+	"github.com/worker-tier/worker-tier/internal/schema"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -98,7 +99,23 @@ type run struct {
 func newRun(t *testing.T, c Case) *run {
 	t.Helper()
 	job, output := c.New(t)
+	checkPayload(t, c.Processor, job)
 	return &run{t: t, processor: c.Processor, job: job, output: output}
+}
+
+// checkPayload holds the job's payload to its schema, as the worker does before it opens a job.
+func checkPayload(t *testing.T, p processor.Processor, job processor.Job) {
+	t.Helper()
+	s, err := schema.Of(p.Payload)
+	if err != nil {
+		t.Fatalf("payload of processor %s: %v", p.Name, err)
+	}
+	if s == nil {
+		return
+	}
+	if mistakes := s.Check(job.Payload); len(mistakes) > 0 {
+		t.Fatalf("payload %s: %v", job.Payload, schema.Error(mistakes))
+	}
 }
 
 // session is one worker that has the job.

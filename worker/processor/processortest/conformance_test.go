@@ -20,7 +20,7 @@ const mistakeVariable = "PROCESSORTEST_MISTAKE"
 
 // words is a processor that writes the payload's words, one a step, in places that its mistake chooses.
 func words(mistake string, output map[int]string) processor.Processor {
-	return processor.Processor{Name: "words", Version: 1, Open: func(_ context.Context, job *processor.Job) (processor.Steps, error) {
+	return processor.Processor{Name: "words", Version: 1, Payload: []string(nil), Open: func(_ context.Context, job *processor.Job) (processor.Steps, error) {
 		var words []string
 		if err := job.DecodePayload(&words); err != nil {
 			return nil, err
@@ -52,12 +52,17 @@ func words(mistake string, output map[int]string) processor.Processor {
 
 func check(t *testing.T, mistake string) {
 	var output map[int]string
-	p := processor.Processor{Name: "words", Version: 1, Open: func(ctx context.Context, job *processor.Job) (processor.Steps, error) {
+	p := words(mistake, nil)
+	p.Open = func(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 		return words(mistake, output).Open(ctx, job)
-	}}
+	}
+	payload := `["a", "b", "c"]`
+	if mistake == "breaks its schema" {
+		payload = `["a", 7, "c"]`
+	}
 	Check(t, Case{Processor: p, New: func(*testing.T) (processor.Job, func(json.RawMessage) any) {
 		output = map[int]string{}
-		return processor.Job{Payload: json.RawMessage(`["a", "b", "c"]`)}, func(json.RawMessage) any { return output }
+		return processor.Job{Payload: json.RawMessage(payload)}, func(json.RawMessage) any { return output }
 	}})
 }
 
@@ -69,6 +74,7 @@ func TestMistake(t *testing.T) { check(t, os.Getenv(mistakeVariable)) }
 func TestMistakesAreFound(t *testing.T) {
 	for mistake, want := range map[string][]string{
 		"appends":            {"a_zombie_at_every_step", "every_step_twice"},
+		"breaks its schema":  {"undisturbed"},
 		"overwrites":         {"a_zombie_at_every_step", "every_step_twice"},
 		"forgets its cursor": {"a_zombie_at_every_step", "every_step_twice", "resumed_after_every_step"},
 	} {
