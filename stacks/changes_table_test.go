@@ -127,6 +127,7 @@ var changes = map[string]change{
 	"contentTypes.*.runList":   docs("runList", list{"recipe[fonts]"}).with(cooks),
 
 	"contentTypes.*.environment":      docs("environment", keys{"LANG": "C"}),
+	"contentTypes.*.options":          docs("options", keys{"level": 3}),
 	"contentTypes.*.secrets":          docs("secrets", list{"imap"}),
 	"contentTypes.*.policyStatements": docs("policyStatements", list{keys{"actions": list{"polly:SynthesizeSpeech"}, "resources": list{"*"}}}),
 	"contentTypes.*.producers":        docs("producers", list{"arn:aws:iam::111122223333:role/frontend"}),

@@ -153,7 +153,7 @@ func deploy(t *testing.T, edits []set, code bool) deployed {
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tier, _, err := config.Load(path, "")
+	tier, _, err := config.LoadFile(path, "") // the worker is a stand-in, which describes no options
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

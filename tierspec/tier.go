@@ -11,6 +11,7 @@
 package tierspec
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
@@ -135,6 +136,7 @@ type ContentType struct {
 	Name      string
 	Processor string            // "backup", "exec" …
 	Command   []string          // processor exec only
+	Options   json.RawMessage   // JSON object, the options of the processor; nil: none
 	Files     string            // folder of the content type's own program, or ""
 	Variables map[string]string // extra environment variables for the worker ("environment" in the file)
 	Secrets   []string          // names of Secrets Manager secrets the worker may read

@@ -22,7 +22,7 @@ import (
 func compile(ctx context.Context, target string, p Props) error {
 	last := filepath.Join(p.Dir, ".build", "worker", string(p.Architecture))
 	_ = os.Link(last, target) // the go command replaces a file, it never writes into one; without a last one, all is built
-	if err := goBuild(ctx, target, p); err != nil {
+	if err := goBuild(ctx, target, p.Dir, p.Worker.Package, "linux", string(p.Architecture)); err != nil {
 		return err
 	}
 	_ = keep(target, last) // where a file system has no links, the next build links all again
@@ -46,13 +46,13 @@ func keep(binary, path string) error {
 	return os.Rename(link, path)
 }
 
-// goBuild leaves the worker at target. Everything that could make two machines with the same Go differ is
+// goBuild leaves the worker of a package in the project dir at target. Everything that could make two machines with the same Go differ is
 // switched off or pinned.
-func goBuild(ctx context.Context, target string, p Props) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, p.Worker.Package)
-	cmd.Dir = p.Dir
+func goBuild(ctx context.Context, target, dir, pkg, system, architecture string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, pkg)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
-		"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(p.Architecture), "GOAMD64=v1", "GOARM64=v8.0",
+		"CGO_ENABLED=0", "GOOS="+system, "GOARCH="+architecture, "GOAMD64=v1", "GOARM64=v8.0",
 		// Go takes an empty variable for one that is not set and then looks into its own environment
 		// file; a value that says nothing new keeps that out.
 		"GOFLAGS=-trimpath", "GOFIPS140=off", "GOEXPERIMENT=", "GOWORK=off")
@@ -63,11 +63,11 @@ func goBuild(ctx context.Context, target string, p Props) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("build the worker %s: %w", p.Worker.Package, context.Cause(ctx))
+		return fmt.Errorf("build the worker %s: %w", pkg, context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("build the worker %s: no Go toolchain on the PATH: install Go (https://go.dev/dl), or name a released binary with worker.file and worker.sha256", p.Worker.Package)
+		return fmt.Errorf("build the worker %s: no Go toolchain on the PATH: install Go (https://go.dev/dl), or name a released binary with worker.file and worker.sha256", pkg)
 	default:
-		return fmt.Errorf("build the worker %s for linux/%s: %w:\n%s", p.Worker.Package, p.Architecture, err, strings.TrimSpace(out.String()))
+		return fmt.Errorf("build the worker %s for %s/%s: %w:\n%s", pkg, system, architecture, err, strings.TrimSpace(out.String()))
 	}
 }
 

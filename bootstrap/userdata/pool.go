@@ -57,7 +57,7 @@ func (p Pool) settings() contract.Settings {
 	t, n := p.ContentType, p.Names
 	return contract.Settings{
 		Tier: p.Tier, Environment: p.Environment, ContentType: t.Name,
-		Processor: t.Processor, Command: t.Command, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
+		Processor: t.Processor, Command: t.Command, Options: t.Options, Processes: t.ProcessesPerInstance, Memory: t.MemoryPerProcess,
 		QueueURL: n.QueueURL, DeadLetterQueueURL: n.DeadLetterQueueURL, Table: n.Table, ArtifactsBucket: n.ArtifactsBucket,
 		Timing:     t.Job,
 		Retry:      t.Retry,

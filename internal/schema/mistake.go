@@ -16,6 +16,7 @@ import (
 // Mistake is one way in which a document breaks its schema.
 type Mistake struct {
 	Path []string // keys and indexes from the document's root; with the key that is missing or unknown at its end
+	Key  bool     // the last key of Path is wrong, and not its value
 	Text string   // what is wrong, for example "is missing"
 }
 
@@ -116,7 +117,11 @@ func mistakesAt(e *jsonschema.ValidationError) []Mistake {
 	case *kind.Required:
 		return below(k.Missing, "is missing")
 	case *kind.AdditionalProperties:
-		return below(k.Properties, "unknown key")
+		all := below(k.Properties, "unknown key")
+		for i := range all {
+			all[i].Key = true
+		}
+		return all
 	case *kind.Type:
 		return at("must be %s, not %s", strings.Join(named(k.Want), " or "), named([]string{k.Got})[0])
 	case *kind.Enum:

@@ -120,3 +120,20 @@ func TestErrorIsOneLine(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestKeys(t *testing.T) {
+	s := schemaOf(t, struct {
+		Sources map[string][]source `json:"sources"`
+		One     *source             `json:"one"`
+	}{})
+	for _, path := range [][]string{{"sources", "any", "7"}, {"one"}, {"one", "inner", "inner"}} {
+		if diff := cmp.Diff([]string{"bucket", "inner", "prefix", "tags"}, s.Keys(path)); diff != "" {
+			t.Errorf("at %v (-want +got):\n%s", path, diff)
+		}
+	}
+	for _, path := range [][]string{{"sources"}, {"one", "bucket"}, {"none", "such"}} {
+		if got := s.Keys(path); len(got) > 0 {
+			t.Errorf("at %v: %v", path, got)
+		}
+	}
+}

@@ -1,12 +1,16 @@
 package config
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // checker finds what each value alone does not show: relations between values, names that must exist,
@@ -19,6 +23,8 @@ type checker struct {
 	settings settings  // the built-in defaults
 	// sources says that the folders and the binary that the file names must be there.
 	sources bool
+	// describe asks the worker for its processors; nil: options are not held to their schemas.
+	describe func(ctx context.Context, dir string, w tierspec.Worker) (contract.Description, error)
 }
 
 // check looks at every environment, so that a mistake in production is found by whoever synthesizes
@@ -47,6 +53,7 @@ func (c checker) check(chosen *member[environment]) {
 		}
 	}
 	c.checkStackNames()
+	c.checkOptions()
 }
 
 func (c checker) checkChef() {

@@ -25,7 +25,7 @@ func (c checker) settingsOf(env environment, m member[contentType]) settings {
 	return s
 }
 
-// accessOf is the same for what it may use: variables and tags key by key, lists as a whole.
+// accessOf is the same for what it may use: variables and tags key by key, options and lists as a whole.
 func (c checker) accessOf(env environment, m member[contentType]) access {
 	a := m.value.access
 	tags := []table[given[string]]{c.file.Tags, env.Tags, a.Tags}
@@ -33,6 +33,9 @@ func (c checker) accessOf(env environment, m member[contentType]) access {
 		over := found.value.access
 		a.Environment = joined(a.Environment, over.Environment)
 		tags = append(tags, over.Tags)
+		if over.Options.set {
+			a.Options = over.Options
+		}
 		if over.Secrets.set {
 			a.Secrets = over.Secrets
 		}

@@ -16,7 +16,7 @@ func (c checker) checkUserData() {
 			if size <= userdata.Limit {
 				continue
 			}
-			c.fail(c.longest(env.value, t.Name), "the user-data of %s in %s may have %d bytes, EC2 takes %d (shorten environment and command, or move them into files)",
+			c.fail(c.longest(env.value, t.Name), "the user-data of %s in %s may have %d bytes, EC2 takes %d (shorten options, environment and command, or move them into files)",
 				t.Name, tier.Environment.Name, size, userdata.Limit)
 		}
 	}
@@ -27,6 +27,10 @@ func (c checker) longest(env environment, contentType string) position {
 	its := c.file.ContentTypes.find(contentType)
 	over := env.ContentTypes.find(contentType)
 	switch {
+	case over != nil && over.value.Options.set:
+		return over.value.Options.at
+	case its.value.Options.set:
+		return its.value.Options.at
 	case over != nil && over.value.Environment.set:
 		return over.value.Environment.at
 	case its.value.Environment.set:

@@ -55,7 +55,7 @@ func TestUserDataThatIsTooLong(t *testing.T) {
 			var got []string
 			for _, line := range problemLines(t, err) {
 				place, what, _ := strings.Cut(line, ": the user-data of docs in dev may have ")
-				if !strings.HasSuffix(what, " bytes, EC2 takes 16384 (shorten environment and command, or move them into files)") {
+				if !strings.HasSuffix(what, " bytes, EC2 takes 16384 (shorten options, environment and command, or move them into files)") {
 					t.Errorf("the message is %q", line)
 				}
 				got = append(got, place)

@@ -3,8 +3,8 @@
 //
 //	tier, warnings, err := config.Load("worker-tier.yaml", "prod")
 //
-// [Load] makes a [tierspec.Tier]. It touches no construct and no other process. [LoadFile] is for programs
-// that deploy nothing. The error of both, of type [Problems], prints one line per mistake, sorted by
+// [Load] makes a [tierspec.Tier]. It touches no construct. It starts no other process, unless a content type has
+// options: these are held to the schemas that the worker describes. [LoadFile] is for programs that deploy nothing. The error of both, of type [Problems], prints one line per mistake, sorted by
 // position; warnings have the same form:
 //
 //	worker-tier.yaml:31:7: contentTypes.mail.procesor: unknown key (allowed: processor, …; did you mean processor?)

@@ -82,7 +82,7 @@ var deploymentMistakes = map[string]mistake{
 	"backup needs none":       {[]edit{{env, "network: {mode: private-endpoints}"}}, nil},
 	"internet where it is":    {[]edit{{env, "network: {mode: private-nat}"}, {docs, docs + ", internet: true"}}, nil},
 	"override of nothing":     {[]edit{{env, env + ", contentTypes: {^doc: {}}"}}, []string{`environments.dev.contentTypes.doc: there is no content type "doc" to change (there are docs; did you mean docs?)`}},
-	"override of what is not": {[]edit{{env, env + ", contentTypes: {docs: {^processor: exec}}"}}, []string{"environments.dev.contentTypes.docs.processor: unknown key (allowed: environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, inbound, queue, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, hardening, watch, job, boot)"}},
+	"override of what is not": {[]edit{{env, env + ", contentTypes: {docs: {^processor: exec}}"}}, []string{"environments.dev.contentTypes.docs.processor: unknown key (allowed: options, environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, inbound, queue, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, hardening, watch, job, boot)"}},
 	"override of variables":   {[]edit{{env, env + ", contentTypes: {docs: {environment: {^AWS_X: a}}}"}}, []string{"environments.dev.contentTypes.docs.environment.AWS_X: names that start with WORKER_ or AWS_ are set by the tier (choose another name)"}},
 	"override against the type": {
 		[]edit{{env, env + ", contentTypes: {docs: {capacity: {max: ^2}}}"}, {docs, docs + ", capacity: {min: 3, max: 9}"}},

@@ -170,6 +170,8 @@ type contentType struct {
 
 // access is what a content type may use and who may use it: what its accounts differ in.
 type access struct {
+	// Options of the processor, whose schema the worker describes (worker describe). Those of an environment replace those of the content type as a whole.
+	Options document `yaml:"options"`
 	// Extra environment variables of the worker; names that start with WORKER_ or AWS_ are the tier's own. Not for secrets.
 	Environment table[given[string]] `yaml:"environment" keys:"variable" scalars:"true"`
 	// Names of Secrets Manager secrets that the worker may read.

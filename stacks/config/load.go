@@ -15,21 +15,23 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/worker-tier/worker-tier/bootstrap/bundle"
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
 // Load reads the file at path and resolves it for one environment; environment may be empty if the
 // file has exactly one. The error is of type [Problems] and holds every mistake of the file, those of
 // the other environments included. Warnings concern the chosen environment and come with or without an
-// error. Load touches nothing but the file and the folders and binary that it names.
+// error. Load touches nothing but the file and the folders and binary that it names. If a content type has options, it builds
+// the worker for this machine and runs it, to hold them to the schemas of its processors.
 func Load(path, environment string) (*tierspec.Tier, []Warning, error) {
-	return loadFrom(path, environment, true)
+	return loadFrom(path, environment, checker{sources: true, describe: bundle.Describe})
 }
 
 // LoadFile is Load for programs that deploy nothing. It reads the file alone, and neither the folders nor the binary that
 // the file names: an operator has those only in a checkout.
 func LoadFile(path, environment string) (*tierspec.Tier, []Warning, error) {
-	return loadFrom(path, environment, false)
+	return loadFrom(path, environment, checker{})
 }
 
 // LoadAll is [LoadFile] for every environment of the file, in the order of their names.
@@ -56,7 +58,7 @@ func LoadAll(path string) ([]*tierspec.Tier, error) {
 	return all, nil
 }
 
-func loadFrom(path, environment string, sources bool) (*tierspec.Tier, []Warning, error) {
+func loadFrom(path, environment string, c checker) (*tierspec.Tier, []Warning, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
@@ -66,7 +68,8 @@ func loadFrom(path, environment string, sources bool) (*tierspec.Tier, []Warning
 		return nil, nil, Problems{{File: path, Line: 1, Column: 1, Text: unreadable(err)}}
 	}
 	r := &report{file: path}
-	tier := read(r, data, checker{dir: dir, sources: sources}, environment)
+	c.dir = dir
+	tier := read(r, data, c, environment)
 	warnings := sorted(r.warnings)
 	if len(r.problems) > 0 {
 		return nil, warnings, Problems(sorted(r.problems))

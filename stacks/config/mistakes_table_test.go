@@ -81,7 +81,7 @@ var mistakes = map[string]mistake{
 	},
 	"key of another case": {
 		[]edit{{docs, docs + ", ^rootvolume: {size: 30}"}},
-		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, reads, internet, role, cookbooks, runList, environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, inbound, queue, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, hardening, watch, job, boot; did you mean rootVolume?)"},
+		[]string{"contentTypes.docs.rootvolume: unknown key (allowed: processor, command, files, reads, internet, role, cookbooks, runList, options, environment, secrets, policyStatements, producers, tags, instanceTypes, processesPerInstance, memoryPerProcess, rootVolume, inbound, queue, capacity, scaleOut, scaleIn, spot, warmPool, schedule, protectBusy, hardening, watch, job, boot; did you mean rootVolume?)"},
 	},
 	"key with odd characters": {
 		[]edit{{docs, docs + ", rootVolume: {^\"si\\nze\": 3}"}},

@@ -22,20 +22,13 @@ func (c checker) resolve(m *member[environment]) *tierspec.Tier {
 			Version:       c.file.Chef.Version.value,
 			AcceptLicense: c.file.Chef.AcceptLicense.value,
 		},
-		Worker: tierspec.Worker{
-			Package: c.file.Worker.Package.value,
-			File:    c.file.Worker.File.value,
-			SHA256:  c.file.Worker.SHA256.value,
-		},
+		Worker: c.resolveWorker(),
 	}
 	if p := c.file.Chef.Package; p.set {
 		tier.Chef.Package = &tierspec.ChefPackage{URL: p.URL.value, SHA256: p.SHA256.value}
 	}
 	if s := c.file.Chef.Server; s.set {
 		tier.Chef.Server = &tierspec.ChefServer{URL: s.URL.value, Organization: s.Organization.value, ValidatorSecret: s.ValidatorSecret.value}
-	}
-	if tier.Worker == (tierspec.Worker{}) {
-		tier.Worker.Package = builtin[worker]().Package.value
 	}
 	for _, t := range c.file.ContentTypes.members {
 		tier.ContentTypes = append(tier.ContentTypes, resolveContentType(t, c.accessOf(m.value, t), c.settingsOf(m.value, t)))
@@ -80,6 +73,7 @@ func resolveContentType(m member[contentType], a access, s settings) tierspec.Co
 		Name:      m.key.value,
 		Processor: t.Processor.value,
 		Command:   t.Command.texts(),
+		Options:   a.Options.json(),
 		Files:     t.Files.value,
 		Variables: texts(a.Environment),
 		Secrets:   a.Secrets.texts(),

@@ -134,6 +134,8 @@ func (w *schemaWriter) value(t reflect.Type, r rule) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+([.][0-9]+)?(ms|s|m|h))+$`, Examples: []any{r.smallest, r.biggest}}
 	case t == reflect.TypeFor[measurable]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{w.value(reflect.TypeFor[given[time.Duration]](), r), {Type: "string", Enum: []any{r.word}}}}
+	case t == reflect.TypeFor[document]():
+		return &jsonschema.Schema{Type: "object"}
 	case t == reflect.TypeFor[list]():
 		s := &jsonschema.Schema{Type: "array", Items: textSchema(r), UniqueItems: !r.repeats}
 		if r.least > 0 {
