@@ -35,7 +35,7 @@ func (n names) grants(code assets) []grant {
 			[]string{n.arn("dynamodb", "table/"+n.Table+"/index/"+contract.DueIndex)},
 			leadingKeys(t.Name + "#*")},
 		{"Artifacts", "worker",
-			[]string{"s3:GetObject", "s3:PutObject"},
+			[]string{"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"},
 			[]string{n.s3(n.ArtifactsBucket + "/" + t.Name + "/*")}, nil},
 		// Payloads and cursors that are too large for the table.
 		{"LargeJobs", "worker",

@@ -28,6 +28,8 @@ type Job struct {
 	// Draining is closed when the worker must let go of the job. It does so between steps by itself:
 	// only steps that can wait long need to look.
 	Draining <-chan struct{}
+	// Services are what the job reaches outside, such as [Job.Artifacts].
+	Services Services
 
 	// OnReport and OnSave receive what [Job.Report] and [Job.Save] are called with. The worker sets them. In a test of
 	// a processor they may be nil.

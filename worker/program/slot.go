@@ -44,11 +44,12 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 	if err != nil {
 		return err
 	}
+	services := newServices(ctx, settings)
 	for task := range endpoint.Tasks() {
 		if err := slot.UseFolder(task.Folder); err != nil {
 			return err
 		}
-		r := runner{processor: p, schemas: schemas, settings: settings, task: task, to: endpoint}
+		r := runner{processor: p, schemas: schemas, settings: settings, services: services.of(), task: task, to: endpoint}
 		if err := endpoint.Finish(r.run(ctx)); err != nil {
 			return err
 		}
@@ -81,6 +82,7 @@ type runner struct {
 	processor processor.Processor
 	schemas   schemas
 	settings  contract.Settings
+	services  processor.Services
 	task      *slot.Task
 	to        reporter
 }
@@ -231,6 +233,7 @@ func (r runner) job(cursorVersion int) *processor.Job {
 		Progress:      processor.Progress(r.task.Progress),
 		Settings:      r.settings,
 		Draining:      r.task.Draining(),
+		Services:      r.services,
 		OnReport: func(p processor.Progress) {
 			progress, err := protocol.Progress(p).Bounded()
 			if err != nil { // a mistake in the processor, which costs only what would be shown

@@ -18,6 +18,7 @@ var otherwiseNamed = map[string]string{
 	"s3:HeadBucket":                    "s3:ListBucket",
 	"s3:HeadObject":                    "s3:GetObject",
 	"s3:ListObjectsV2":                 "s3:ListBucket",
+	"s3:ListParts":                     "s3:ListMultipartUploadParts",
 	"s3:UploadPart":                    "s3:PutObject",
 	"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 	"sqs:DeleteMessageBatch":           "sqs:DeleteMessage",

@@ -2,58 +2,53 @@
 package processortest
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/internal/schema"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
-// maxSteps bounds a run: a processor that needs more for a test's job does not get on.
-const maxSteps = 10_000
-
 // Case is a processor with a job for it.
 type Case struct {
 	Processor processor.Processor
-	// New makes a job on a source that is the same each time and with a fresh place for its output, and
-	// a function that reads the output, given the job's last cursor, into something [cmp.Diff] can
+	// New makes a job on a source that is the same each time and with a fresh place for its output, such as [Artifacts] in
+	// Services, and a function that reads the output, given the job's last cursor, into something [cmp.Diff] can
 	// compare. It must not hold what differs from run to run, such as the epoch, which [Check] sets.
 	New func(t *testing.T) (job processor.Job, output func(last json.RawMessage) any)
 }
 
-// Check runs the job to its end in several ways and fails unless each gives the output of the
-// undisturbed run: a new process after every step, with the cursor as JSON and a new epoch; every step
-// done twice, its first result lost; and the worst one, a zombie: every step is done first by the next
-// epoch's holder and then again by the holder before it, which does not know.
+// Check runs the job to its end in several ways and fails unless each gives the output of the undisturbed run:
+//
+//   - a new process after every step, with the cursor as JSON and a new epoch
+//   - every step done twice, its first result lost
+//   - a zombie: every step is done first by the next epoch's holder and then again by the holder before it
+//   - a drain in every step, from its beginning
+//
+// After a [processor.RetryAt] or an error that can be retried, each goes on from the last cursor, as the worker does. It does not
+// wait. More than 100 such errors fail, and so does an error that is permanent.
 func Check(t *testing.T, c Case) {
 	t.Helper()
 	var want any
 	var steps int
 	t.Run("undisturbed", func(t *testing.T) {
 		r := newRun(t, c)
-		session := r.open(nil)
-		cursor, done := session.step()
-		for ; !done; steps++ {
-			cursor, done = session.step()
-		}
-		session.close()
-		want = r.output(cursor)
+		cursor := r.undisturbed()
+		steps, want = r.steps, r.output(cursor)
 	})
 	if t.Failed() {
 		return
 	}
-	if steps == 0 {
+	if steps == 1 {
 		t.Errorf("the job has one step: it cannot show that processor %s resumes; give it more to do", c.Processor.Name)
 	}
 	for name, disturb := range map[string]func(r *run, cursor json.RawMessage) (json.RawMessage, bool){
 		"resumed after every step": once,
 		"every step twice":         twice,
 		"a zombie at every step":   zombie,
+		"a drain in every step":    drained,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t, c)
@@ -70,6 +65,9 @@ func Check(t *testing.T, c Case) {
 
 func once(r *run, cursor json.RawMessage) (json.RawMessage, bool) {
 	s := r.open(cursor)
+	if s == nil {
+		return cursor, false
+	}
 	defer s.close()
 	return s.step()
 }
@@ -81,26 +79,26 @@ func twice(r *run, cursor json.RawMessage) (json.RawMessage, bool) {
 
 func zombie(r *run, cursor json.RawMessage) (json.RawMessage, bool) {
 	old := r.open(cursor)
-	defer old.close()
 	next, done := once(r, cursor) // epoch+1
-	old.step()
+	if old != nil {
+		_, _ = old.steps.Step(r.t.Context()) // nobody hears what it reaches, or why it fails
+		old.close()
+	}
 	return next, done
 }
 
-// run is one way through a job.
-type run struct {
-	t         *testing.T
-	processor processor.Processor
-	job       processor.Job
-	output    func(json.RawMessage) any
-	steps     int
-}
-
-func newRun(t *testing.T, c Case) *run {
-	t.Helper()
-	job, output := c.New(t)
-	checkPayload(t, c.Processor, job)
-	return &run{t: t, processor: c.Processor, job: job, output: output}
+// drained has the job stop in every second session: a step that looks at Draining may end with ErrStopped, and gets on in the
+// next session.
+func drained(r *run, cursor json.RawMessage) (json.RawMessage, bool) {
+	draining := make(chan struct{})
+	close(draining)
+	r.job.Draining = draining
+	cursor, done := once(r, cursor)
+	r.job.Draining = nil
+	if done {
+		return cursor, true
+	}
+	return once(r, cursor)
 }
 
 // checkPayload holds the job's payload to its schema, as the worker does before it opens a job.
@@ -115,49 +113,5 @@ func checkPayload(t *testing.T, p processor.Processor, job processor.Job) {
 	}
 	if mistakes := s.Check(job.Payload); len(mistakes) > 0 {
 		t.Fatalf("payload %s: %v", job.Payload, schema.Error(mistakes))
-	}
-}
-
-// session is one worker that has the job.
-type session struct {
-	run   *run
-	steps processor.Steps
-}
-
-func (r *run) open(cursor json.RawMessage) session {
-	r.t.Helper()
-	r.job.Epoch++
-	job := r.job
-	job.Cursor = cursor
-	if cursor != nil {
-		job.CursorVersion = r.processor.Version
-	}
-	steps, err := r.processor.Open(context.Background(), &job)
-	if err != nil {
-		r.t.Fatalf("open at cursor %s: %v", cursor, err)
-	}
-	return session{run: r, steps: steps}
-}
-
-func (s session) step() (json.RawMessage, bool) {
-	s.run.t.Helper()
-	if s.run.steps++; s.run.steps > maxSteps {
-		s.run.t.Fatalf("not done after %d steps", maxSteps)
-	}
-	reached, err := s.steps.Step(s.run.t.Context())
-	if err != nil {
-		s.run.t.Fatalf("step %d: %v", s.run.steps, err)
-	}
-	cursor, err := plainjson.MarshalUTF8(reached.Cursor)
-	if err != nil {
-		s.run.t.Fatal(fmt.Errorf("cursor: %w", err))
-	}
-	return cursor, reached.Done
-}
-
-func (s session) close() {
-	s.run.t.Helper()
-	if err := s.steps.Close(); err != nil {
-		s.run.t.Errorf("close: %v", err)
 	}
 }

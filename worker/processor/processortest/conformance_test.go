@@ -3,12 +3,14 @@ package processortest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,6 +19,15 @@ import (
 
 // mistakeVariable has the test's binary check a processor with that mistake.
 const mistakeVariable = "PROCESSORTEST_MISTAKE"
+
+func stopping(job *processor.Job) bool {
+	select {
+	case <-job.Draining:
+		return true
+	default:
+		return false
+	}
+}
 
 // words is a processor that writes the payload's words, one a step, in places that its mistake chooses.
 func words(mistake string, output map[int]string) processor.Processor {
@@ -29,11 +40,35 @@ func words(mistake string, output map[int]string) processor.Processor {
 		if _, err := job.DecodeCursor(&n); err != nil {
 			return nil, err
 		}
+		tries := int(job.Epoch)
 		if mistake == "forgets its cursor" {
 			n = 0
 		}
 		return processor.StepFunc(func(context.Context) (processor.Step, error) {
 			switch mistake {
+			case "fails now and then":
+				if tries++; tries%2 == 0 {
+					return processor.Step{}, processor.RetryAt(time.Now().Add(time.Hour), errors.New("busy"))
+				}
+				if tries%5 == 0 {
+					return processor.Step{}, errors.New("connection reset")
+				}
+				output[n] = words[n]
+			case "fails always":
+				return processor.Step{}, errors.New("connection reset")
+			case "gives up":
+				return processor.Step{}, processor.Permanent(errors.New("no such thing"))
+			case "loses what a drain cuts short":
+				if stopping(job) {
+					n++
+					return processor.Step{Cursor: n, Done: n == len(words)}, nil
+				}
+				output[n] = words[n]
+			case "stops for a drain":
+				if stopping(job) {
+					return processor.Step{}, processor.ErrStopped
+				}
+				output[n] = words[n]
 			case "appends":
 				output[len(output)] = words[n]
 			case "overwrites":
@@ -66,17 +101,25 @@ func check(t *testing.T, mistake string) {
 	}})
 }
 
-func TestGoodProcessor(t *testing.T) { check(t, "") }
+func TestGoodProcessors(t *testing.T) {
+	for _, way := range []string{"", "fails now and then", "stops for a drain"} {
+		t.Run(way, func(t *testing.T) { check(t, way) })
+	}
+}
 
 // TestMistake is run by TestMistakesAreFound, in a process of its own, as it fails.
 func TestMistake(t *testing.T) { check(t, os.Getenv(mistakeVariable)) }
 
 func TestMistakesAreFound(t *testing.T) {
 	for mistake, want := range map[string][]string{
-		"appends":            {"a_zombie_at_every_step", "every_step_twice"},
-		"breaks its schema":  {"undisturbed"},
-		"overwrites":         {"a_zombie_at_every_step", "every_step_twice"},
-		"forgets its cursor": {"a_zombie_at_every_step", "every_step_twice", "resumed_after_every_step"},
+		"appends":           {"a_zombie_at_every_step", "every_step_twice"},
+		"breaks its schema": {"undisturbed"},
+		"fails always":      {"undisturbed"},
+		"gives up":          {"undisturbed"},
+
+		"loses what a drain cuts short": {"a_drain_in_every_step"},
+		"overwrites":                    {"a_zombie_at_every_step", "every_step_twice"},
+		"forgets its cursor":            {"a_drain_in_every_step", "a_zombie_at_every_step", "every_step_twice", "resumed_after_every_step"},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestMistake$", "-test.v")
