@@ -139,7 +139,7 @@ type ContentType struct {
 	Options   json.RawMessage   // JSON object, the options of the processor; nil: none
 	Files     string            // folder of the content type's own program, or ""
 	Variables map[string]string // extra environment variables for the worker ("environment" in the file)
-	Secrets   []string          // names of Secrets Manager secrets the worker may read
+	Secrets   []string          // what the worker may read: names of Secrets Manager secrets, "ssm:" and paths of SSM parameters
 	Reads     []string          // content types whose artifacts the worker may read
 	Policy    []PolicyStatement // extra permissions of the instance role
 	Producers []string          // ARNs of principals that may send to the queue

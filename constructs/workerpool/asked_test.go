@@ -117,6 +117,10 @@ func TestGrantsAreNoWiderThanAsked(t *testing.T) {
 			func(c *tierspec.ContentType) { c.Variables = map[string]string{"LANG": "C.UTF-8"} },
 			nil, 0, []string{`"LANG":"C.UTF-8"`},
 		},
+		"secrets in parameters": {
+			func(c *tierspec.ContentType) { c.Secrets = []string{"ssm:/imap/token"} },
+			[]string{`{"Action":"ssm:GetParameter","Effect":"Allow","Resource":ssm:us-east-1:111122223333:parameter/imap/token,"Sid":"SecretParameters"}`}, 0, nil,
+		},
 		"secrets": {
 			func(c *tierspec.ContentType) { c.Secrets = []string{"imap-service"} },
 			[]string{`{"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":secretsmanager:us-east-1:111122223333:secret:imap-service-??????,"Sid":"Secrets"}`}, 0, nil,

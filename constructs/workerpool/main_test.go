@@ -36,7 +36,7 @@ func mail(t *testing.T) Props {
 		ContentType: tierspec.ContentType{
 			Name: "mail", Processor: "backup", Role: "worker-mail", Files: folder,
 			Variables: map[string]string{"LANG": "C"},
-			Secrets:   []string{"imap-service"}, Reads: []string{"backup"},
+			Secrets:   []string{"imap-service", "ssm:/imap/token"}, Reads: []string{"backup"},
 			Policy:    []tierspec.PolicyStatement{{Actions: []string{"polly:SynthesizeSpeech"}, Resources: []string{"*"}}},
 			Producers: []string{"arn:aws:iam::111122223333:role/frontend"},
 			Tags:      map[string]string{"team": "mail"},

@@ -1,6 +1,8 @@
 package workerpool
 
 import (
+	"strings"
+
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -79,8 +81,12 @@ func (n names) asked() []grant {
 	if server := n.Chef.Server; server != nil {
 		all = append(all, grant{"ChefValidator", "bootstrap", []string{"secretsmanager:GetSecretValue"}, []string{n.secret(server.ValidatorSecret)}, nil})
 	}
-	if len(t.Secrets) > 0 {
-		all = append(all, grant{"Secrets", "config", []string{"secretsmanager:GetSecretValue"}, n.secrets(), nil})
+	secrets, parameters := n.secrets()
+	if len(secrets) > 0 {
+		all = append(all, grant{"Secrets", "worker", []string{"secretsmanager:GetSecretValue"}, secrets, nil})
+	}
+	if len(parameters) > 0 {
+		all = append(all, grant{"SecretParameters", "worker", []string{"ssm:GetParameter"}, parameters, nil})
 	}
 	if t.QueueKey != "" {
 		all = append(all, grant{"QueueKey", "sqs", []string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{t.QueueKey}, n.throughSQS()})
@@ -135,12 +141,16 @@ func (n names) reads() []string {
 	return keys
 }
 
-func (n names) secrets() []string {
-	var arns []string
+// secrets are the ARNs of the content type's secrets, and of those that are SSM parameters.
+func (n names) secrets() (secrets, parameters []string) {
 	for _, name := range n.ContentType.Secrets {
-		arns = append(arns, n.secret(name))
+		if path, ok := strings.CutPrefix(name, contract.ParameterSecret); ok {
+			parameters = append(parameters, n.arn("ssm", "parameter"+path))
+		} else {
+			secrets = append(secrets, n.secret(name))
+		}
 	}
-	return arns
+	return secrets, parameters
 }
 
 // secret is the ARN of a secret by name: Secrets Manager appends six random characters.

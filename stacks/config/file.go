@@ -174,8 +174,8 @@ type access struct {
 	Options document `yaml:"options"`
 	// Extra environment variables of the worker; names that start with WORKER_ or AWS_ are the tier's own. Not for secrets.
 	Environment table[given[string]] `yaml:"environment" keys:"variable" scalars:"true"`
-	// Names of Secrets Manager secrets that the worker may read.
-	Secrets list `yaml:"secrets" match:"secret"`
+	// Names of Secrets Manager secrets that the worker may read, or of SSM parameters, such as ssm:/imap/password. A key of your own that encrypts them needs a policy statement (kms:Decrypt).
+	Secrets list `yaml:"secrets" match:"anySecret"`
 	// Extra permissions of the instance role.
 	PolicyStatements sections[policyStatement] `yaml:"policyStatements"`
 	// Who may send to the queue, beside principals of the account that IAM allows it: ARNs of IAM principals, or account ids.

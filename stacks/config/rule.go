@@ -65,6 +65,7 @@ var patterns = map[string]pattern{
 	"instanceType": {regexp.MustCompile(`^[a-z][a-z0-9-]*[.][a-z0-9-]+$`), "an EC2 instance type such as m7g.large"},
 	"variable":     {regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), "a variable's name: letters, digits and _, no digit first"},
 	"secret":       {regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`), "a secret's name: letters, digits and /_+=.@-"},
+	"anySecret":    {regexp.MustCompile(`^([A-Za-z0-9/_+=.@-]{1,512}|ssm:(/[A-Za-z0-9_.-]+)+)$`), "a secret's name (letters, digits and /_+=.@-), or ssm: and the path of an SSM parameter"},
 	"action":       {regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`), "an IAM action such as s3:GetObject"},
 	"resource":     {regexp.MustCompile(`^([*]|arn:[a-z*-]+:[a-z0-9*?-]+:[a-z0-9*?-]*:[a-z0-9*?]*:[^ ]+)$`), "an ARN such as arn:aws:s3:::bucket/*, or *"},
 	"producer":     {regexp.MustCompile(`^([0-9]{12}|arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:(root|(user|role|assumed-role|federated-user)/[^ *?]+))$`), "the ARN of an IAM role or user, or an account's twelve digits in quotes"},

@@ -23,6 +23,9 @@ const (
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const QueueRetention = 14 * 24 * time.Hour
 
+// ParameterSecret begins the name of a secret that is an SSM parameter. Those of other names are in Secrets Manager.
+const ParameterSecret = "ssm:"
+
 // DueIndex is the sparse KEYS_ONLY index of the job table that lists jobs that need attention.
 const DueIndex = "due"
 

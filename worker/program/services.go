@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"iter"
+	"log/slog"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,8 @@ import (
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/artifacts"
+	"github.com/worker-tier/worker-tier/worker/internal/secrets"
+	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
 
@@ -19,17 +22,28 @@ import (
 type services struct {
 	aws      func() (aws.Config, error)
 	settings contract.Settings
+	secrets  *secrets.Secrets
+	strike   *secrets.Striker
+	output   io.Writer // the slot's, which the supervisor logs
 }
 
-func newServices(ctx context.Context, settings contract.Settings) *services {
-	return &services{settings: settings, aws: sync.OnceValues(func() (aws.Config, error) {
+func newServices(ctx context.Context, settings contract.Settings, output io.Writer) *services {
+	s := &services{settings: settings, strike: &secrets.Striker{}, output: output, aws: sync.OnceValues(func() (aws.Config, error) {
 		return awsaccess.ConfigWithRegion(ctx)
 	})}
+	s.secrets = secrets.New(secrets.FromAWS(s.aws), s.strike)
+	return s
 }
 
 // of are those of one job.
-func (s *services) of() processor.Services {
+func (s *services) of(task *slot.Task) processor.Services {
+	log := slog.New(slog.NewTextHandler(s.strike.Writer(s.output), nil)).With("job", task.ID, "epoch", task.Epoch)
+	if task.Tenant != "" {
+		log = log.With("tenant", task.Tenant)
+	}
 	return processor.Services{
+		Log:     log,
+		Secrets: s.secrets,
 		Artifacts: lazyArtifacts(sync.OnceValues(func() (processor.Artifacts, error) {
 			cfg, err := s.aws()
 			if err != nil {

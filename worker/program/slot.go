@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-tier/worker-tier/internal/plainjson"
 	"github.com/worker-tier/worker-tier/worker/contract"
+	"github.com/worker-tier/worker-tier/worker/internal/secrets"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
@@ -44,12 +45,12 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 	if err != nil {
 		return err
 	}
-	services := newServices(ctx, settings)
+	services := newServices(ctx, settings, os.Stderr)
 	for task := range endpoint.Tasks() {
 		if err := slot.UseFolder(task.Folder); err != nil {
 			return err
 		}
-		r := runner{processor: p, schemas: schemas, settings: settings, services: services.of(), task: task, to: endpoint}
+		r := runner{processor: p, schemas: schemas, settings: settings, services: services.of(task), strike: services.strike, task: task, to: endpoint}
 		if err := endpoint.Finish(r.run(ctx)); err != nil {
 			return err
 		}
@@ -83,6 +84,7 @@ type runner struct {
 	schemas   schemas
 	settings  contract.Settings
 	services  processor.Services
+	strike    *secrets.Striker
 	task      *slot.Task
 	to        reporter
 }
@@ -122,7 +124,14 @@ func (c *current) end() {
 	c.ended = true
 }
 
+// run does the job. The outcome's error holds none of its secrets.
 func (r runner) run(ctx context.Context) protocol.Outcome {
+	outcome := r.attempt(ctx)
+	outcome.Error = r.strike.Strike(outcome.Error)
+	return outcome
+}
+
+func (r runner) attempt(ctx context.Context) protocol.Outcome {
 	version, err := r.readable()
 	if err != nil {
 		return protocol.Outcome{Kind: protocol.Unfit, Error: err.Error()}
