@@ -29,6 +29,7 @@ func (c checker) checkContentType(m *member[contentType]) {
 		c.checkFiles(t.Files)
 	}
 	c.checkCookbooks(t)
+	c.warnOfSecretArguments(t.Command)
 	c.checkAccess(t.access)
 }
 
@@ -39,6 +40,8 @@ func (c checker) checkAccess(a access) {
 		}
 	}
 	c.checkTags(a.Tags)
+	c.warnOfSecrets(a)
+	c.warnOfRights(a)
 }
 
 // checkTags refuses keys that AWS or the tier sets itself.

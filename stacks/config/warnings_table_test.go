@@ -11,6 +11,22 @@ var warnings = map[string]mistake{
 		[]edit{{docs, docs + ", spot: {percent: 80}"}},
 		[]string{"6:45: contentTypes.docs.spot.percent: Spot with the single instance type m7g.large: when it runs out, there are no instances (name several of one architecture)"},
 	},
+	"a secret in the environment, once": {
+		[]edit{{docs, docs + ", environment: {IMAP_USER: tier, IMAP_PASSWORD: hunter2}"}},
+		[]string{"6:75: contentTypes.docs.environment.IMAP_PASSWORD: looks like a secret: it would stand as plain text in the template and on instances (keep it in Secrets Manager and name it under secrets)"},
+	},
+	"a secret in a tag": {
+		[]edit{{docs, docs + ", tags: {token: abc}"}},
+		[]string{"6:43: contentTypes.docs.tags.token: looks like a secret: everybody who may list resources sees their tags (leave it out)"},
+	},
+	"a secret of one account": {
+		[]edit{{env, env + ", contentTypes: {docs: {environment: {API_TOKEN: abc}}}"}},
+		[]string{"4:118: environments.dev.contentTypes.docs.environment.API_TOKEN: looks like a secret: it would stand as plain text in the template and on instances (keep it in Secrets Manager and name it under secrets)"},
+	},
+	"all of IAM": {
+		[]edit{{docs, docs + `, policyStatements: [{actions: ["iam:*"], resources: ["*"]}]`}},
+		[]string{`6:59: contentTypes.docs.policyStatements[0].actions[0]: "iam:*" allows iam:PassRole on every resource: who runs a job could give himself other rights (name the actions and the resources that jobs need)`},
+	},
 	"two instance types on Spot": {[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}"}}, nil},
 	"rebalance without Spot": {
 		[]edit{{docs, docs + ", spot: {drainOnRebalance: true}"}},
