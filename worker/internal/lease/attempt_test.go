@@ -269,6 +269,20 @@ func TestHowAnAttemptEnds(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a time in the wrong unit does not keep the job away for good", func(t *testing.T) {
+		for named, want := range map[time.Time]time.Duration{
+			later.Add(30 * 24 * time.Hour):               30*24*time.Hour + time.Hour,
+			later.Add(40 * 24 * time.Hour):               31 * 24 * time.Hour,
+			time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC):  31 * 24 * time.Hour,
+			time.Date(53871, 1, 1, 0, 0, 0, 0, time.UTC): 31 * 24 * time.Hour, // milliseconds for seconds
+		} {
+			w := newWorld(t)
+			w.begin().Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Later, At: named}))
+			if j := w.job(); j.State != job.Ready || j.NotBefore.Sub(w.clock.Now()).Round(time.Second) != want {
+				t.Errorf("named %s: %s, due in %s, want in %s", named, j.State, j.NotBefore.Sub(w.clock.Now()), want)
+			}
+		}
+	})
 	t.Run("the sweeper rings what comes later than a message can wait", func(t *testing.T) {
 		w := newWorld(t)
 		w.begin().Report(t.Context(), outcome(protocol.Outcome{Kind: protocol.Later, At: later}))

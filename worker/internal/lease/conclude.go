@@ -18,6 +18,9 @@ const (
 	// leastReturn keeps a job that is handed back for nobody's fault from coming straight back: a processor may name a time
 	// that is past, again and again.
 	leastReturn = 15 * time.Second
+	// longestReturn bounds the time that a processor names: what waits for a month's quota comes back, and a time in the wrong
+	// unit does not keep the job away for good. A processor may name the same time again.
+	longestReturn = 31 * 24 * time.Hour
 	// maxReturns are the hand-backs for nobody's fault in a row, without a newer cursor, that make a job DEAD: four hours at
 	// the least pause.
 	maxReturns = 1000
@@ -43,7 +46,7 @@ func (a *Attempt) conclude(ctx context.Context, o protocol.Outcome) {
 	case protocol.Permanent:
 		a.finish(ctx, job.End{State: job.Dead, Reason: o.Error})
 	case protocol.Later:
-		a.comeBack(ctx, job.Return{NotBefore: o.At, Error: o.Error}, leastReturn)
+		a.comeBack(ctx, job.Return{NotBefore: a.bounded(o.At), Error: o.Error}, leastReturn)
 	case protocol.Unfit:
 		a.comeBack(ctx, job.Return{Error: o.Error}, unfitDelay)
 	case protocol.Sick:
@@ -64,6 +67,16 @@ func (a *Attempt) comeBack(ctx context.Context, r job.Return, least time.Duratio
 		return
 	}
 	a.handBack(ctx, r, least)
+}
+
+// bounded is the time that a processor named, or the latest at which its job comes back.
+func (a *Attempt) bounded(at time.Time) time.Time {
+	latest := a.Clock.Now().Add(longestReturn)
+	if at.After(latest) {
+		a.log.Warn("the processor named a time that is too far ahead: the job comes back before", "named", at.UTC().Format(time.RFC3339), "at", latest.UTC().Format(time.RFC3339))
+		return latest
+	}
+	return at
 }
 
 // returns are the hand-backs for nobody's fault before this attempt; none if the attempt has a newer cursor.
@@ -102,7 +115,7 @@ func (a *Attempt) stopped(ctx context.Context, o protocol.Outcome) {
 	default:
 		r := job.Return{Drained: true, Returns: a.returns()}
 		if o.Kind == protocol.Later {
-			r.NotBefore = o.At
+			r.NotBefore = a.bounded(o.At)
 		}
 		a.handBack(ctx, r, 0)
 	}

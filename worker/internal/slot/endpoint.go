@@ -17,7 +17,8 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 )
 
-// supervisorDied is the signal by which the kernel tells a slot that its supervisor is gone.
+// supervisorDied is the signal by which the kernel tells a slot that its supervisor is gone. It sends it once the slot has
+// another parent. https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
 const supervisorDied = syscall.SIGHUP
 
 // Endpoint is a slot process's own side of the protocol. It ends the process and its whole group when
@@ -67,11 +68,14 @@ func Attach(processor string) (*Endpoint, error) {
 	// Caught, not ignored, which programs would inherit. SIGPIPE: what a slot prints when its supervisor is
 	// gone must not end it before it has ended its group.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGPIPE)
-	gone := make(chan os.Signal, 1)
+	gone, supervisor := make(chan os.Signal, 1), os.Getppid()
 	signal.Notify(gone, supervisorDied)
 	go func() {
-		<-gone
-		endGroup("the supervisor has died")
+		for range gone {
+			if os.Getppid() != supervisor { // else a service manager sent it to every process of the service
+				endGroup("the supervisor has died")
+			}
+		}
 	}()
 	go e.fuse.watch()
 	go e.take(os.NewFile(ordersFD, "orders"))

@@ -25,7 +25,7 @@ func TestDeadlineEndsTheGroup(t *testing.T) {
 	if err := end(t, p); err == nil || !strings.Contains(err.Error(), "deadline has passed") {
 		t.Errorf("Err() = %v", err)
 	}
-	if lived := time.Since(began); lived < 3*time.Second || lived > 10*time.Second {
+	if lived := time.Since(began); lived < 3*time.Second {
 		t.Errorf("the slot lived %s, its deadline was 3s away", lived)
 	}
 	childtest.NobodyLeft(t, left, patience)

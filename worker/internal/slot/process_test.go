@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +139,24 @@ func TestDrain(t *testing.T) {
 	send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "the next"}})
 	if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "the next" {
 		t.Errorf("second job ended with %+v", r)
+	}
+}
+
+// TestSignalsToTheWholeServiceEndNoSlot: a service manager sends them to every process, and they are the supervisor's
+// business. SIGHUP is also how a slot learns that its supervisor has died.
+func TestSignalsToTheWholeServiceEndNoSlot(t *testing.T) {
+	p := startJob(t, "drain")
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGHUP} {
+		if err := syscall.Kill(p.Pid(), s); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 { // while the signal arrives
+			send(t, p, protocol.Order{Drain: &protocol.Drain{Cause: "asked"}})
+			if r := next(t, p); r.Outcome == nil || r.Outcome.Error != "asked" {
+				t.Fatalf("after %s the slot reports %+v", s, r)
+			}
+			send(t, p, job(time.Minute))
+		}
 	}
 }
 
