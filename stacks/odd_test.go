@@ -26,6 +26,7 @@ func TestOddConfigurationsSynthesize(t *testing.T) {
 		if len(got) < 1+len(tier.ContentTypes) {
 			t.Errorf("%s: %d templates for %d content types", environment, len(got), len(tier.ContentTypes))
 		}
+		checkPartition(t, tier.Environment.Region, assembly)
 		ofStacks := stackTags(t, assembly)
 		for _, contentType := range tier.ContentTypes {
 			stack := contract.StackName(tier.Name, environment, contentType.Name)

@@ -30,3 +30,9 @@ func PartitionOf(region string) Partition {
 	}
 	return Partition{"aws", "amazonaws.com", true}
 }
+
+// EC2 is the service whose instances assume a role, as the role's trust policy names it. The name in China is its own. Other
+// services that the tier trusts have one name everywhere.
+// https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+// https://github.com/hashicorp/terraform-provider-aws/pull/47141
+func (p Partition) EC2() string { return "ec2." + p.Suffix }

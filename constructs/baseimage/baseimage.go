@@ -152,7 +152,7 @@ func (b *BaseImage) addRecipe(n names) {
 // for containers (hop limit 1), without a key for SSH, ended even when they fail.
 func (b *BaseImage) addInfrastructure(n names) {
 	b.Role = awsiam.NewRole(b.Construct, new("Role"), &awsiam.RoleProps{
-		AssumedBy:      awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil),
+		AssumedBy:      awsiam.ServicePrincipal_FromStaticServicePrincipleName(new(tierspec.PartitionOf(n.region).EC2())),
 		Description:    new("Instances that build and test base images"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"build": awsiam.PolicyDocument_FromJson(n.buildPolicy())},
 	})

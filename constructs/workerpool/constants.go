@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
@@ -18,7 +17,6 @@ const tagPlace = "worker-tier:place"
 var (
 	partition = sync.OnceValue(func() string { return *awscdk.Aws_PARTITION() })
 	retention = sync.OnceValue(func() awscdk.Duration { return seconds(contract.QueueRetention) })
-	ec2       = sync.OnceValue(func() awsiam.IPrincipal { return awsiam.NewServicePrincipal(new("ec2.amazonaws.com"), nil) })
 )
 
 var durations sync.Map // time.Duration → awscdk.Duration

@@ -57,7 +57,7 @@ func (pool *WorkerPool) addAsset(id string, archive bundle.Archive) contract.Obj
 // addRole defines the instances' role and returns the name of its instance profile.
 func (pool *WorkerPool) addRole(name names, code assets) string {
 	pool.Role = awsiam.NewRole(pool.Construct, new("Role"), &awsiam.RoleProps{
-		AssumedBy:   ec2(),
+		AssumedBy:   awsiam.ServicePrincipal_FromStaticServicePrincipleName(new(tierspec.PartitionOf(name.Region).EC2())),
 		Description: new("Instances that work on " + name.ContentType.Name + " jobs"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"worker": awsiam.PolicyDocument_FromJson(document(name.grants(code))),

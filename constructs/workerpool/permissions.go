@@ -3,6 +3,7 @@ package workerpool
 import (
 	"strings"
 
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -110,10 +111,16 @@ func (n names) ownGroupOnly() map[string]any {
 	}}
 }
 
-// throughSQS limits a statement to what SQS does in the caller's name: to receive it decrypts, to send it does both.
+// throughSQS limits a statement to what SQS does in the caller's name: to receive it decrypts, to send it does both. KMS
+// documents SQS's name there as sqs.REGION.amazonaws.com. No page gives the ending in China, so that both are allowed there.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
 func (n names) throughSQS() map[string]any {
-	return map[string]any{"StringEquals": map[string]any{"kms:ViaService": "sqs." + n.Region + ".amazonaws.com"}}
+	service := "sqs." + n.Region + ".amazonaws.com"
+	if suffix := tierspec.PartitionOf(n.Region).Suffix; suffix == "amazonaws.com.cn" {
+		return map[string]any{"StringEquals": map[string]any{"kms:ViaService": []string{service, "sqs." + n.Region + "." + suffix}}}
+	}
+	return map[string]any{"StringEquals": map[string]any{"kms:ViaService": service}}
 }
 
 // leadingKeys limits a statement to items, or entries of an index, whose partition key is like one of the patterns.

@@ -126,3 +126,16 @@ func TestProducersMaySend(t *testing.T) {
 		t.Error("no queue policy lets producers send")
 	}
 }
+
+// KMS may give SQS the ending of the partition or not: no page of AWS in China has it.
+func TestQueueKeyServesThroughSQSOfThePartition(t *testing.T) {
+	for region, want := range map[string]any{
+		"eu-west-1": "sqs.eu-west-1.amazonaws.com", "us-gov-west-1": "sqs.us-gov-west-1.amazonaws.com",
+		"cn-north-1": []string{"sqs.cn-north-1.amazonaws.com", "sqs.cn-north-1.amazonaws.com.cn"},
+	} {
+		got := names{Props: Props{Region: region}}.throughSQS()
+		if diff := cmp.Diff(map[string]any{"StringEquals": map[string]any{"kms:ViaService": want}}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", region, diff)
+		}
+	}
+}
