@@ -18,14 +18,15 @@ const spotDrain = 2*time.Minute - tierspec.DrainSlack
 
 // settingsOf is what applies to a content type in an environment.
 func (c checker) settingsOf(env environment, m member[contentType]) settings {
-	s := overlay(overlay(overlay(c.settings, c.file.Defaults), env.Defaults), m.value.settings)
+	s := overlay(overlay(overlay(c.settings, c.file.Defaults.settings), env.Defaults.settings), m.value.settings)
 	if over := env.ContentTypes.find(m.key.value); over != nil {
 		s = overlay(s, over.value.settings)
 	}
 	return s
 }
 
-// accessOf is the same for what it may use: variables and tags key by key, options and lists as a whole.
+// accessOf is the same for what it may use: variables and tags key by key, options and lists as a whole, and statements of
+// the defaults beside its own.
 func (c checker) accessOf(env environment, m member[contentType]) access {
 	a := m.value.access
 	tags := []table[given[string]]{c.file.Tags, env.Tags, a.Tags}
@@ -47,7 +48,21 @@ func (c checker) accessOf(env environment, m member[contentType]) access {
 		}
 	}
 	a.Tags = joined(tags...)
+	a.PolicyStatements = concatenated(c.file.Defaults.PolicyStatements, env.Defaults.PolicyStatements, a.PolicyStatements)
 	return a
+}
+
+// concatenated are the items of all lists. Their place is that of the longest list.
+func concatenated[T any](lists ...sections[T]) sections[T] {
+	var all sections[T]
+	longest := 0
+	for _, list := range lists {
+		if len(list.items) > longest {
+			all.section, longest = list.section, len(list.items)
+		}
+		all.items = append(all.items, list.items...)
+	}
+	return all
 }
 
 // joined are the members of all tables; of two with one key the later wins. Its place is that of the last one given.

@@ -14,7 +14,8 @@
 // The settings of a content type's pool (instance types, capacity, scaling, job timing) come from five
 // layers, the later winning key by key: the built-in defaults, defaults, environments.<env>.defaults, the
 // content type itself, and environments.<env>.contentTypes.<type>. So do the tags: tags, environments.<env>.tags
-// and the content type's. Lists, baseImage and network are replaced as a whole. A relation that does
+// and the content type's. Lists, baseImage and network are replaced as a whole, but for
+// policyStatements: those of both defaults apply beside the content type's. A relation that does
 // not hold is reported at the value of the later layer and names the place of the other. All
 // environments are checked, whichever is chosen.
 //

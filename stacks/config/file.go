@@ -19,7 +19,7 @@ type file struct {
 	// Where the worker binary comes from.
 	Worker worker `yaml:"worker"`
 	// Settings of every content type that does not say otherwise.
-	Defaults settings `yaml:"defaults"`
+	Defaults defaults `yaml:"defaults"`
 	// Deployments of the tier, by name; one is chosen per synth (cdk -c env=NAME).
 	Environments table[environment] `yaml:"environments" keys:"name" required:"true"`
 	// Where the pages stand to which alarms lead, for a fork or a wiki of your own: a page is this address and its name, such as runbook/late.md. Default: the pages of the release.
@@ -117,7 +117,7 @@ type environment struct {
 	// Instead of the top-level network.
 	Network network `yaml:"network"`
 	// Over the top-level defaults, key by key; a content type's own settings win over both.
-	Defaults settings `yaml:"defaults"`
+	Defaults defaults `yaml:"defaults"`
 	// Over the top-level tags, key by key; a content type's own tags win over both.
 	Tags table[given[string]] `yaml:"tags" keys:"tagKey" match:"tagValue" scalars:"true"`
 	// What is different for a content type in this environment, by its name; wins over everything else.
@@ -137,6 +137,13 @@ type imageBuilder struct {
 type alarms struct {
 	// A KMS key of your own that encrypts the topic, of the environment's Region; 1.00 US dollar a month. Left out: not encrypted, for alarms carry no data. Its key policy must let CloudWatch use it, or alarms stay silent (see the runbook).
 	KMSKey given[string] `yaml:"kmsKey" match:"kmsKey"`
+}
+
+// defaults are what content types have without naming it.
+type defaults struct {
+	settings
+	// Permissions of every content type's instance role, beside the type's own. Nothing takes them away from a single type.
+	PolicyStatements sections[policyStatement] `yaml:"policyStatements"`
 }
 
 // override is what an environment may change of a content type.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
@@ -125,6 +127,35 @@ func TestWarmPoolOfALaterLayer(t *testing.T) {
 	}
 	if got := tier.ContentTypes[0].WarmPool; got != (tierspec.WarmPool{Size: 5}) {
 		t.Errorf("warm pool %+v, want the content type's own 5", got)
+	}
+}
+
+// Statements that every type needs, such as those for a company's key, are not written again in a type that has some of its
+// own. An override replaces the type's own only.
+func TestStatementsOfDefaultsApplyBesideATypesOwn(t *testing.T) {
+	statement := func(action string) string { return `[{actions: ["` + action + `"], resources: ["*"]}]` }
+	inDefaults, own := ", defaults: {policyStatements: "+statement("b:B")+"}", ", policyStatements: "+statement("c:C")
+	replaced := ", contentTypes: {docs: {policyStatements: " + statement("d:D") + "}}"
+	for name, c := range map[string]struct {
+		environment, contentType string
+		want                     []string
+	}{
+		"of the file":            {"", "", []string{"a:A"}},
+		"of the environment too": {inDefaults, "", []string{"a:A", "b:B"}},
+		"beside the type's":      {inDefaults, own, []string{"a:A", "b:B", "c:C"}},
+		"beside an override":     {inDefaults + replaced, own, []string{"a:A", "b:B", "d:D"}},
+	} {
+		tier, _, err := load(t, edited(t, []edit{{top, "defaults: {policyStatements: " + statement("a:A") + "}\n" + top}, {env, env + c.environment}, {docs, docs + c.contentType}}), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range tier.ContentTypes[0].Policy {
+			got = append(got, p.Actions...)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

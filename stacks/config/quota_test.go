@@ -78,6 +78,15 @@ func TestQuotas(t *testing.T) {
 			}, 58,
 			"contentTypes.docs.policyStatements: makes 10292 characters in the policies of the instances' role (AWS allows 10240: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)",
 		},
+		"statements of the defaults": {
+			func(list string) []edit {
+				own := `[{actions: ["s3:GetObject"], resources: ["arn:aws:s3:::bucket-000/*"]}]`
+				return []edit{{top, "defaults: {^policyStatements: " + list + "}\n" + top}, {docs, docs + ", policyStatements: " + own}}
+			}, func(n int) string {
+				return "[" + numbered(n, `{actions: ["s3:GetObject"], resources: ["arn:aws:s3:::bucket-%03d/*"]}`) + "]"
+			}, 57,
+			"defaults.policyStatements: makes 10292 characters in the policies of the instances' role (AWS allows 10240: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)",
+		},
 		"subnets": {
 			func(list string) []edit {
 				return []edit{{env, "network: {mode: existing, vpc: vpc-12345678, ^subnets: " + list + "}"}}
