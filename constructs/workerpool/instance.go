@@ -121,6 +121,7 @@ func inbound(from []tierspec.Inbound) any {
 	for i, r := range from {
 		rules[i] = &awsec2.CfnSecurityGroup_IngressProperty{
 			IpProtocol: new("tcp"), FromPort: new(float64(r.Port)), ToPort: new(float64(r.Port)), SourceSecurityGroupId: &r.SecurityGroup,
+			Description: new("Members of a group that the configuration lets in"),
 		}
 	}
 	return &rules

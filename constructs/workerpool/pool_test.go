@@ -51,8 +51,8 @@ func TestInboundIsFromSecurityGroups(t *testing.T) {
 	template := synth(t, props)
 	group := template.One(t, "AWS::EC2::SecurityGroup")
 	equal(t, "inbound rules", group.At("SecurityGroupIngress"), any([]any{
-		object{"IpProtocol": "tcp", "FromPort": 9100.0, "ToPort": 9100.0, "SourceSecurityGroupId": "sg-1"},
-		object{"IpProtocol": "tcp", "FromPort": 5666.0, "ToPort": 5666.0, "SourceSecurityGroupId": "sg-2"},
+		object{"IpProtocol": "tcp", "FromPort": 9100.0, "ToPort": 9100.0, "SourceSecurityGroupId": "sg-1", "Description": "Members of a group that the configuration lets in"},
+		object{"IpProtocol": "tcp", "FromPort": 5666.0, "ToPort": 5666.0, "SourceSecurityGroupId": "sg-2", "Description": "Members of a group that the configuration lets in"},
 	}))
 	delete(group.Properties, "SecurityGroupIngress")
 	equal(t, "everything else", template, plain)
