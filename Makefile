@@ -138,7 +138,7 @@ chaos: tools ## Kill, freeze and drain real workers, disturb their traffic, rest
 	@go run ./test/chaos -kills $(or $(KILLS),30) -seed $(or $(SEED),0) $(if $(JSON),-json)
 
 .PHONY: policy
-policy: tools ## Hold all templates against cdk-nag and cfn-lint, and run a worker under its deployed role where IAM is enforced
+policy: tools .tools/policy/installed ## Hold all templates against cdk-nag, cfn-lint, checkov and parliament, and run a worker under its deployed role where IAM is enforced
 	@go run ./test/policy
 
 .PHONY: stable
@@ -146,7 +146,7 @@ stable: tools ## Synthesise every environment in two folders and compare all byt
 	@go run ./test/stable
 
 .PHONY: lint
-lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed ## Run the linters, and refuse licences that are not accepted
+lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed .tools/policy/installed ## Run the linters, and refuse licences that are not accepted
 	go run ./test/licences
 	$< run ./...
 	cd $(PEERS) && $(CURDIR)/$< run ./...
@@ -181,9 +181,11 @@ go-there:
 	@command -v go >/dev/null || { echo "Go is not on the PATH: install Go 1.26 or later, then run this again" >&2; exit 1; }
 
 .venv/installed: requirements.txt
+.tools/policy/installed: test/policy/requirements.txt
+.venv/installed .tools/policy/installed:
 	@command -v python3 >/dev/null || { echo "python3 is not on the PATH: install Python 3.11 or later, then run this again" >&2; exit 1; }
-	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 node_modules/installed: package-lock.json

@@ -42,6 +42,7 @@ func run(ctx context.Context, installed string) error {
 		func() ([]item, error) { return npmPackages("package-lock.json") },
 		func() ([]item, error) { return npmPackages("test/bench/package-lock.json") },
 		func() ([]item, error) { return pypiPackages("requirements.txt", ".venv") },
+		func() ([]item, error) { return pypiPackages("test/policy/requirements.txt", ".tools/policy") },
 		func() ([]item, error) { return mavenArtifacts("test/endpoints/pom.xml") },
 		func() ([]item, error) { return shippedCookbooks("bootstrap/cookbooks") },
 	} {

@@ -31,6 +31,20 @@ var notDistributed = []exception{
 	{pypiPackage, "typing-extensions", "PSF-2.0", "comes with cfn-lint and twisted"},
 	{pypiPackage, "zope-interface", "ZPL-2.1", "comes with twisted"},
 
+	{pypiPackage, "aiohappyeyeballs", "PSF-2.0", "comes with checkov"},
+	{pypiPackage, "bc-detect-secrets", "Apache-2.0", "comes with checkov; the scan does not recognise its text"},
+	{pypiPackage, "certifi", "MPL-2.0", "comes with checkov"},
+	{pypiPackage, "contextlib2", "PSF-2.0 AND Apache-2.0", "comes with checkov"},
+	{pypiPackage, "json-cfg", "MIT", "comes with parliament, without its text"},
+	{pypiPackage, "kwonly-args", "MIT", "comes with parliament, without its text"},
+	{pypiPackage, "license-expression", "Apache-2.0", "comes with checkov; its text stands in a file of an unusual name"},
+	{pypiPackage, "numpy", "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", "comes with checkov"},
+	{pypiPackage, "orjson", "MPL-2.0 AND (Apache-2.0 OR MIT)", "comes with checkov"},
+	{pypiPackage, "packageurl-python", "MIT", "comes with checkov, without its text"},
+	{pypiPackage, "packaging", "Apache-2.0 OR BSD-2-Clause", "comes with checkov; its licence file names two more"},
+	{pypiPackage, "ply", "BSD-3-Clause", "comes with checkov, without its text"},
+	{pypiPackage, "tqdm", "MIT AND MPL-2.0", "comes with checkov"},
+
 	{mavenArtifact, "software.amazon.dynamodb:DynamoDBLocal", "LicenseRef-Amazon-DynamoDB-Local", "the second opinion on DynamoDB; for development and tests only by its terms"},
 	{mavenArtifact, "org.elasticmq:elasticmq-server_2.13", "Apache-2.0", "the second opinion on SQS"},
 

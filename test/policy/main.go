@@ -1,5 +1,5 @@
 // Command policy checks what the tier may do and what may be done to it: all templates of all environments
-// against cdk-nag, cfn-lint and own rules, and the worker's whole life under its deployed role.
+// against cdk-nag, cfn-lint, checkov, parliament and own rules, and the worker's whole life under its deployed role.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/worker-tier/worker-tier/test/stage"
 )
 
-// limit bounds the whole run; it takes about two minutes where the machine has nothing else to do.
+// limit bounds the whole run; it takes about three minutes where the machine has nothing else to do.
 const limit = time.Hour
 
 // errFailed says that something failed which has been printed.
@@ -43,7 +43,7 @@ func run(ctx context.Context, _ []string) error {
 	if err != nil {
 		fmt.Println("FAIL the templates could not be checked:", err)
 	}
-	for _, findings := range [][]string{report.LintErrors, report.NagFindings, report.RuleFindings} {
+	for _, findings := range [][]string{report.LintFindings, report.NagFindings, report.CheckovFindings, report.ParliamentFindings, report.RuleFindings} {
 		for _, f := range findings {
 			failed = true
 			fmt.Println("FAIL", f)
@@ -56,8 +56,8 @@ func run(ctx context.Context, _ []string) error {
 		failed = true
 		fmt.Printf("FAIL the worker's life under its deployed role:\n%v\n", err)
 	}
-	fmt.Printf("policy: templates=%d cfn_lint_errors=%d nag_findings=%d suppressions=%d\n",
-		report.Templates, len(report.LintErrors), len(report.NagFindings)+len(report.RuleFindings), report.Suppressions)
+	fmt.Printf("policy: templates=%d policies=%d cfn_lint_errors=%d nag_findings=%d checkov_findings=%d parliament_findings=%d rule_findings=%d accepted=%d\n",
+		report.Templates, report.Policies, len(report.LintFindings), len(report.NagFindings), len(report.CheckovFindings), len(report.ParliamentFindings), len(report.RuleFindings), report.Accepted)
 	if failed {
 		return errFailed
 	}

@@ -1,9 +1,10 @@
 // Package templates holds every template of every environment against what others know about good templates:
-// cdk-nag, cfn-lint, and rules for what they do not look into.
+// cdk-nag, cfn-lint, checkov, parliament, and rules for what they do not look into.
 package templates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -20,18 +21,21 @@ import (
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
-// files are the configurations whose environments are looked at, from the project's root: its own, and the one
-// of the golden templates, which uses every kind of setting.
-var files = []string{"worker-tier.yaml", filepath.Join("stacks", "testdata", "worker-tier.yaml")}
+// files are the configurations whose environments are looked at, from the project's root: its own, and those
+// of the golden templates, which use every kind of setting.
+var files = []string{"worker-tier.yaml", filepath.Join("stacks", "testdata", "worker-tier.yaml"), filepath.Join("stacks", "testdata", "chef-server.yaml")}
 
 // Report is what was found. Each finding is a line for people.
 type Report struct {
-	Templates    int
-	LintErrors   []string
-	NagFindings  []string
-	Suppressions int // resources for which a finding of cdk-nag was accepted
-	RuleFindings []string
-	Grants       map[string]bool // Sids of the statements that instances' roles have in some template
+	Templates          int
+	Policies           int // documents that parliament was given
+	LintFindings       []string
+	NagFindings        []string
+	CheckovFindings    []string
+	ParliamentFindings []string
+	RuleFindings       []string
+	Accepted           int             // findings of all tools that stay, by accepted.go
+	Grants             map[string]bool // Sids of the statements that instances' roles have in some template
 }
 
 // Check synthesises all environments below dir and judges their templates. The error says that something
@@ -68,7 +72,14 @@ func Check(ctx context.Context, root, dir string) (Report, error) {
 			return report, err
 		}
 	}
-	return report, report.lint(ctx, root, paths)
+	return report, errors.Join(report.lint(ctx, root, paths), report.checkov(ctx, root, dir, paths), report.parliament(ctx, root, paths))
+}
+
+// judge returns the findings of a tool that do not stay, and counts the others.
+func (r *Report) judge(tool string, found []finding, accepted []acceptance) []string {
+	left, kept := judge(tool, found, accepted)
+	r.Accepted += kept
+	return left
 }
 
 // environmentsOf are the names of a configuration's environments.

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,34 +13,37 @@ import (
 
 // lint runs cfn-lint on all templates.
 func (r *Report) lint(ctx context.Context, root string, paths []string) error {
-	linter := filepath.Join(root, ".venv", "bin", "cfn-lint")
-	if _, err := os.Stat(linter); err != nil {
-		return fmt.Errorf("%s is not there: run make tools", linter)
-	}
-	args := []string{
-		"--format", "json",
-		// The zones are named in the configuration so that a diff shows them.
-		"--ignore-checks", "W3010",
-		"--",
-	}
-	out, err := exec.CommandContext(ctx, linter, append(args, paths...)...).Output()
-	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
-		return err
-	}
+	linter := exec.CommandContext(ctx, filepath.Join(root, ".venv", "bin", "cfn-lint"), append([]string{"--format", "json", "--"}, paths...)...)
 	var matches []struct {
 		Rule     struct{ ID string }
 		Message  string
 		Filename string
 		Location struct{ Path []any }
 	}
-	if jsonErr := json.Unmarshal(out, &matches); jsonErr != nil {
-		return fmt.Errorf("cfn-lint: %w: %w", err, jsonErr)
+	if err := answerOf(linter, &matches); err != nil {
+		return err
 	}
-	if err != nil && len(matches) == 0 {
-		return fmt.Errorf("cfn-lint: %w", err)
+	found := make([]finding, len(matches))
+	for i, m := range matches {
+		found[i] = finding{m.Rule.ID, fmt.Sprintf("%s %v", filepath.Base(m.Filename), m.Location.Path), m.Message}
 	}
-	for _, m := range matches {
-		r.LintErrors = append(r.LintErrors, fmt.Sprintf("%s %s %v: %s", filepath.Base(m.Filename), m.Rule.ID, m.Location.Path, m.Message))
+	r.LintFindings = r.judge("cfn-lint", found, acceptedByCfnLint)
+	return nil
+}
+
+// answerOf runs a tool that prints JSON. Its exit code may be one of findings: what was not printed whole is an error.
+func answerOf(tool *exec.Cmd, answer any) error {
+	if _, err := os.Stat(tool.Path); err != nil {
+		return fmt.Errorf("%s is not there: run make policy", tool.Path)
+	}
+	var stderr bytes.Buffer
+	tool.Stderr = &stderr
+	out, err := tool.Output()
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
+		return err
+	}
+	if jsonErr := json.Unmarshal(out, answer); jsonErr != nil {
+		return fmt.Errorf("%s: %w: %w\n%s", filepath.Base(tool.Path), errors.Join(err), jsonErr, stderr.Bytes())
 	}
 	return nil
 }

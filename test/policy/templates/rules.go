@@ -35,19 +35,27 @@ var rules = map[string][]func(template, string) string{
 	"AWS::ImageBuilder::DistributionConfiguration":   {privateImage},
 }
 
-// applyRules judges a template and notes which statements its roles have.
-func (r *Report) applyRules(path string) error {
+func readTemplate(path string) (template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var document struct{ Resources template }
 	if err := json.Unmarshal(text, &document); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, id := range slices.Sorted(maps.Keys(document.Resources)) {
-		if document.Resources[id].Type == "AWS::IAM::Role" {
-			for _, policy := range list(at(document.Resources[id].Properties, "Policies")) {
+	return document.Resources, nil
+}
+
+// applyRules judges a template and notes which statements its roles have.
+func (r *Report) applyRules(path string) error {
+	t, err := readTemplate(path)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(t)) {
+		if t[id].Type == "AWS::IAM::Role" {
+			for _, policy := range list(at(t[id].Properties, "Policies")) {
 				for _, statement := range list(at(policy, "PolicyDocument", "Statement")) {
 					if sid, named := at(statement, "Sid").(string); named {
 						r.Grants[sid] = true
@@ -55,8 +63,8 @@ func (r *Report) applyRules(path string) error {
 				}
 			}
 		}
-		for _, rule := range rules[document.Resources[id].Type] {
-			if wrong := rule(document.Resources, id); wrong != "" {
+		for _, rule := range rules[t[id].Type] {
+			if wrong := rule(t, id); wrong != "" {
 				r.RuleFindings = append(r.RuleFindings, filepath.Base(path)+" "+id+": "+wrong)
 			}
 		}

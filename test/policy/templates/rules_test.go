@@ -46,10 +46,10 @@ func TestRulesTellGoodFromBad(t *testing.T) {
 		{"AWS::ImageBuilder::DistributionConfiguration", `{"Distributions": [{"AmiDistributionConfiguration": {"Name": "a"}}]}`,
 			`{"Distributions": [{"AmiDistributionConfiguration": {"LaunchPermissionConfiguration": {"UserGroups": ["all"]}}}]}`},
 	} {
-		if found := judge(t, c.kind, c.good, nil); len(found) > 0 {
+		if found := broken(t, c.kind, c.good, nil); len(found) > 0 {
 			t.Errorf("%s %s: %s", c.kind, c.good, found)
 		}
-		if found := judge(t, c.kind, c.bad, nil); len(found) != 1 {
+		if found := broken(t, c.kind, c.bad, nil); len(found) != 1 {
 			t.Errorf("%s %s: %d findings, want 1: %s", c.kind, c.bad, len(found), found)
 		}
 	}
@@ -71,7 +71,7 @@ func TestRulesReadTheResourcesPolicies(t *testing.T) {
 		{"AWS::SNS::Topic", `{"KmsMasterKeyId": "alias/aws/sns"}`, &alarms, 1},
 		{"AWS::SNS::Topic", `{}`, nil, 1},
 	} {
-		if found := judge(t, c.kind, c.properties, c.policy); len(found) != c.findings {
+		if found := broken(t, c.kind, c.properties, c.policy); len(found) != c.findings {
 			t.Errorf("%s %s: %d findings, want %d: %s", c.kind, c.properties, len(found), c.findings, found)
 		}
 	}
@@ -86,8 +86,8 @@ func parse(t *testing.T, properties string) map[string]any {
 	return out
 }
 
-// judge is what the rules find in the resource It, beside another resource.
-func judge(t *testing.T, kind, properties string, beside *resource) []string {
+// broken is what the rules find in the resource It, beside another resource.
+func broken(t *testing.T, kind, properties string, beside *resource) []string {
 	t.Helper()
 	all := template{"It": {kind, parse(t, properties)}}
 	if beside != nil {
