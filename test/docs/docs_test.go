@@ -1,5 +1,5 @@
 // Package docs holds the documentation to its own rules: each claim about AWS says how it is known, by a mark that
-// README.md explains, and each command that the pages name is there.
+// README.md explains, each command that the pages name is there, and each folder is in their lists.
 package docs
 
 import (
@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -18,6 +20,8 @@ var (
 	explained = regexp.MustCompile(`(?m)^\| \*\[([^\]]+)\]\* \|`) // a row of README.md's table
 	command   = regexp.MustCompile("(?:`|^)make ([a-z][a-z-]*)")
 	target    = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	laidOut   = regexp.MustCompile(`(?m)^([a-z]+)/[a-z/]*  +`)                  // a line of README.md's layout
+	listed    = regexp.MustCompile(`(?m)^\| \[([a-z0-9]+)\]\(([a-z0-9]+)\) \|`) // a row of test/README.md's tables
 )
 
 // pages are the project's own Markdown files, by path from its root.
@@ -84,4 +88,46 @@ func TestCommandsAreThere(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the targets install or write beside the project's own folders.
+var notOurs = []string{"node_modules", "cdk.out"}
+
+func TestFoldersAreListed(t *testing.T) {
+	for _, c := range []struct {
+		page, root string
+		entry      *regexp.Regexp
+	}{
+		{"README.md", ".", laidOut},
+		{"test/README.md", "test", listed},
+	} {
+		text, err := os.ReadFile(filepath.Join("../..", c.page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range c.entry.FindAllStringSubmatch(string(text), -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(folders(t, c.root), got); diff != "" {
+			t.Errorf("%s does not list the folders of %s (-there +listed):\n%s", c.page, c.root, diff)
+		}
+	}
+}
+
+// folders are the names of the project's folders in one of them, in order.
+func folders(t *testing.T, parent string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("../..", parent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !slices.Contains(notOurs, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
