@@ -117,7 +117,7 @@ func TestAheadLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []int
-		for range processor.Ahead(t.Context(), 3, numbers(20, false), func(ctx context.Context, item int) (int, error) {
+		for _, err := range processor.Ahead(t.Context(), 3, numbers(20, false), func(ctx context.Context, item int) (int, error) {
 			if item > 0 {
 				<-ctx.Done()
 				mu.Lock()
@@ -126,6 +126,9 @@ func TestAheadLeavesNothingBehind(t *testing.T) {
 			}
 			return item, ctx.Err()
 		}) {
+			if err != nil {
+				t.Error(err)
+			}
 			synctest.Wait() // the next three are in work
 			break
 		}

@@ -213,7 +213,10 @@ func testLists(t *testing.T, s store) {
 			t.Errorf("%s after %q (-want +got):\n%s", c.prefix, c.after, diff)
 		}
 	}
-	for range s.List(t.Context(), "mail/", "") {
+	for _, err := range s.List(t.Context(), "mail/", "") {
+		if err != nil {
+			t.Error(err)
+		}
 		break // nothing more is asked for
 	}
 	for _, err := range s.List(t.Context(), "mail", "") {
