@@ -155,6 +155,13 @@ func SettingsFrom(lookup func(string) (string, bool)) (Settings, error) {
 	return s, r.err()
 }
 
+// CommandFrom reads [Settings.Command] alone. It is nil where the variable is not set.
+func CommandFrom(lookup func(string) (string, bool)) ([]string, error) {
+	r := reader{lookup: lookup}
+	command := r.command(EnvCommand)
+	return command, r.err()
+}
+
 type reader struct {
 	lookup   func(string) (string, bool)
 	problems []string

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // Job is a job as a processor sees it.
@@ -24,7 +22,6 @@ type Job struct {
 	Cursor        json.RawMessage // nil: from the start
 	CursorVersion int             // the [Processor] version that wrote Cursor; at most this one's
 	Progress      Progress        // as of Cursor
-	Settings      contract.Settings
 	// Draining is closed when the worker must let go of the job. It does so between steps by itself:
 	// only steps that can wait long need to look.
 	Draining <-chan struct{}

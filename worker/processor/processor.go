@@ -10,8 +10,6 @@ package processor
 
 import (
 	"context"
-
-	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // Processor is one kind of work.
@@ -34,7 +32,7 @@ type Processor struct {
 	Open func(ctx context.Context, job *Job) (Steps, error)
 	// Check says why no job can run on this instance, for example because a program is missing. It is called when a slot
 	// starts. After an error the instance takes no jobs until a check passes. nil: there is nothing to check.
-	Check func(contract.Settings) error
+	Check func() error
 }
 
 // Steps does one job from where it was opened.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
 )
@@ -39,14 +38,14 @@ func opened(err error) error {
 const testSize = 1 << 20
 
 // selfTest tries what each job needs before its processor has it. A slot that fails is not ready, and takes no job.
-func selfTest(p processor.Processor, settings contract.Settings) error {
+func selfTest(p processor.Processor) error {
 	if err := keepsFiles(); err != nil {
 		return fmt.Errorf("the folder for temporary files: %w", err)
 	}
 	if p.Check == nil {
 		return nil
 	}
-	return p.Check(settings)
+	return p.Check()
 }
 
 // keepsFiles writes a file into the folder for temporary files and removes it.

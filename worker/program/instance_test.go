@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/processor"
@@ -51,20 +50,20 @@ func TestASupervisorOfTheReleaseBeforeReadsTheOutcome(t *testing.T) {
 
 // TestASlotTestsItselfBeforeItIsReady: without a folder for its files, or when the processor's check fails.
 func TestASlotTestsItselfBeforeItIsReady(t *testing.T) {
-	p := processor.Processor{Check: func(contract.Settings) error { return errors.New("ffmpeg is missing") }}
-	if err := selfTest(p, settings()); err == nil || err.Error() != "ffmpeg is missing" {
+	p := processor.Processor{Check: func() error { return errors.New("ffmpeg is missing") }}
+	if err := selfTest(p); err == nil || err.Error() != "ffmpeg is missing" {
 		t.Errorf("error %v", err)
 	}
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
-	if err := selfTest(processor.Processor{}, settings()); err != nil {
+	if err := selfTest(processor.Processor{}); err != nil {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("left %v, error %v", left, err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(folder, "away"))
-	if err := selfTest(processor.Processor{}, settings()); err == nil || !strings.Contains(err.Error(), "folder for temporary files") {
+	if err := selfTest(processor.Processor{}); err == nil || !strings.Contains(err.Error(), "folder for temporary files") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func runSlot(ctx context.Context, processors []processor.Processor, name string)
 	if err := schemas.checkOptions(settings.Options); err != nil {
 		return fmt.Errorf("%s: %w", contract.EnvOptions, err)
 	}
-	if err := selfTest(p, settings); err != nil {
+	if err := selfTest(p); err != nil {
 		return err
 	}
 	endpoint, err := slot.Attach(versioned(p))
@@ -240,7 +240,6 @@ func (r runner) job(cursorVersion int) *processor.Job {
 		Cursor:        r.task.Cursor,
 		CursorVersion: cursorVersion,
 		Progress:      processor.Progress(r.task.Progress),
-		Settings:      r.settings,
 		Draining:      r.task.Draining(),
 		Services:      r.services,
 		OnReport: func(p processor.Progress) {

@@ -13,11 +13,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
+	"github.com/worker-tier/worker-tier/worker/contract"
 	"github.com/worker-tier/worker-tier/worker/internal/slot/protocol"
 	"github.com/worker-tier/worker-tier/worker/internal/snapshot"
 	"github.com/worker-tier/worker-tier/worker/processor"
@@ -72,7 +74,11 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 		return nil, processor.Permanent(fmt.Errorf("payload: %w", err))
 	}
 	at := cursor{Started: time.Now().Unix()}
-	if err := spec.apartFrom(job.Settings.ArtifactsBucket, job.ContentType); err != nil {
+	artifacts := os.Getenv(contract.EnvArtifactsBucket)
+	if artifacts == "" {
+		return nil, protocol.Instance(fmt.Errorf("%s is not set", contract.EnvArtifactsBucket))
+	}
+	if err := spec.apartFrom(artifacts, job.ContentType); err != nil {
 		return nil, processor.Permanent(fmt.Errorf("payload: %w", err))
 	}
 	resumed, err := at.decode(job)
@@ -93,7 +99,7 @@ func open(ctx context.Context, job *processor.Job) (processor.Steps, error) {
 	} else if err != nil {
 		return nil, err // it was there: perhaps a file system that is not mounted
 	}
-	bucket := snapshot.NewBucket(client, job.Settings.ArtifactsBucket)
+	bucket := snapshot.NewBucket(client, artifacts)
 	writer, err := snapshot.NewWriter(ctx, bucket, job.ContentType, at.Position)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())

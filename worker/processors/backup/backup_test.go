@@ -21,7 +21,7 @@ import (
 func TestBackupHoldsTheTree(t *testing.T) {
 	client := newBucket(t, "tree")
 	root := oddTree(t)
-	last, _ := runJob(t, newJob("tree", directorySource(root)))
+	last, _ := runJob(t, newJob(t, "tree", directorySource(root)))
 	if want := "backup/snapshots/j/1.json"; last.Manifest != want {
 		t.Errorf("the last cursor names %q, want %q", last.Manifest, want)
 	}
@@ -51,7 +51,7 @@ func TestConformance(t *testing.T) {
 	runs := 0
 	processortest.Check(t, processortest.Case{Processor: New(), New: func(t *testing.T) (processor.Job, func(json.RawMessage) any) {
 		runs++
-		job := newJob("conformance", directorySource(root))
+		job := newJob(t, "conformance", directorySource(root))
 		job.ID = fmt.Sprintf("run-%d", runs)
 		job.Epoch = 0
 		return job, finished(t, snapshot.NewBucket(client, "conformance"))
@@ -65,21 +65,21 @@ func TestUnchangedPacksAreShared(t *testing.T) {
 		sizes[fmt.Sprintf("folder-%d/file-%03d", n/100, n)] = 30_000 + n*64
 	}
 	root := makeTree(t, sizes)
-	first, longest := runJob(t, newJob("shared", directorySource(root)))
+	first, longest := runJob(t, newJob(t, "shared", directorySource(root)))
 	if first.Segments < 8 || first.Counts.Reused != 0 {
 		t.Fatalf("first backup: %+v", first)
 	}
 	if longest > 300 {
 		t.Errorf("a cursor of %d bytes", longest)
 	}
-	again, _ := runJob(t, newJob("shared", directorySource(root)))
+	again, _ := runJob(t, newJob(t, "shared", directorySource(root)))
 	if again.Counts.Uploaded != 0 || again.Counts.Reused != first.Counts.Uploaded {
 		t.Errorf("backup of the same tree: %+v, first %+v", again.Counts, first.Counts)
 	}
 	if err := os.WriteFile(filepath.Join(root, "folder-1", "file-120-new"), noise("new", 50_000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inserted, _ := runJob(t, newJob("shared", directorySource(root)))
+	inserted, _ := runJob(t, newJob(t, "shared", directorySource(root)))
 	if inserted.Counts.Uploaded == 0 || inserted.Counts.Uploaded > first.Counts.Uploaded/2 {
 		t.Errorf("backup after one new file: %+v, first %+v", inserted.Counts, first.Counts)
 	}
@@ -89,7 +89,7 @@ func TestUnchangedPacksAreShared(t *testing.T) {
 func TestStopsAtOnceWhenDraining(t *testing.T) {
 	client := newBucket(t, "draining")
 	root := makeTree(t, map[string]int{"a": 100, "b": 100})
-	job := newJob("draining", directorySource(root))
+	job := newJob(t, "draining", directorySource(root))
 	drain := make(chan struct{})
 	close(drain)
 	job.Draining = drain
@@ -104,7 +104,7 @@ func TestStopsAtOnceWhenDraining(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	resumed := newJob("draining", directorySource(root))
+	resumed := newJob(t, "draining", directorySource(root))
 	if resumed.Cursor, err = json.Marshal(step.Cursor); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestBucketAsSource(t *testing.T) {
 		}
 	}
 	want["folder/"] = "" // a folder has no contents
-	job := newJob("artifacts", `{"s3": {"bucket": "customer", "prefix": "mail/"}}`)
+	job := newJob(t, "artifacts", `{"s3": {"bucket": "customer", "prefix": "mail/"}}`)
 	last, _ := runJob(t, job)
 	got := map[string]string{}
 	for path, f := range snapshotFiles(t, snapshot.NewBucket(client, "artifacts"), last.Manifest) {

@@ -35,7 +35,7 @@ func TestBadPayloads(t *testing.T) {
 		{`{"source": {"s3": {"bucket": "bad"}}}`, "holds the snapshots themselves"},
 		{`{"source": {"s3": {"bucket": "bad", "prefix": "backup/packs/"}}}`, "holds the snapshots themselves"},
 	} {
-		job := newJob("bad", "")
+		job := newJob(t, "bad", "")
 		job.Payload = json.RawMessage(test.payload)
 		err := failure(t, &job)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -62,7 +62,7 @@ func failure(t *testing.T, job *processor.Job) error {
 func TestVanishedSourceIsNotAnEmptyOne(t *testing.T) {
 	newBucket(t, "vanished")
 	root := makeTree(t, map[string]int{"a": snapshot.MaxPack, "b": 100, "c/d": 100})
-	job := newJob("vanished", directorySource(root))
+	job := newJob(t, "vanished", directorySource(root))
 	s, err := New().Open(t.Context(), &job)
 	if err != nil {
 		t.Fatal(err)

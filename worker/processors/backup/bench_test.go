@@ -20,7 +20,7 @@ func BenchmarkBackup(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	job := newJob("bench", directorySource(filepath.Join(strings.TrimSpace(string(root)), "src")))
+	job := newJob(b, "bench", directorySource(filepath.Join(strings.TrimSpace(string(root)), "src")))
 	for n := 0; b.Loop(); n++ {
 		for _, round := range []string{"first", "again"} {
 			job.ID = fmt.Sprintf("%s-%d", round, n)

@@ -37,11 +37,12 @@ func newBucket(t testing.TB, name string) *s3.Client {
 }
 
 // newJob is a job that backs up source into the bucket.
-func newJob(bucket, source string) processor.Job {
+func newJob(t testing.TB, bucket, source string) processor.Job {
+	t.Helper()
+	t.Setenv(contract.EnvArtifactsBucket, bucket)
 	return processor.Job{
 		ID: "j", ContentType: "backup", Epoch: 1,
-		Payload:  json.RawMessage(`{"source": ` + source + `}`),
-		Settings: contract.Settings{ArtifactsBucket: bucket},
+		Payload: json.RawMessage(`{"source": ` + source + `}`),
 	}
 }
 

@@ -21,19 +21,22 @@ const longestShebang = 256
 // longestPath is that of a path, in bytes (PATH_MAX).
 const longestPath = 4096
 
-func hasCommand(s contract.Settings) error {
-	if len(s.Command) == 0 {
-		return fmt.Errorf("%s is not set: content type %s needs a command in the configuration", contract.EnvCommand, s.ContentType)
+// commandOf is the program of the content type with its arguments, from the environment of the slot.
+func commandOf() ([]string, error) {
+	command, err := contract.CommandFrom(os.LookupEnv)
+	if err == nil && len(command) == 0 {
+		err = fmt.Errorf("%s is not set: the content type needs a command in the configuration", contract.EnvCommand)
 	}
-	return nil
+	return command, err
 }
 
 // check says why the program of a content type cannot be started here: it, or its interpreter, is missing or not executable.
-func check(s contract.Settings) error {
-	if err := hasCommand(s); err != nil {
+func check() error {
+	command, err := commandOf()
+	if err != nil {
 		return err
 	}
-	path, err := exec.LookPath(s.Command[0])
+	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return fmt.Errorf("the program cannot be started: %w", err)
 	}
@@ -42,7 +45,7 @@ func check(s contract.Settings) error {
 		_, err = exec.LookPath(interpreter)
 	}
 	if err != nil {
-		return fmt.Errorf("the program %s cannot be started: %w", s.Command[0], err)
+		return fmt.Errorf("the program %s cannot be started: %w", command[0], err)
 	}
 	return nil
 }

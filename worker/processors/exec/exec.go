@@ -59,7 +59,8 @@ type jobFile struct {
 
 // open starts the program. Until it runs, each error is the instance's fault and not the job's.
 func open(_ context.Context, job *processor.Job) (processor.Steps, error) {
-	if err := hasCommand(job.Settings); err != nil {
+	command, err := commandOf()
+	if err != nil {
 		return nil, protocol.Instance(err)
 	}
 	dir, err := os.MkdirTemp("", "worker-job-")
@@ -70,13 +71,13 @@ func open(_ context.Context, job *processor.Job) (processor.Steps, error) {
 	if job.Cursor != nil {
 		s.reached.Cursor = job.Cursor
 	}
-	if s.program, err = s.start(); err != nil {
+	if s.program, err = s.start(command); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return s, nil
 }
 
-func (s *steps) start() (*program, error) {
+func (s *steps) start(command []string) (*program, error) {
 	job, err := plainjson.Marshal(jobFile{
 		ID: s.job.ID, ContentType: s.job.ContentType, Tenant: s.job.Tenant, Epoch: s.job.Epoch, Payload: s.job.Payload,
 	})
@@ -91,5 +92,5 @@ func (s *steps) start() (*program, error) {
 	if err := errors.Join(os.WriteFile(jobPath, job, 0o600), os.WriteFile(cursorPath, cursor, 0o600)); err != nil {
 		return nil, protocol.Instance(err)
 	}
-	return startProgram(s.job.Settings.Command, []string{contract.EnvJobFile + "=" + jobPath, contract.EnvCursorFile + "=" + cursorPath})
+	return startProgram(command, []string{contract.EnvJobFile + "=" + jobPath, contract.EnvCursorFile + "=" + cursorPath})
 }

@@ -45,6 +45,17 @@ func settings(command ...string) contract.Settings {
 	}
 }
 
+// useCommand makes this process one of a content type with a command.
+func useCommand(t *testing.T, command ...string) {
+	t.Helper()
+	t.Setenv(contract.EnvCommand, "")
+	if command == nil {
+		_ = os.Unsetenv(contract.EnvCommand) // the test's cleanup restores it
+		return
+	}
+	t.Setenv(contract.EnvCommand, settings(command...).Environ()[contract.EnvCommand])
+}
+
 // startSlot starts a slot process that runs a shell script for each job.
 func startSlot(t *testing.T, script string) *slot.Process {
 	t.Helper()
@@ -247,7 +258,8 @@ func TestCommandIsMissing(t *testing.T) {
 		"start /no/such/program: ":        {"/no/such/program"},
 		"executable file not found in $P": {"no-such-program"},
 	} {
-		_, err := New().Open(t.Context(), &processor.Job{Settings: settings(command...)})
+		useCommand(t, command...)
+		_, err := New().Open(t.Context(), &processor.Job{})
 		if !errors.Is(err, protocol.ErrInstance) || !strings.Contains(err.Error(), want) || processor.IsPermanent(err) {
 			t.Errorf("command %q: %v, want %q as the instance's fault", command, err, want)
 		}
@@ -282,12 +294,14 @@ func TestWhatCannotBeStartedFailsTheCheck(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
 			t.Fatal(err)
 		}
-		err := New().Check(settings(path))
+		useCommand(t, path)
+		err := New().Check()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if err := New().Check(settings()); err == nil {
+	useCommand(t)
+	if err := New().Check(); err == nil {
 		t.Error("no command passes")
 	}
 }
@@ -299,7 +313,8 @@ func TestAJobFolderThatCannotBeWrittenIsTheInstancesFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", file)
-	if _, err := New().Open(t.Context(), &processor.Job{Settings: settings("/bin/true")}); !errors.Is(err, protocol.ErrInstance) {
+	useCommand(t, "/bin/true")
+	if _, err := New().Open(t.Context(), &processor.Job{}); !errors.Is(err, protocol.ErrInstance) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -84,9 +84,10 @@ func payloadOf(t *testing.T, directory, output string) json.RawMessage {
 
 func TestInventoryConforms(t *testing.T) {
 	root, want := makeTree(t)
+	useCommand(t, "python3", inventory)
 	processortest.Check(t, processortest.Case{Processor: New(), New: func(t *testing.T) (processor.Job, func(json.RawMessage) any) {
 		spool := t.TempDir()
-		job := processor.Job{ID: "7", ContentType: "docs", Payload: payloadOf(t, root, spool), Settings: settings("python3", inventory)}
+		job := processor.Job{ID: "7", ContentType: "docs", Payload: payloadOf(t, root, spool)}
 		return job, func(last json.RawMessage) any {
 			got := readInventory(t, spool, last)
 			if diff := cmp.Diff(set(want), set(got)); diff != "" {
