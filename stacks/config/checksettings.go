@@ -98,6 +98,8 @@ func (c checker) checkSettings(env environment, image baseImage) {
 		a := c.accessOf(env, m)
 		c.checkTagCase(a.Tags)
 		c.checkAccessARNs(a, env.Region)
+		c.warnOfSecrets(a)
+		c.warnOfRights(a)
 		c.checkPoolQuotas(m, s, a)
 		c.checkArchitecture(s.InstanceTypes, first, image)
 		if !first.set && s.InstanceTypes.usable() {

@@ -40,8 +40,6 @@ func (c checker) checkAccess(a access) {
 		}
 	}
 	c.checkTags(a.Tags)
-	c.warnOfSecrets(a)
-	c.warnOfRights(a)
 }
 
 // checkTags refuses keys that AWS or the tier sets itself.

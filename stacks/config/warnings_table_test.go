@@ -27,6 +27,10 @@ var warnings = map[string]mistake{
 		[]edit{{docs, docs + `, policyStatements: [{actions: ["iam:*"], resources: ["*"]}]`}},
 		[]string{`6:59: contentTypes.docs.policyStatements[0].actions[0]: "iam:*" allows iam:PassRole on every resource: who runs a job could give himself other rights (name the actions and the resources that jobs need)`},
 	},
+	"all of IAM for everybody, once": {
+		[]edit{{top, "defaults: {policyStatements: [{actions: [\"iam:*\"], resources: [\"*\"]}]}\n" + top}, {docs, "more: {processor: backup}\n  " + docs}},
+		[]string{`3:42: defaults.policyStatements[0].actions[0]: "iam:*" allows iam:PassRole on every resource: who runs a job could give himself other rights (name the actions and the resources that jobs need)`},
+	},
 	"two instance types on Spot": {[]edit{{docs, docs + ", instanceTypes: [m7g.large, m6g.large], spot: {percent: 80}"}}, nil},
 	"rebalance without Spot": {
 		[]edit{{docs, docs + ", spot: {drainOnRebalance: true}"}},
