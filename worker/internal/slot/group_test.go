@@ -42,6 +42,19 @@ func TestKillEndsTheGroup(t *testing.T) {
 	childtest.NobodyLeft(t, left, patience)
 }
 
+// A program without an environment lacks the mark by which programs that left the group are found. Where there is no
+// cgroup, the kill of the group alone reaches it.
+func TestKillEndsAProgramWithoutAnEnvironment(t *testing.T) {
+	left, fifo := watchFifo(t)
+	p := startJob(t, "bare", fifo)
+	childtest.AwaitHeld(t, left, patience)
+	p.Kill()
+	if err := end(t, p); !errors.Is(err, protocol.ErrKilled) {
+		t.Errorf("Err() = %v", err)
+	}
+	childtest.NobodyLeft(t, left, patience)
+}
+
 // TestSlotKilledAlone is the kernel's out-of-memory killer at work: its program must not live on.
 func TestSlotKilledAlone(t *testing.T) {
 	left, fifo := watchFifo(t)

@@ -34,6 +34,7 @@ var roles = map[string]func(){
 	"steps":     serve(steps),
 	"flood":     serve(flood),
 	"busy":      serve(func(*Endpoint, *Task) { holdFifo(); spin() }),
+	"bare":      serve(func(*Endpoint, *Task) { holdFifoBy(bareHolder()); spin() }),
 	"drain":     serve(drain),
 	"panic":     serve(func(*Endpoint, *Task) { panic("the processor is broken") }),
 	"fail":      func() { fmt.Fprintln(os.Stderr, "cannot go on"); os.Exit(3) },
@@ -91,10 +92,25 @@ func drain(e *Endpoint, t *Task) {
 func holdFifo() { holdFifoAs(nil) }
 
 func holdFifoAs(attributes *syscall.SysProcAttr) {
+	program := holder()
+	program.SysProcAttr = attributes
+	holdFifoBy(program)
+}
+
+func holder() *exec.Cmd {
+	return exec.Command("sh", "-c", `trap "" TERM HUP INT; while :; do sleep 1; done`)
+}
+
+func bareHolder() *exec.Cmd {
+	program := holder()
+	program.Env = []string{} // nil would be that of the slot
+	return program
+}
+
+func holdFifoBy(program *exec.Cmd) {
 	fifo, err := os.OpenFile(os.Getenv(fifoVariable), os.O_WRONLY, 0)
 	must(err)
-	program := exec.Command("sh", "-c", `trap "" TERM HUP INT; while :; do sleep 1; done`)
-	program.ExtraFiles, program.SysProcAttr = []*os.File{fifo}, attributes
+	program.ExtraFiles = []*os.File{fifo}
 	must(program.Start())
 	_, err = fifo.WriteString("held\n")
 	must(err)
