@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-tier/worker-tier/test/synthtest"
 	"github.com/worker-tier/worker-tier/tierspec"
+	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
 // everywhere are names of services that are the same in all partitions: those that trust policies and policies of resources
@@ -58,4 +61,23 @@ func inPlay(t *testing.T, assembly string) map[string]string {
 		}
 	}
 	return texts
+}
+
+// The Chef package is read without credentials, which the policies of endpoints stop but for the object that is named.
+func TestTheChefPackagePassesTheEndpoint(t *testing.T) {
+	tier := load(t, oddConfig, "china--")
+	tier.ContentTypes, tier.Environment.ImageBuilder = nil, nil
+	tier.Environment.Network.Mode = tierspec.PrivateEndpoints
+	tier.Chef.Package.URL = "https://tools.s3.cn-north-1.amazonaws.com.cn/cinc/18.rpm"
+	template := synthtest.Parse(t, []byte(templates(t, synthesize(t, tier, standIn))[contract.StackName(tier.Name, tier.Environment.Name, "shared")]))
+	found := false
+	for _, endpoint := range template.Of("AWS::EC2::VPCEndpoint") {
+		statements, _ := endpoint.At("PolicyDocument", "Statement").([]any)
+		for _, statement := range statements {
+			found = found || strings.Contains(fmt.Sprint(statement), ":s3:::tools/cinc/18.rpm")
+		}
+	}
+	if !found {
+		t.Error("no endpoint lets the package pass")
+	}
 }

@@ -32,7 +32,7 @@ func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 	stack := newStack(app, tier, contract.StackName(tier.Name, env.Name, tierspec.SharedStack), "What all content types of "+prefix(tier)+" use: network, job table, artifacts, alarms", env.Tags)
 	shared := &Shared{
 		Stack:     stack,
-		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones}),
+		Network:   network.New(stack, "Network", network.Props{Network: env.Network, AvailabilityZones: env.AvailabilityZones, PublicObjects: packages(tier)}),
 		Jobs:      jobtable.New(stack, "Jobs", jobtable.Props{Disposable: env.Disposable}),
 		Artifacts: newArtifacts(stack, env.Disposable),
 		Alarms:    newAlarms(stack, env),
@@ -51,6 +51,18 @@ func NewShared(app awscdk.App, tier *tierspec.Tier) *Shared {
 		publish(stack, p.id, p.kind, p.path, p.value, p.description)
 	}
 	return shared
+}
+
+// packages are the objects in S3 that instances install without credentials.
+func packages(tier *tierspec.Tier) []string {
+	if tier.Chef.Package == nil {
+		return nil
+	}
+	object, found := tierspec.S3Object(tier.Chef.Package.URL, tier.Environment.Region)
+	if !found {
+		return nil
+	}
+	return []string{object}
 }
 
 // newAlarms defines the topic of all alarms. It is encrypted where the configuration names a key, and not

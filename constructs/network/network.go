@@ -23,6 +23,9 @@ type Props struct {
 	// AvailabilityZones are used by all modes but existing. Each is a Region's name with a letter from a to o, such as
 	// us-east-1a. Default: the first three of the account, by a lookup that needs the stack's account and Region.
 	AvailabilityZones []string
+	// PublicObjects are objects in S3, each as BUCKET/KEY, that instances read without credentials where endpoints are the only
+	// way out. Default: none but the packages of Amazon Linux.
+	PublicObjects []string
 }
 
 // Network is a VPC with a subnet for instances in each of at least two availability zones. The values
@@ -49,7 +52,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	this.Place = digest(append([]string{string(props.Mode)}, zones...))
 	switch props.Mode {
 	case tierspec.Public, tierspec.PrivateNAT, tierspec.PrivateEndpoints:
-		this.create(props.Mode, zones)
+		this.create(props, zones)
 	default:
 		this.fail("Mode", "%q is none of public, private-nat, private-endpoints, existing", props.Mode)
 	}

@@ -69,11 +69,11 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// Where endpoints are the only way out, no other account's credentials pass them. Packages of Amazon Linux are read without
-// any, and nothing else is.
+// Where endpoints are the only way out, no other account's credentials pass them. Packages of Amazon Linux and of
+// Chef are read without any, and nothing else is.
 func TestEndpointsAreNoWayOut(t *testing.T) {
 	for mode, closed := range map[tierspec.NetworkMode]bool{tierspec.Public: false, tierspec.PrivateNAT: false, tierspec.PrivateEndpoints: true} {
-		_, template := synth(t, Props{Network: tierspec.Network{Mode: mode}, AvailabilityZones: zones})
+		_, template := synth(t, Props{Network: tierspec.Network{Mode: mode}, AvailabilityZones: zones, PublicObjects: []string{"tools/chef.rpm"}})
 		unsigned := []string{}
 		for _, e := range template.Of("AWS::EC2::VPCEndpoint") {
 			statements, _ := e.At("PolicyDocument", "Statement").([]any)
@@ -92,8 +92,8 @@ func TestEndpointsAreNoWayOut(t *testing.T) {
 		if closed != (len(unsigned) == 1) || closed && !strings.HasPrefix(unsigned[0], "s3:GetObject ") {
 			t.Errorf("%s: without credentials of the account one may %q", mode, unsigned)
 		}
-		if closed && !strings.Contains(unsigned[0], ":s3:::al2023-repos-") {
-			t.Errorf("%s reads without credentials, want the packages of Amazon Linux alone", unsigned[0])
+		if closed && (strings.Count(unsigned[0], ":s3:::") != 2 || !strings.Contains(unsigned[0], ":s3:::al2023-repos-") || !strings.Contains(unsigned[0], ":s3:::tools/chef.rpm")) {
+			t.Errorf("%s reads without credentials, want the packages of Amazon Linux and of Chef alone", unsigned[0])
 		}
 	}
 }

@@ -46,7 +46,8 @@ type subnet struct {
 }
 
 // create defines the VPC, its free gateway endpoints and a subnet for instances in each zone.
-func (n *Network) create(mode tierspec.NetworkMode, zones []string) {
+func (n *Network) create(props Props, zones []string) {
+	mode := props.Mode
 	v := newVPC(n.Construct, mode != tierspec.PrivateEndpoints)
 	n.VPC = v.id
 	var subnets []any
@@ -66,7 +67,7 @@ func (n *Network) create(mode tierspec.NetworkMode, zones []string) {
 		v.addGatewayEndpoints(nil, nil)
 		return
 	}
-	v.addGatewayEndpoints(ownAccount(v.Construct, amazonLinux(v.Construct)), ownAccount(v.Construct))
+	v.addGatewayEndpoints(ownAccount(v.Construct, unsigned(v.Construct, props.PublicObjects)), ownAccount(v.Construct))
 	v.addInterfaceEndpoints(n.Construct, subnets)
 }
 
@@ -154,16 +155,18 @@ func ownAccount(scope constructs.Construct, more ...any) any {
 	}}, more...)}
 }
 
-// amazonLinux is the statement that lets dnf read Amazon Linux 2023's packages, which it does without credentials.
+// unsigned is the statement that lets instances read without credentials: dnf reads Amazon Linux 2023's packages so, and
+// curl the objects.
 // https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html
-func amazonLinux(scope constructs.Construct) any {
+func unsigned(scope constructs.Construct, objects []string) any {
 	stack := awscdk.Stack_Of(scope)
-	return map[string]any{
-		"Sid": "PackagesOfAmazonLinux", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
-		"Resource": *stack.FormatArn(&awscdk.ArnComponents{
-			Service: new("s3"), Region: new(""), Account: new(""), Resource: new("al2023-repos-" + *stack.Region() + "-de612dc2"), ResourceName: new("*"),
-		}),
+	resources := []string{}
+	for _, object := range append([]string{"al2023-repos-" + *stack.Region() + "-de612dc2/*"}, objects...) {
+		resources = append(resources, *stack.FormatArn(&awscdk.ArnComponents{
+			Service: new("s3"), Region: new(""), Account: new(""), Resource: &object, ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
+		}))
 	}
+	return map[string]any{"Sid": "Unsigned", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resources}
 }
 
 // addInterfaceEndpoints lets instances without a way to the internet reach the services that the worker, Session

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/worker-tier/worker-tier/tierspec"
@@ -14,33 +13,13 @@ func (c checker) checkReach(mode, region given[string]) {
 		c.clash(mode.leaf, server.leaf, "network mode private-endpoints has no way to chef.server.url")
 	}
 	link := c.file.Chef.Package.URL
-	if link.usable() && region.usable() && !inS3(link.value, region.value) {
+	if !link.usable() || !region.usable() {
+		return
+	}
+	if _, found := tierspec.S3Object(link.value, region.value); !found {
 		c.clash(mode.leaf, link.leaf, "network mode private-endpoints reaches chef.package.url only in an S3 bucket of the Region, by an address such as https://BUCKET.s3.%s.%s/KEY",
 			region.value, tierspec.PartitionOf(region.value).Suffix)
 	}
-}
-
-// inS3 reports whether a link is the address of an object in S3 that leads through a gateway endpoint of the Region. The
-// address names the Region: those without it, of FIPS, of static sites and of accelerated transfer may lie elsewhere. A
-// bucket's name in front of the host holds no dot, because S3's certificate covers one label.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/dual-stack-endpoints.html
-func inS3(link, region string) bool {
-	address, err := url.Parse(link)
-	if err != nil || address.Port() != "" && address.Port() != "443" {
-		return false
-	}
-	host, found := strings.CutSuffix(strings.ToLower(address.Hostname()), "."+region+"."+tierspec.PartitionOf(region).Suffix)
-	if !found {
-		return false
-	}
-	host = strings.TrimSuffix(host, ".dualstack")
-	if host == "s3" {
-		bucket, key, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/")
-		return bucket != "" && key != ""
-	}
-	bucket, service, _ := strings.Cut(host, ".")
-	return bucket != "" && (service == "s3" || service == "s3-accesspoint")
 }
 
 // checkPartition refuses a Region of a partition for which nobody has checked what the templates hold.
