@@ -152,7 +152,7 @@ lint: .tools/bin/golangci-lint-$(GOLANGCI_LINT) .venv/installed .tools/policy/in
 	cd $(PEERS) && $(CURDIR)/$< run ./...
 
 .PHONY: check
-check: lint race sim sim-random cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo trials chaos bootstrap-test test ## Run what CI runs
+check: lint race sim sim-random cookbook-test test-endpoints test-readers releases policy stable test-aws-local demo trials live chaos bootstrap-test test ## Run what CI runs
 
 .PHONY: synth
 synth: tools ## Write the templates of an environment to cdk.out (ENV=local)
