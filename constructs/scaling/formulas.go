@@ -58,6 +58,9 @@ var (
 //
 // The job time is what the workers measure, weighed with the given one. A group whose size was never known counts as large enough,
 // so that the whole queue counts for it only once the oldest message nears the target.
+//
+// A minute without the queue's size has no data point. A size that reads as 0 would be a point within the threshold, and on
+// metrics that always come a minute late it would hold the alarm in OK for ever.
 func ScaleOut(p Params) Alarm {
 	s := number(p.Processes)
 	starts := func(window time.Duration) Expr { // of one process, the first included; long jobs free no process in time
@@ -73,11 +76,11 @@ func ScaleOut(p Params) Alarm {
 			measuredJobTime(p),
 			{string(present), "waiting jobs that a present instance takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
 			{string(fresh), "waiting jobs that a new instance takes up in time", mul(s, starts(p.TargetLatency-boot))},
-			{"missing", "instances missing", when(
+			{"missing", "instances missing", only(ge(fill(visible, -1), number(0)), when(
 				nearsTarget,
 				ceil(div(visible, fresh)),
 				ceil(div(sub(visible, mul(present, lastKnown(desired, largestGroup))), fresh)),
-			)},
+			))},
 		},
 		Comparison: "GreaterThanOrEqualToThreshold",
 		Threshold:  1,

@@ -33,7 +33,7 @@ func TestRenderedText(t *testing.T) {
 			"(FILL(FILL(spent, REPEAT), 0) + 600)/FILL(FILL(ended, REPEAT), 2)",
 			"2*(IF(600 > job, 600/job, 1) - 1)",
 			"2*IF(480 > job, 480/job, 1)",
-			"IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh))"}},
+			"IF(FILL(visible, -1) >= 0, IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh)))"}},
 		{"scale in", ScaleIn(defaults()), []string{
 			"IF(n*10/100 > 1, FLOOR(n*10/100), 1)",
 			"(n - removed)*2",
@@ -233,7 +233,9 @@ func TestRenderingKeepsGrouping(t *testing.T) {
 func TestTrackedBacklogHalvesWhereTheGroupDoubles(t *testing.T) {
 	tracking := Track(defaults())
 	check(t, "target", tracking.Target, 600)
-	value := func(point data) float64 { return Alarm{Metrics: tracking.Metrics, Formulas: tracking.Formulas}.Eval(now(point)) }
+	value := func(point data) float64 {
+		return Alarm{Metrics: tracking.Metrics, Formulas: tracking.Formulas}.Eval(now(point))
+	}
 	for n := 1.0; n <= 64; n *= 2 {
 		check(t, "512 jobs of 300 s", value(data{"visible": 512, "n": n}), 512*300/(2*n))
 	}

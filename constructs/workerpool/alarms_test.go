@@ -80,7 +80,7 @@ func TestTheDefaultPair(t *testing.T) {
 			"job = (FILL(FILL(spent, REPEAT), 0) + 600)/FILL(FILL(ended, REPEAT), 2)",
 			"present = 2*(IF(600 > job, 600/job, 1) - 1)",
 			"fresh = 2*IF(480 > job, 480/job, 1)",
-			"missing = IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh))",
+			"missing = IF(FILL(visible, -1) >= 0, IF(FILL(age, 0) > 480, CEIL(visible/fresh), CEIL((visible - present*FILL(FILL(n, REPEAT), 10000))/fresh)))",
 		}, object{"AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Maximum"}},
 		{"guarded", "LessThanOrEqualToThreshold", 70, 10, []string{
 			"visible: AWS/SQS ApproximateNumberOfMessagesVisible Maximum 60 s QueueName",
