@@ -18,7 +18,8 @@ func points(text string) []float64 {
 
 const retained = State("retained")
 
-// The first ten rows are the two tables of today's guide, the last three are those of its edition of 2020.
+// The first ten rows are the two tables of today's guide, the next three are those of its edition of 2020. The last one follows
+// from its text: enough points breach, so missing ones do not count.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 // https://github.com/awsdocs/amazon-cloudwatch-user-guide/blob/05fd32f63861ca6646c8aa5c94334fd6e0dfdbf5/doc_source/AlarmThatSendsEmail.md
 func TestTheGuidesTablesOfMissingData(t *testing.T) {
@@ -41,6 +42,7 @@ func TestTheGuidesTablesOfMissingData(t *testing.T) {
 		{3, "----X", [4]State{InsufficientData, retained, InAlarm, OK}},
 		{3, "X----", [4]State{InAlarm, retained, InAlarm, OK}},
 		{2, "----X", [4]State{InsufficientData, retained, InAlarm, OK}},
+		{2, "---XX", [4]State{InAlarm, InAlarm, InAlarm, InAlarm}},
 	} {
 		for i, treatment := range treatments {
 			rule := Rule{"GreaterThanThreshold", 1, 3, c.datapoints, treatment}

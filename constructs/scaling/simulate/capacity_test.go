@@ -15,6 +15,8 @@ func TestCapacityAfterAnAction(t *testing.T) {
 		{"the first breach", Capacity{0, 20, 10, 10, 0, 0}, false, 60, 11},
 		{"a second breach in the warm-up is the same action", Capacity{0, 20, 11, 10, 1, 0}, false, 62, 11},
 		{"a larger one adds the difference", Capacity{0, 20, 11, 10, 1, 0}, false, 70, 13},
+		{"a smaller one changes nothing", Capacity{0, 20, 13, 10, 3, 0}, false, 60, 13},
+		{"per cent of those that have warmed up", Capacity{0, 200, 120, 100, 20, 0}, false, 70, 130},
 		{"after the warm-up the new instance counts", Capacity{0, 20, 11, 11, 0, 0}, false, 70, 14},
 		{"the maximum clamps", Capacity{0, 12, 10, 10, 0, 0}, false, 70, 12},
 		{"draining instances are no capacity to add to", Capacity{0, 20, 8, 8, 0, 2}, false, 70, 10},
