@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/worker-tier/worker-tier/constructs/scaling/simulate"
 	"github.com/worker-tier/worker-tier/internal/awsaccess"
 	"github.com/worker-tier/worker-tier/internal/operator"
 	"github.com/worker-tier/worker-tier/stacks/config"
@@ -28,14 +29,15 @@ import (
 )
 
 type commands struct {
-	Config      string         `short:"c" default:"worker-tier.yaml" help:"The tier's configuration."`
-	Environment string         `short:"e" help:"Environment of the tier; may be left out where the file has one."`
-	JSON        bool           `help:"Print the result as JSON. Progress goes to standard error."`
-	Retire      retireCommand  `cmd:"" help:"Stop the intake of a content type, wait for its jobs, destroy its stack."`
-	Orphans     orphansCommand `cmd:"" help:"List the stacks of worker tiers in the environment's account and Region that the configuration does not name."`
-	Unblock     unblockCommand `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
-	Chef        chefCommand    `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
-	Image       imageCommand   `cmd:"" help:"Show the base image in use with its age, the newest that passed its tests, and how to use it; or start a build."`
+	Config      string          `short:"c" default:"worker-tier.yaml" help:"The tier's configuration."`
+	Environment string          `short:"e" help:"Environment of the tier; may be left out where the file has one."`
+	JSON        bool            `help:"Print the result as JSON. Progress goes to standard error."`
+	Retire      retireCommand   `cmd:"" help:"Stop the intake of a content type, wait for its jobs, destroy its stack."`
+	Orphans     orphansCommand  `cmd:"" help:"List the stacks of worker tiers in the environment's account and Region that the configuration does not name."`
+	Unblock     unblockCommand  `cmd:"" help:"Let the next deploy replace protected stacks whose first deploy failed."`
+	Chef        chefCommand     `cmd:"" help:"Write the cookbooks and roles that a Chef server must have. Needs no AWS account."`
+	Image       imageCommand    `cmd:"" help:"Show the base image in use with its age, the newest that passed its tests, and how to use it; or start a build."`
+	Simulate    simulateCommand `cmd:"" help:"Reckon how late jobs would be and how many instance hours they would take. Needs no AWS account."`
 }
 
 // session is what every command is given.
@@ -64,7 +66,7 @@ func main() {
 }
 
 // run executes a command line and returns the exit status: 0 for success, 1 for a failure, 2 for a command
-// line that cannot be read.
+// line or a load that cannot be read.
 func run(ctx context.Context, s *session, args []string) int {
 	var c commands
 	parser, err := kong.New(&c, kong.Name("tier"), kong.Writers(s.err.To, s.err.To), kong.UsageOnError(),
@@ -84,7 +86,7 @@ func run(ctx context.Context, s *session, args []string) int {
 	tier, _, err := load(c.Config, c.Environment) // the warnings are for those who deploy
 	if err == nil {
 		s.tier, s.file, s.json = tier, c.Config, c.JSON
-		if command.Command() != "chef" {
+		if command.Command() != "chef" && command.Command() != "simulate <type>" {
 			s.account, err = open(ctx, tier.Environment)
 		}
 		if err == nil {
@@ -99,6 +101,9 @@ func run(ctx context.Context, s *session, args []string) int {
 		s.err.Line("tier: interrupted; the same command goes on from here")
 	default:
 		s.err.Text("tier: %s", awsaccess.Explain(err))
+	}
+	if _, input := errors.AsType[*simulate.InputError](err); input {
+		return 2
 	}
 	return 1
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/worker-tier/worker-tier/tierspec"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -93,4 +94,18 @@ type Params struct {
 	RemovePercent int           // of the group, at least one instance
 	MinCapacity   int
 	MaxCapacity   int
+}
+
+// ParamsOf are those of a content type. The bounds are the widest that its schedule gives the group.
+func ParamsOf(t tierspec.ContentType) Params {
+	return Params{
+		Processes:     t.ProcessesPerInstance,
+		TargetLatency: t.ScaleOut.TargetLatency,
+		MeanJobTime:   t.ScaleOut.MeanJobTime,
+		CPUBelow:      t.ScaleIn.CPUBelow,
+		CPUFor:        t.ScaleIn.For,
+		RemovePercent: t.ScaleIn.RemovePercent,
+		MinCapacity:   t.LowestMin(),
+		MaxCapacity:   t.HighestMax(),
+	}
 }

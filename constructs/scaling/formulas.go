@@ -9,8 +9,14 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// boot is how long an instance takes from launch to its first job, for the formulas.
-const boot = 2 * time.Minute
+const (
+	// Boot is how long an instance takes from launch to its first job, for the formulas.
+	Boot = 2 * time.Minute
+	// Warmup is how long a new instance does not count in the group's metrics. Without it step policies take the default
+	// cooldown, 5 minutes, and would not scale in for that long.
+	// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
+	Warmup = 2 * time.Minute
+)
 
 // The metrics of the formulas, by the names they have in them.
 const (
@@ -75,7 +81,7 @@ func ScaleOut(p Params) Alarm {
 		Formulas: []Formula{
 			measuredJobTime(p),
 			{string(present), "waiting jobs that a present instance takes up in time", mul(s, sub(starts(p.TargetLatency), number(1)))},
-			{string(fresh), "waiting jobs that a new instance takes up in time", mul(s, starts(p.TargetLatency-boot))},
+			{string(fresh), "waiting jobs that a new instance takes up in time", mul(s, starts(p.TargetLatency-Boot))},
 			{"missing", "instances missing", only(ge(fill(visible, -1), number(0)), when(
 				nearsTarget,
 				ceil(div(visible, fresh)),

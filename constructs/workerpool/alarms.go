@@ -9,23 +9,9 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-func (p Props) scaling() scaling.Params {
-	t := p.ContentType
-	return scaling.Params{
-		Processes:     t.ProcessesPerInstance,
-		TargetLatency: t.ScaleOut.TargetLatency,
-		MeanJobTime:   t.ScaleOut.MeanJobTime,
-		CPUBelow:      t.ScaleIn.CPUBelow,
-		CPUFor:        t.ScaleIn.For,
-		RemovePercent: t.ScaleIn.RemovePercent,
-		MinCapacity:   t.LowestMin(),
-		MaxCapacity:   t.HighestMax(),
-	}
-}
-
 // addAlarms defines the alarm pair with its policies or what stands in its place, and the alarms for people.
 func (pool *WorkerPool) addAlarms(name names) {
-	params := name.scaling()
+	params := scaling.ParamsOf(name.ContentType)
 	if name.ContentType.ScaleOut.TargetTracking {
 		pool.Tracking = pool.addTracking(name, scaling.Track(params))
 	} else {

@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
+
+	"github.com/worker-tier/worker-tier/constructs/scaling"
 )
 
 // addGroup defines the Auto Scaling group. It has no desired capacity: every deploy would set it again
@@ -18,7 +20,7 @@ func (pool *WorkerPool) addGroup(name *names) {
 		MinSize:               new(strconv.Itoa(t.MinCapacity)),
 		MaxSize:               new(strconv.Itoa(t.MaxCapacity)),
 		VpcZoneIdentifier:     list(name.Subnets),
-		DefaultInstanceWarmup: new(float64(warmup)),
+		DefaultInstanceWarmup: new(scaling.Warmup.Seconds()),
 		DeletionProtection:    &protection,
 		MetricsCollection: []*awsautoscaling.CfnAutoScalingGroup_MetricsCollectionProperty{
 			{Granularity: new("1Minute")},

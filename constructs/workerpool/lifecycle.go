@@ -9,11 +9,6 @@ import (
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
-// warmup is how long a new instance does not count in the group's metrics, in seconds. Without it step
-// policies take the default cooldown, 300, and would not scale in for that long.
-// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html
-const warmup = 120
-
 // hooks stand in the group's own list: as resources of their own they would miss its first instances. An
 // instance that nobody speaks for is abandoned when it launches and let go when it terminates.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-autoscaling-lifecyclehook.html

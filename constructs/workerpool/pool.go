@@ -15,6 +15,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/worker-tier/worker-tier/constructs/dashboard"
+	"github.com/worker-tier/worker-tier/constructs/scaling"
 	"github.com/worker-tier/worker-tier/worker/contract"
 )
 
@@ -80,7 +81,7 @@ func New(scope constructs.Construct, id string, props Props) *WorkerPool {
 	dashboard.NewPool(pool.Construct, "Dashboard", dashboard.PoolProps{
 		Region: props.Region, Tier: props.Tier, Environment: props.Environment, ContentType: props.ContentType.Name,
 		Queue: name.queue, DeadLetterQueue: name.deadLetterQueue, Group: name.group,
-		Scaling: props.scaling(), MaxCapacity: props.ContentType.MaxCapacity, TargetTracking: props.ContentType.ScaleOut.TargetTracking,
+		Scaling: scaling.ParamsOf(props.ContentType), MaxCapacity: props.ContentType.MaxCapacity, TargetTracking: props.ContentType.ScaleOut.TargetTracking,
 		Alarms: pool.alarmARNs(),
 	})
 	awsssm.NewCfnParameter(pool.Construct, new("QueueURL"), &awsssm.CfnParameterProps{
