@@ -21,7 +21,7 @@ var acceptedByCfnLint = []acceptance{
 var acceptedByCheckov = []acceptance{
 	{"CKV_AWS_18", `-shared\.template\.json AWS::S3::Bucket\.Artifacts`, "The reason of AwsSolutions-S1 below."},
 	{"CKV_AWS_21", `^(worker-tier-dev|worker-tier-local|tier-lab)-shared\.template\.json `, "A disposable environment keeps no versions: it may be destroyed with all that it holds."},
-	{"CKV_AWS_26", `^(worker-tier-(dev|local|prod)|tier-(lab|site))-shared\.template\.json `, "A key is a setting, alarms.kmsKey. Without it the topic has none: alarms carry no data of jobs, and CloudWatch may not use the key that AWS manages for SNS."},
+	{"CKV_AWS_26", `^(worker-tier-(dev|local|prod)|tier-lab)-shared\.template\.json `, "A key is a setting, alarms.kmsKey. Without it the topic has none: alarms carry no data of jobs, and CloudWatch may not use the key that AWS manages for SNS."},
 	{"CKV_AWS_27", ` AWS::SQS::Queue\.Pool(DeadLetter)?Queue`, "Without a key of the user's SQS encrypts with its own, which checkov does not read. That each queue is encrypted is a rule of this package."},
 	{"CKV_AWS_111", ` AWS::IAM::Role\.(PoolRole|BaseImageRole)`, "cloudwatch:PutMetricData, the actions of Session Manager and those of the SSM agent take no resource. The first is limited to the namespace of the workers."},
 	{"CKV_AWS_158", ` AWS::Logs::LogGroup\.(PoolLogs|BaseImageLogs)`, "CloudWatch Logs encrypts all log groups with keys of its own. A key of the user's would be one more without which instances do not boot."},

@@ -21,9 +21,9 @@ import (
 	"github.com/worker-tier/worker-tier/tierspec"
 )
 
-// files are the configurations whose environments are looked at, from the project's root: its own, and those
-// of the golden templates, which use every kind of setting.
-var files = []string{"worker-tier.yaml", filepath.Join("stacks", "testdata", "worker-tier.yaml"), filepath.Join("stacks", "testdata", "chef-server.yaml")}
+// files are the configurations whose environments are looked at, from the project's root: its own, and the one
+// of the golden templates, which uses every kind of setting but a Chef server.
+var files = []string{"worker-tier.yaml", filepath.Join("stacks", "testdata", "worker-tier.yaml")}
 
 // Report is what was found. Each finding is a line for people.
 type Report struct {
