@@ -174,6 +174,30 @@ func TestConditions(t *testing.T) {
 			accepted(job.Submit(key, work, now)), refused(job.Ring(job.Job{Key: key, RingAt: now}, now)),
 			accepted(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)), refused(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)),
 		},
+		"a reap needs the epoch that was seen": {
+			accepted(first), accepted(handed(1, "a")), refused(job.Reap(job.Job{Key: key, Epoch: 2}, 5, now)),
+			accepted(job.ClaimReady(key, 2, "b", lease, now)), refused(job.Reap(job.Job{Key: key, Epoch: 1}, 5, now)), accepted(job.Reap(job.Job{Key: key, Epoch: 3}, 5, now)),
+		},
+		"a ring needs the epoch that was seen": {
+			accepted(first), accepted(handed(1, "a")), refused(job.Ring(job.Job{Key: key, RingAt: now.Add(job.RingDelay(0))}, now)),
+			accepted(job.Ring(job.Job{Key: key, Epoch: 2, RingAt: now.Add(job.RingDelay(0))}, now)),
+		},
+		"only a paused READY job is parked": {
+			accepted(job.Submit(key, work, now)), refused(job.Park(at(0, job.Ready))), accepted(job.Pause(at(0, job.Ready), now)), refused(job.Park(at(1, job.Ready))),
+			accepted(job.Park(at(0, job.Ready))),
+		},
+		"a cancel of a READY job ends with its epoch": {
+			accepted(first), accepted(handed(1, "a")), refused(job.Cancel(key, new(at(0, job.Ready)), now)), accepted(job.Cancel(key, new(at(2, job.Ready)), now)),
+		},
+		"a cancel of a READY job that another operator changed is refused": {
+			accepted(job.Submit(key, work, now)), accepted(job.Resume(at(0, job.Ready), now)), refused(job.Cancel(key, new(at(0, job.Ready)), now)),
+			accepted(job.Cancel(key, new(steered(1, 0, job.Ready)), now)),
+		},
+		"a redrive ends with its epoch": {
+			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now)), accepted(job.Redrive(at(2, job.Dead), now)),
+			accepted(job.ClaimReady(key, 3, "b", lease, now)), accepted(job.Finish(holder(4, "b"), job.End{State: job.Dead, Reason: "bad"}, now)),
+			refused(job.Redrive(at(2, job.Dead), now)), refused(job.GiveUp(at(2, job.Dead), now)), accepted(job.Redrive(at(5, job.Dead), now)),
+		},
 		"a DEAD job is redriven": {
 			accepted(first), accepted(job.Finish(holder(1, "a"), job.End{State: job.Dead, Reason: "bad"}, now)), accepted(job.Redrive(at(2, job.Dead), now)),
 			accepted(job.ClaimReady(key, 3, "b", lease, now)),
