@@ -174,3 +174,58 @@ func TestNothingIsRungWhileTheTypeIsPaused(t *testing.T) {
 		t.Errorf("rung %d times after the pause, want once", r.Rung)
 	}
 }
+
+// TestLeadThatTheSDKWritesTwiceIsRecognised: otherwise nobody sweeps this time.
+func TestLeadThatTheSDKWritesTwiceIsRecognised(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	table := &meddling{counting: w.table, op: "lead sweep"}
+	s.Store = again{table}
+	for range 3 {
+		if !w.sweep(s).Led {
+			t.Fatal("the only worker does not lead")
+		}
+		w.clock.pass(interval)
+	}
+}
+
+// again does each write twice.
+type again struct{ *meddling }
+
+func (a again) Write(ctx context.Context, w job.Write) (job.Item, error) {
+	if _, err := a.meddling.Write(ctx, w); err != nil {
+		return nil, err
+	}
+	return a.meddling.Write(ctx, w)
+}
+
+// TestLatePauseOfATypeIsRefused, and a late resume: its author read the control item before another operator's change.
+func TestLatePauseOfATypeIsRefused(t *testing.T) {
+	for name, late := range map[string]func(string, job.Item) job.Write{"pause": sweep.PauseType, "resume": sweep.ResumeType} {
+		w := newWorld(t)
+		command := late("mail", nil)
+		if _, err := w.table.Write(t.Context(), sweep.PauseType("mail", nil)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.table.Write(t.Context(), command); !errors.As(err, new(*job.RefusedError)) {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+	}
+}
+
+// TestDeadJobsAreCountedEachFiveMinutes: what a sweep reads does not grow with them, and the alarm does not wait for long.
+func TestDeadJobsAreCountedEachFiveMinutes(t *testing.T) {
+	w := newWorld(t)
+	s := w.sweeper("a")
+	var seen []int
+	for i := range 3 {
+		seen = append(seen, w.sweep(s).Dead)
+		j := w.running(string(rune('a' + i)))
+		w.write(job.Finish(j.Claim(), job.End{State: job.Dead}, w.clock.Now()))
+		seen = append(seen, w.sweep(s).Dead)
+		w.clock.pass(5 * time.Minute)
+	}
+	if diff := cmp.Diff([]int{0, 0, 1, 1, 2, 2}, seen); diff != "" {
+		t.Errorf("DEAD jobs (-want +got):\n%s", diff)
+	}
+}
