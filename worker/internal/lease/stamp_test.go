@@ -7,18 +7,19 @@ import (
 	"github.com/worker-tier/worker-tier/worker/internal/job"
 )
 
-// slowly makes each call to the table take so long.
-func (w *world) slowly(d time.Duration) {
-	w.table.fail = func(string) bool { w.clock.pass(d); return false }
+const call = 7 * time.Second
+
+// slowly makes each call to the table take that long.
+func (w *world) slowly() {
+	w.table.fail = func(string) bool { w.clock.pass(call); return false }
 }
 
 // TestALeaseRunsFromBeforeTheCall that began or renewed it: a sweeper that saw the write as it was sent gives the job
 // to another worker before a lease that began with the answer would end.
 func TestALeaseRunsFromBeforeTheCall(t *testing.T) {
-	const call = 7 * time.Second
 	for name, began := range map[string]func(w *world) (before time.Duration){
 		"a claim of a submission": func(w *world) time.Duration {
-			w.slowly(call)
+			w.slowly()
 			before := w.clock.mono
 			w.begin()
 			return before
@@ -27,7 +28,7 @@ func TestALeaseRunsFromBeforeTheCall(t *testing.T) {
 			if _, err := w.table.Write(t.Context(), job.Submit(job.Key{ContentType: "mail", ID: "one"}, job.Submission{Payload: []byte("{}")}, w.clock.Now())); err != nil {
 				t.Fatal(err)
 			}
-			w.slowly(call)
+			w.slowly()
 			before := w.clock.mono
 			w.attempt(w.again())
 			return before
@@ -57,7 +58,7 @@ func TestALeaseRunsFromBeforeTheCall(t *testing.T) {
 		"a heartbeat": func(w *world) time.Duration {
 			a := w.begin()
 			w.clock.pass(timing.Heartbeat)
-			w.slowly(call)
+			w.slowly()
 			before := w.clock.mono
 			a.Tick(t.Context())
 			return before
@@ -65,7 +66,7 @@ func TestALeaseRunsFromBeforeTheCall(t *testing.T) {
 		"a checkpoint": func(w *world) time.Duration {
 			a := w.begin()
 			w.clock.pass(timing.Checkpoint)
-			w.slowly(call)
+			w.slowly()
 			before := w.clock.mono
 			a.Report(t.Context(), checkpoint(10))
 			return before
