@@ -17,7 +17,7 @@ function policyOf(tier, config, names) {
       itemsLike(`${type}#*`, `control#${type}`)],
     ['DueJobs', ['dynamodb:Query'], [arn('dynamodb', `table/${names.table}/index/due`)],
       itemsLike(`${type}#*`)],
-    ['Artifacts', ['s3:GetObject', 's3:PutObject'], [s3(`${names.artifacts}/${type}/*`)]],
+    ['Artifacts', ['s3:GetObject', 's3:PutObject', 's3:ListMultipartUploadParts'], [s3(`${names.artifacts}/${type}/*`)]],
     ['LargeJobs', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], [s3(`${names.artifacts}/jobs/${type}/*`)]],
     ['ListArtifacts', ['s3:ListBucket'], [s3(names.artifacts)], { StringLike: { 's3:prefix': [type, ...reads].map((t) => `${t}/*`) } }],
     ['Metrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': `WorkerTier/${environment}` } }],

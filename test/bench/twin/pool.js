@@ -126,6 +126,7 @@ function addLaunchTemplate(pool, tier, type, { vpc, profile, userData }) {
     vpcId: vpc,
     securityGroupIngress: t.Inbound?.map((rule) => ({
       ipProtocol: 'tcp', fromPort: rule.Port, toPort: rule.Port, sourceSecurityGroupId: rule.SecurityGroup,
+      description: 'Members of a group that the configuration lets in',
     })),
     securityGroupEgress: [{ ipProtocol: '-1', cidrIp: '0.0.0.0/0', description: 'AWS services, sources and sinks' }],
   });

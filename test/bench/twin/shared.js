@@ -23,8 +23,14 @@ function addShared(stack, tier, parameters) {
     enforceSSL: true,
     objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
     removalPolicy,
+    versioned: false,
     lifecycleRules: [{ abortIncompleteMultipartUploadAfter: cdk.Duration.days(7) }, { prefix: 'jobs/', expiration: cdk.Duration.days(365) }],
   });
+  artifacts.addToResourcePolicy(new iam.PolicyStatement({
+    sid: 'WriteOnce', effect: iam.Effect.DENY, principals: [new iam.StarPrincipal()], actions: ['s3:PutObject'],
+    resources: ['jobs/*', '*/packs/*', '*/segments/*'].map((keys) => artifacts.arnForObjects(keys)),
+    conditions: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+  }));
   const alarms = new sns.Topic(stack, 'Alarms', {
     enforceSSL: true, masterKey: env.AlarmKey ? kms.Key.fromKeyArn(stack, 'AlarmKey', env.AlarmKey) : undefined,
   });
