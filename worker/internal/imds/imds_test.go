@@ -53,6 +53,27 @@ func TestDiscoverOffEC2(t *testing.T) {
 	}
 }
 
+// TestNothingIsAskedWithoutAToken: a service that gives no tokens may be a proxy that somebody has set up. What it answers to
+// requests of version 1 is not believed.
+func TestNothingIsAskedWithoutAToken(t *testing.T) {
+	for _, refusal := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {
+		asked := atomic.Int32{}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				w.WriteHeader(refusal)
+				return
+			}
+			asked.Add(1)
+			_, _ = io.WriteString(w, "i-0123456789abcdef0")
+		}))
+		client := New(aws.Config{Region: "us-east-1", ConfigSources: []any{endpoint(server.URL)}})
+		if got, err := client.Discover(t.Context()); err == nil || asked.Load() != 0 {
+			t.Errorf("tokens are refused with %d: discovered %+v, error %v, after %d questions", refusal, got, err, asked.Load())
+		}
+		server.Close()
+	}
+}
+
 var quiet = slog.New(slog.DiscardHandler)
 
 // watched collects what a watch takes.
