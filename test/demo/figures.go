@@ -16,7 +16,7 @@ import (
 
 // What the worker may need.
 const (
-	maxBinary       = 30_000_000 // bytes
+	maxBinary       = 34_000_000 // bytes; what the API for authors brings is in it, see decision 070
 	maxMemory       = 40_000_000 // bytes; of an idle supervisor
 	maxStartToClaim = 500 * time.Millisecond
 )
