@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -85,8 +86,33 @@ func useGrants(ctx context.Context, j job) error {
 	if _, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: &j.Payload.Parameter}); err != nil {
 		return err
 	}
-	_, err = s3.NewFromConfig(cfg).PutObject(ctx, &s3.PutObjectInput{
-		Bucket: new(os.Getenv(contract.EnvArtifactsBucket)), Key: new(os.Getenv(contract.EnvContentType) + "/" + j.ID), Body: bytes.NewReader([]byte(j.ID)),
+	objects, bucket, key := s3.NewFromConfig(cfg), os.Getenv(contract.EnvArtifactsBucket), os.Getenv(contract.EnvContentType)+"/"+j.ID
+	_, err = objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte(j.ID))})
+	if err != nil {
+		return err
+	}
+	return upload(ctx, objects, bucket, key+".parts", []byte(j.ID))
+}
+
+// upload writes an object in parts, as a processor's Artifacts do: which parts there are S3 says.
+func upload(ctx context.Context, objects *s3.Client, bucket, key string, body []byte) error {
+	begun, err := objects.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return err
+	}
+	if _, err := objects.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: begun.UploadId, PartNumber: new(int32(1)), Body: bytes.NewReader(body)}); err != nil {
+		return err
+	}
+	parts, err := objects.ListParts(ctx, &s3.ListPartsInput{Bucket: &bucket, Key: &key, UploadId: begun.UploadId})
+	if err != nil {
+		return err
+	}
+	var all []types.CompletedPart
+	for _, p := range parts.Parts {
+		all = append(all, types.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag})
+	}
+	_, err = objects.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &bucket, Key: &key, UploadId: begun.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: all}, IfNoneMatch: new("*"),
 	})
 	return err
 }
