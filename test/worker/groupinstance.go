@@ -48,6 +48,10 @@ type groupInstance struct {
 	environ  []string // of its worker alone
 }
 
+// waitingDay is a day on which a program may ask to come back, and which no test lives to see. A job comes back after 31 days
+// at the latest.
+var waitingDay = time.Now().UTC().Add(30 * 24 * time.Hour).Format(time.DateOnly)
+
 const instanceID = "i-0123456789abcdef0"
 
 // oneTry has a worker see an outage at its first call. It is none for commands: a busy machine resets a connection at times.

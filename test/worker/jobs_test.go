@@ -158,9 +158,9 @@ func TestTheStoryOfAJob(t *testing.T) {
 	}
 }
 
-// laterOnce takes six seconds, the first time wants to come back at the end of the century, and then is done.
-const laterOnce = `i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo "{\"done\":$i,\"total\":60,\"unit\":\"steps\"}" >&"$WORKER_REPORT_FD"; sleep 0.1; done
-test -e "$1" || { touch "$1"; echo '{"retryAt":"2099-12-31T00:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75; }`
+// laterOnce takes six seconds, the first time wants to come back in a month, and then is done.
+var laterOnce = `i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo "{\"done\":$i,\"total\":60,\"unit\":\"steps\"}" >&"$WORKER_REPORT_FD"; sleep 0.1; done
+test -e "$1" || { touch "$1"; echo '{"retryAt":"` + waitingDay + `T12:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75; }`
 
 // TestTail sees a job run, move, go back, run again and end; 'show' says when it is expected to end.
 func TestTail(t *testing.T) {
@@ -183,7 +183,7 @@ func TestTail(t *testing.T) {
 	}
 	await(t, "an end is expected", func() bool { return strings.Contains(tr.must("jobs", "show", "watched"), "expected end") })
 	await(t, "the job was seen to wait", has("watched is READY again"))
-	tr.says([]string{"next try between 2099-12-31"}, "jobs", "show", "watched")
+	tr.says([]string{"next try between " + waitingDay}, "jobs", "show", "watched")
 	tr.must("jobs", "retry", "watched")
 	await(t, "the job was seen to end", has("watched DONE"))
 	if err := tail.Process.Signal(os.Interrupt); err != nil {

@@ -22,7 +22,7 @@ type symptom struct {
 
 // symptoms are those of the pages with commands.
 var symptoms = map[string]symptom{
-	"late":         {waitingJob, state("READY", func(j job) bool { return !strings.HasPrefix(j.NotBefore, "2099") })},
+	"late":         {waitingJob, state("READY", func(j job) bool { return !strings.HasPrefix(j.NotBefore, waitingDay) })},
 	"at-max":       {waitingTenants, state("READY", func(j job) bool { return !j.Paused })},
 	"stuck-job":    {runningJob, state("CANCELLED", nil)},
 	"dead-job":     {deadJob, state("READY", func(j job) bool { return j.Failures == 0 })},
@@ -87,12 +87,12 @@ func (tr *tier) shell(dir, id, commands string) {
 	}
 }
 
-// waitingJob has failed and waits until the end of the century; no worker runs.
+// waitingJob has failed and waits for a month; no worker runs.
 func waitingJob(t *testing.T, name string) (*tier, string) {
-	tr, _ := newExecTier(t, name, `echo '{"retryAt":"2099-12-31T00:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75`)
+	tr, _ := newExecTier(t, name, `echo '{"retryAt":"`+waitingDay+`T12:00:00Z"}' >&"$WORKER_REPORT_FD"; exit 75`)
 	i := tr.start()
 	tr.submit("waits", "{}")
-	await(t, "the job waits", func() bool { return strings.HasPrefix(tr.show("waits").NotBefore, "2099") })
+	await(t, "the job waits", func() bool { return strings.HasPrefix(tr.show("waits").NotBefore, waitingDay) })
 	i.kill()
 	return tr, "waits"
 }

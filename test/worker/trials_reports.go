@@ -29,8 +29,8 @@ var reports = []programReport{
 	{"a blank line", `printf '\n{"done":2,"total":2}\n'`, "", ended(2, 2)},
 	{"a byte order mark", `printf '\357\273\277{"done":2,"total":2}\n'`, "", ended(2, 2)},
 	{"no line break after the last line", `printf '{"done":2,"total":2}'`, "", ended(2, 2)},
-	{"a time without a zone", `echo '{"retryAt":"2099-01-02T03:04:05"}'; exit 75`, "", func(j job) bool {
-		return j.State == "READY" && strings.HasPrefix(j.NotBefore, "2099-01-02T03:04:05")
+	{"a time without a zone", `echo '{"retryAt":"` + waitingDay + `T12:34:56"}'; exit 75`, "", func(j job) bool {
+		return j.State == "READY" && strings.HasPrefix(j.NotBefore, waitingDay+"T12:34:56")
 	}},
 }
 
