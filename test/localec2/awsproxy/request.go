@@ -92,6 +92,8 @@ func s3Operation(r *http.Request) string {
 		return "CompleteMultipartUpload"
 	case r.Method == http.MethodPut && query.Has("partNumber"):
 		return "UploadPart"
+	case r.Method == http.MethodGet && query.Has("uploadId"):
+		return "ListParts"
 	case r.Method == http.MethodGet && query.Has("list-type"):
 		return "ListObjectsV2"
 	}
