@@ -76,7 +76,7 @@ type subnet struct {
 	block netip.Prefix
 }
 
-// settled waits until each group has its desired capacity in service and nothing beside it.
+// settled waits until each group has its desired capacity in service, in its own zones, and nothing beside it.
 func (l *live) settled(ctx context.Context) (look, error) {
 	var pools map[string]pool
 	err := localtier.AwaitEvery(ctx, 100*time.Millisecond, "each group to have its instances in service (see launcher.log)", instanceTime, func(ctx context.Context) (bool, error) {
@@ -88,6 +88,11 @@ func (l *live) settled(ctx context.Context) (look, error) {
 		for _, p := range pools {
 			if len(p.instances) != p.desired {
 				return false, nil
+			}
+			for _, i := range p.instances {
+				if !slices.Contains(p.zones, i.Zone) { // the group has not looked yet since it left the zone
+					return false, nil
+				}
 			}
 			wanted += p.desired
 			serving += len(p.instances)
